@@ -1,0 +1,1 @@
+//! Per-thread scratch and the bounded cache of pieces.

@@ -1,0 +1,21 @@
+//! Exact, fast tokenization: text and bytes to ids and back, and training.
+
+#![deny(missing_docs)]
+
+pub mod added_tokens;
+pub mod decode;
+pub mod encoder;
+pub mod error;
+pub mod format;
+pub mod merges;
+pub mod model;
+pub mod normalize;
+pub mod parallel;
+pub mod pretokenize;
+pub mod ragged;
+pub mod template;
+pub mod tokenizer;
+pub mod train;
+pub mod vocab;
+
+pub use error::{Error, Result};

@@ -1,0 +1,271 @@
+//! The vocabulary: ids to the byte strings a model sees, and back.
+//!
+//! The key of an entry is what the model matches after normalisation. In byte-level files that is raw bytes: the
+//! printable alphabet of GPT-2 is undone by the reader and redone by the writer ([`Spelling`]). A few entries of such
+//! files (added tokens with a blank or a Chinese character in them) cannot be written in that alphabet; they keep
+//! their spelling, and no bytes of a text ever lead to them through the model.
+
+use hashbrown::HashTable;
+
+use crate::error::{Error, Result};
+
+/// How the entries of a vocabulary are written in the owner's files.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Spelling {
+    /// Bytes through the printable alphabet of GPT-2 (`Ġ` for the blank).
+    #[default]
+    ByteLevel,
+    /// One code point of U+0000..U+00FF a byte.
+    Latin1,
+    /// The entry itself, as UTF-8.
+    Plain,
+}
+
+/// Entries of a vocabulary, addressed by id and by bytes. Ids may have gaps.
+#[derive(Clone, Debug, Default)]
+pub struct Vocab {
+    /// All keys end to end.
+    arena: Vec<u8>,
+    /// `spans[id]` is where the key of `id` lies in the arena; `None` for an id that no entry has.
+    spans: Vec<Option<(u32, u32)>>,
+    /// Ids by the hash of their key; entries with an inexpressible spelling are not in it.
+    by_key: HashTable<u32>,
+    spelling: Spelling,
+    /// Spellings that the alphabet cannot express, in order of id.
+    inexpressible: Vec<(u32, String)>,
+    entries: usize,
+}
+
+/// Ids stay below this: far above any vocabulary in use, and low enough for packed tables.
+pub const MAX_VOCAB: usize = 1 << 24;
+
+impl Vocab {
+    /// An empty vocabulary whose entries are written as `spelling` says.
+    pub fn new(spelling: Spelling) -> Self {
+        Self { spelling, ..Self::default() }
+    }
+
+    /// Adds an entry by its key. Fails if the id or the key is taken, or the id is beyond [`MAX_VOCAB`].
+    pub fn insert(&mut self, id: u32, key: &[u8]) -> Result<()> {
+        let hash = hash(key);
+        if let Some(other) = self.find(hash, key) {
+            return Err(Error::format(format!("vocabulary id {id}"), format!("has the same entry as id {other}")));
+        }
+        self.place(id, key)?;
+        let Self { arena, spans, by_key, .. } = self;
+        by_key.insert_unique(hash, id, |&id| self::hash(key_of(arena, spans, id)));
+        Ok(())
+    }
+
+    /// Adds an entry by its spelling in the owner's file; one that the alphabet cannot express is kept apart.
+    pub fn insert_spelled(&mut self, id: u32, spelled: &str) -> Result<()> {
+        match self.spelling.to_bytes(spelled) {
+            Some(key) => self.insert(id, &key),
+            None => {
+                self.place(id, spelled.as_bytes())?;
+                let at = self.inexpressible.partition_point(|(other, _)| *other < id);
+                self.inexpressible.insert(at, (id, spelled.to_owned()));
+                Ok(())
+            }
+        }
+    }
+
+    fn place(&mut self, id: u32, key: &[u8]) -> Result<()> {
+        let index = id as usize;
+        if index >= MAX_VOCAB {
+            return Err(Error::format(format!("vocabulary id {id}"), format!("ids must be below {MAX_VOCAB}")));
+        }
+        if index >= self.spans.len() {
+            self.spans.resize(index + 1, None);
+        } else if self.spans[index].is_some() {
+            return Err(Error::format(format!("vocabulary id {id}"), "is given to two entries"));
+        }
+        let begin = u32::try_from(self.arena.len())
+            .map_err(|_| Error::format(format!("vocabulary id {id}"), "the entries are longer than 4 GiB together"))?;
+        self.arena.extend_from_slice(key);
+        self.spans[index] = Some((begin, key.len() as u32));
+        self.entries += 1;
+        Ok(())
+    }
+
+    fn find(&self, hash: u64, key: &[u8]) -> Option<u32> {
+        self.by_key.find(hash, |&id| key_of(&self.arena, &self.spans, id) == key).copied()
+    }
+
+    /// The id of an entry, by its key.
+    pub fn id(&self, key: &[u8]) -> Option<u32> {
+        self.find(hash(key), key)
+    }
+
+    /// The id of an entry, by its spelling in the owner's file.
+    pub fn id_spelled(&self, spelled: &str) -> Option<u32> {
+        match self.spelling.to_bytes(spelled) {
+            Some(key) => self.id(&key),
+            None => self.inexpressible.iter().find(|(_, other)| other == spelled).map(|(id, _)| *id),
+        }
+    }
+
+    /// The key of an id.
+    pub fn key(&self, id: u32) -> Option<&[u8]> {
+        let (begin, len) = (*self.spans.get(id as usize)?)?;
+        Some(&self.arena[begin as usize..(begin + len) as usize])
+    }
+
+    /// The spelling of an id in the owner's file.
+    pub fn spelled(&self, id: u32) -> Option<String> {
+        let key = self.key(id)?;
+        match self.inexpressible.binary_search_by_key(&id, |(other, _)| *other) {
+            Ok(at) => Some(self.inexpressible[at].1.clone()),
+            Err(_) => Some(self.spelling.to_string(key)),
+        }
+    }
+
+    /// Whether the spelling of `id` is one that the alphabet cannot express.
+    pub fn is_inexpressible(&self, id: u32) -> bool {
+        self.inexpressible.binary_search_by_key(&id, |(other, _)| *other).is_ok()
+    }
+
+    /// One more than the largest id.
+    pub fn size(&self) -> usize {
+        self.spans.len()
+    }
+
+    /// Number of entries; less than [`Self::size`] when ids have gaps.
+    pub fn entries(&self) -> usize {
+        self.entries
+    }
+
+    /// Ids and keys in order of id, gaps left out.
+    pub fn iter(&self) -> impl Iterator<Item = (u32, &[u8])> {
+        (0..self.spans.len() as u32).filter_map(|id| Some((id, self.key(id)?)))
+    }
+
+    /// How the entries are written in the owner's files.
+    pub fn spelling(&self) -> Spelling {
+        self.spelling
+    }
+}
+
+fn key_of<'a>(arena: &'a [u8], spans: &[Option<(u32, u32)>], id: u32) -> &'a [u8] {
+    let (begin, len) = spans[id as usize].expect("ids in the index have an entry");
+    &arena[begin as usize..(begin + len) as usize]
+}
+
+/// A fixed-seed multiply-and-fold hash: iteration order never depends on it, and a load must be repeatable.
+fn hash(key: &[u8]) -> u64 {
+    const MULTIPLIER: u64 = 0x9E37_79B9_7F4A_7C15;
+    let fold = |a: u64, b: u64| {
+        let product = u128::from(a) * u128::from(b);
+        (product as u64) ^ ((product >> 64) as u64)
+    };
+    let mut state = fold(key.len() as u64 ^ MULTIPLIER, 0xD6E8_FEB8_6659_FD93);
+    let mut chunks = key.chunks_exact(8);
+    for chunk in &mut chunks {
+        state = fold(state ^ u64::from_le_bytes(chunk.try_into().expect("eight bytes")), MULTIPLIER);
+    }
+    let mut tail = [0; 8];
+    tail[..chunks.remainder().len()].copy_from_slice(chunks.remainder());
+    fold(state ^ u64::from_le_bytes(tail), MULTIPLIER)
+}
+
+impl Spelling {
+    /// The key that `spelled` stands for, or `None` where it has characters outside the alphabet.
+    pub fn to_bytes(self, spelled: &str) -> Option<Vec<u8>> {
+        match self {
+            Self::Plain => Some(spelled.as_bytes().to_vec()),
+            Self::Latin1 => spelled.chars().map(|c| u8::try_from(u32::from(c)).ok()).collect(),
+            Self::ByteLevel => spelled.chars().map(byte_level_byte).collect(),
+        }
+    }
+
+    /// The spelling of a key; under [`Spelling::Plain`] invalid UTF-8 is replaced.
+    pub fn to_string(self, key: &[u8]) -> String {
+        match self {
+            Self::Plain => String::from_utf8_lossy(key).into_owned(),
+            Self::Latin1 => key.iter().map(|&byte| char::from(byte)).collect(),
+            Self::ByteLevel => key.iter().map(|&byte| byte_level_char(byte)).collect(),
+        }
+    }
+}
+
+/// The printable character that stands for a byte in byte-level files.
+///
+/// Printable Latin-1 bytes stand for themselves; the other 68, in order, for U+0100, U+0101, and so on. Source: the
+/// `bytes_to_unicode` table of OpenAI's GPT-2.
+pub fn byte_level_char(byte: u8) -> char {
+    BYTE_LEVEL[byte as usize]
+}
+
+/// The byte that a character stands for in byte-level files.
+pub fn byte_level_byte(c: char) -> Option<u8> {
+    let code = u32::from(c);
+    match u8::try_from(code) {
+        Ok(byte) => stands_for_itself(byte).then_some(byte),
+        Err(_) => BYTE_LEVEL_SHIFTED.get((code - 0x100) as usize).copied(),
+    }
+}
+
+const fn stands_for_itself(byte: u8) -> bool {
+    matches!(byte, b'!'..=b'~' | 0xA1..=0xAC | 0xAE..=0xFF)
+}
+
+const BYTE_LEVEL: [char; 256] = {
+    let mut table = ['\0'; 256];
+    let (mut byte, mut shifted) = (0, 0);
+    while byte < 256 {
+        table[byte] = if stands_for_itself(byte as u8) {
+            byte as u8 as char
+        } else {
+            shifted += 1;
+            match char::from_u32(0xFF + shifted) {
+                Some(c) => c,
+                None => unreachable!(),
+            }
+        };
+        byte += 1;
+    }
+    table
+};
+
+const BYTE_LEVEL_SHIFTED: [u8; 68] = {
+    let mut table = [0; 68];
+    let (mut byte, mut shifted) = (0, 0);
+    while byte < 256 {
+        if !stands_for_itself(byte as u8) {
+            table[shifted] = byte as u8;
+            shifted += 1;
+        }
+        byte += 1;
+    }
+    table
+};
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_byte_has_its_own_printable_character() {
+        for byte in 0..=255 {
+            assert_eq!(byte_level_byte(byte_level_char(byte)), Some(byte));
+        }
+        assert_eq!(byte_level_char(b' '), 'Ġ');
+        assert_eq!(byte_level_char(b'\n'), 'Ċ');
+        assert_eq!(byte_level_byte(' '), None);
+        assert_eq!(byte_level_byte('ń'), None);
+    }
+
+    #[test]
+    fn ids_and_keys_lead_to_each_other() {
+        let mut vocab = Vocab::new(Spelling::ByteLevel);
+        vocab.insert_spelled(3, "Ġa").unwrap();
+        vocab.insert_spelled(5, " a").unwrap();
+        assert_eq!(vocab.id(b" a"), Some(3));
+        assert_eq!(vocab.id_spelled(" a"), Some(5));
+        assert_eq!(vocab.spelled(3).as_deref(), Some("Ġa"));
+        assert_eq!(vocab.spelled(5).as_deref(), Some(" a"));
+        assert_eq!((vocab.size(), vocab.entries(), vocab.key(4)), (6, 2, None));
+        assert!(vocab.insert(3, b"other").is_err());
+        assert!(vocab.insert(9, b" a").is_err());
+    }
+}
