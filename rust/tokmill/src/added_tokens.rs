@@ -1,6 +1,15 @@
 //! Added tokens: strings that are found in the text before the model sees it.
+//!
+//! There are two rounds, as in tokenizers: tokens with `normalized: false` are looked for in the raw text, the others,
+//! by their normalised content, in each normalised piece between. Each round is one leftmost-longest Aho-Corasick
+//! search; a match that is turned down (a special token that is not allowed, a `single_word` token inside a word) is
+//! passed over whole.
 
-use crate::error::Result;
+use std::ops::Range;
+
+use aho_corasick::{AhoCorasick, MatchKind};
+
+use crate::error::{Error, Result};
 use crate::normalize::Normalizer;
 
 /// A token that is matched as a whole, with the flags of tokenizers' `AddedToken`.
@@ -22,21 +31,272 @@ pub struct AddedToken {
     pub special: bool,
 }
 
+impl AddedToken {
+    /// A special token without further flags.
+    pub fn special(content: impl Into<String>, id: u32) -> Self {
+        Self {
+            id,
+            content: content.into(),
+            single_word: false,
+            lstrip: false,
+            rstrip: false,
+            normalized: false,
+            special: true,
+        }
+    }
+}
+
+/// Which special tokens may be recognised in a text.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum AllowedSpecial {
+    /// None: a text never yields the id of a special token.
+    #[default]
+    None,
+    /// All of them.
+    All,
+    /// Those with these ids.
+    Only(Vec<u32>),
+}
+
+impl AllowedSpecial {
+    fn allows(&self, id: u32) -> bool {
+        match self {
+            Self::None => false,
+            Self::All => true,
+            Self::Only(ids) => ids.contains(&id),
+        }
+    }
+}
+
+/// A part of a text: an added token, or what stands between two of them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Segment {
+    /// An added token and the bytes it takes.
+    Token(u32, Range<usize>),
+    /// Ordinary text; never empty.
+    Text(Range<usize>),
+}
+
+/// The two rounds of looking for added tokens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Round {
+    /// In the raw text.
+    Raw,
+    /// In a normalised piece.
+    Normalized,
+}
+
 /// The added tokens of a tokenizer, in order of id.
 #[derive(Debug)]
 pub struct AddedTokens {
     tokens: Vec<AddedToken>,
+    raw: Matcher,
+    normalized: Matcher,
+}
+
+/// The search of one round.
+#[derive(Debug, Default)]
+struct Matcher {
+    search: Option<AhoCorasick>,
+    /// Index into [`AddedTokens::tokens`] of each pattern.
+    patterns: Vec<usize>,
+    /// Whether all tokens of the round are special.
+    only_special: bool,
 }
 
 impl AddedTokens {
     /// Builds the matchers. `normalizer` is the tokenizer's, applied to the contents of normalized tokens.
-    pub fn new(tokens: Vec<AddedToken>, normalizer: Option<&Normalizer>) -> Result<Self> {
-        let _ = normalizer;
-        Ok(Self { tokens })
+    pub fn new(mut tokens: Vec<AddedToken>, normalizer: Option<&Normalizer>) -> Result<Self> {
+        tokens.retain(|token| !token.content.is_empty());
+        tokens.sort_by_key(|token| token.id);
+        if let Some(pair) = tokens.windows(2).find(|pair| pair[0].id == pair[1].id) {
+            return Err(Error::format(
+                format!("added token {:?}", pair[1].content),
+                format!("has the id {} of {:?}", pair[1].id, pair[0].content),
+            ));
+        }
+        let raw = Matcher::new(&tokens, |token| !token.normalized, None)?;
+        let normalized = Matcher::new(&tokens, |token| token.normalized, normalizer)?;
+        Ok(Self { tokens, raw, normalized })
     }
 
     /// The tokens, in order of id.
     pub fn tokens(&self) -> &[AddedToken] {
         &self.tokens
+    }
+
+    /// The token with this id.
+    pub fn get(&self, id: u32) -> Option<&AddedToken> {
+        self.tokens.binary_search_by_key(&id, |token| token.id).ok().map(|at| &self.tokens[at])
+    }
+
+    /// Whether a search could find anything, given what is allowed.
+    pub fn may_match(&self, round: Round, allowed: &AllowedSpecial) -> bool {
+        let matcher = self.matcher(round);
+        matcher.search.is_some() && !(matcher.only_special && *allowed == AllowedSpecial::None)
+    }
+
+    /// Cuts `text` into added tokens and what stands between, in order. Stops at the first error of `visit`.
+    pub fn segments(
+        &self,
+        round: Round,
+        text: &[u8],
+        allowed: &AllowedSpecial,
+        mut visit: impl FnMut(Segment) -> Result<()>,
+    ) -> Result<()> {
+        let matcher = self.matcher(round);
+        let mut done = 0;
+        if let Some(search) = matcher.search.as_ref().filter(|_| self.may_match(round, allowed)) {
+            for found in search.find_iter(text) {
+                let token = &self.tokens[matcher.patterns[found.pattern().as_usize()]];
+                let (mut begin, mut end) = (found.start(), found.end());
+                if token.special && !allowed.allows(token.id) {
+                    continue;
+                }
+                if token.single_word && (ends_in_word(&text[..begin]) || begins_with_word(&text[end..])) {
+                    continue;
+                }
+                if token.lstrip {
+                    begin = begin_of_trailing_space(&text[..begin]).max(done);
+                }
+                if token.rstrip {
+                    end += end_of_leading_space(&text[end..]);
+                }
+                if done < begin {
+                    visit(Segment::Text(done..begin))?;
+                }
+                visit(Segment::Token(token.id, begin..end))?;
+                done = end;
+            }
+        }
+        if done < text.len() {
+            visit(Segment::Text(done..text.len()))?;
+        }
+        Ok(())
+    }
+
+    fn matcher(&self, round: Round) -> &Matcher {
+        match round {
+            Round::Raw => &self.raw,
+            Round::Normalized => &self.normalized,
+        }
+    }
+}
+
+impl Matcher {
+    fn new(
+        tokens: &[AddedToken],
+        belongs: impl Fn(&AddedToken) -> bool,
+        normalizer: Option<&Normalizer>,
+    ) -> Result<Self> {
+        let patterns: Vec<usize> = (0..tokens.len()).filter(|&index| belongs(&tokens[index])).collect();
+        if patterns.is_empty() {
+            return Ok(Self::default());
+        }
+        let contents = patterns.iter().map(|&index| {
+            let content = tokens[index].content.as_str();
+            normalizer.map_or(content.into(), |normalizer| normalizer.normalize(content))
+        });
+        let search = AhoCorasick::builder()
+            .match_kind(MatchKind::LeftmostLongest)
+            .build(contents.map(|content| content.into_owned()))
+            .map_err(|error| Error::format("added_tokens", error.to_string()))?;
+        let only_special = patterns.iter().all(|&index| tokens[index].special);
+        Ok(Self { search: Some(search), patterns, only_special })
+    }
+}
+
+/// The last character of `text`, if it ends in a whole one.
+fn last_char(text: &[u8]) -> Option<char> {
+    let begin = (1..=text.len().min(4)).map(|back| text.len() - back).find(|&at| text[at] & 0xC0 != 0x80)?;
+    std::str::from_utf8(&text[begin..]).ok()?.chars().next()
+}
+
+/// The first character of `text`, if it begins with a whole one.
+fn first_char(text: &[u8]) -> Option<char> {
+    let len = match text.first()? {
+        0..0x80 => 1,
+        0xC0..0xE0 => 2,
+        0xE0..0xF0 => 3,
+        _ => 4,
+    };
+    std::str::from_utf8(text.get(..len)?).ok()?.chars().next()
+}
+
+fn is_word(c: char) -> bool {
+    regex_syntax::is_word_character(c)
+}
+
+fn ends_in_word(text: &[u8]) -> bool {
+    last_char(text).is_some_and(is_word)
+}
+
+fn begins_with_word(text: &[u8]) -> bool {
+    first_char(text).is_some_and(is_word)
+}
+
+fn begin_of_trailing_space(text: &[u8]) -> usize {
+    let mut end = text.len();
+    while let Some(c) = last_char(&text[..end]).filter(|c| c.is_whitespace()) {
+        end -= c.len_utf8();
+    }
+    end
+}
+
+fn end_of_leading_space(text: &[u8]) -> usize {
+    let mut begin = 0;
+    while let Some(c) = first_char(&text[begin..]).filter(|c| c.is_whitespace()) {
+        begin += c.len_utf8();
+    }
+    begin
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn plain(content: &str, id: u32) -> AddedToken {
+        AddedToken { special: false, ..AddedToken::special(content, id) }
+    }
+
+    fn cut(tokens: Vec<AddedToken>, text: &str, allowed: &AllowedSpecial) -> Vec<(Option<u32>, String)> {
+        let added = AddedTokens::new(tokens, None).unwrap();
+        let mut parts = Vec::new();
+        added
+            .segments(Round::Raw, text.as_bytes(), allowed, |segment| {
+                parts.push(match segment {
+                    Segment::Token(id, range) => (Some(id), text[range].to_owned()),
+                    Segment::Text(range) => (None, text[range].to_owned()),
+                });
+                Ok(())
+            })
+            .unwrap();
+        parts
+    }
+
+    fn part(id: impl Into<Option<u32>>, text: &str) -> (Option<u32>, String) {
+        (id.into(), text.to_owned())
+    }
+
+    #[test]
+    fn a_rejected_match_is_passed_over_whole() {
+        let ab = AddedToken { single_word: true, ..plain("ab", 7) };
+        let parts = cut(vec![ab, plain("b", 8)], "cab b", &AllowedSpecial::None);
+        assert_eq!(parts, [part(None, "cab "), part(8, "b")]);
+    }
+
+    #[test]
+    fn stripping_stops_at_the_previous_match() {
+        let mask = AddedToken { lstrip: true, rstrip: true, ..plain("<m>", 3) };
+        let parts = cut(vec![mask], "a <m> <m> b", &AllowedSpecial::None);
+        assert_eq!(parts, [part(None, "a"), part(3, " <m> "), part(3, "<m> "), part(None, "b")]);
+    }
+
+    #[test]
+    fn special_tokens_need_leave() {
+        let tokens = || vec![AddedToken::special("<s>", 1), AddedToken::special("<e>", 2)];
+        assert_eq!(cut(tokens(), "<s>x<e>", &AllowedSpecial::None), [part(None, "<s>x<e>")]);
+        assert_eq!(cut(tokens(), "<s>x<e>", &AllowedSpecial::Only(vec![2])), [part(None, "<s>x"), part(2, "<e>")]);
+        assert_eq!(cut(tokens(), "<s>x<e>", &AllowedSpecial::All), [part(1, "<s>"), part(None, "x"), part(2, "<e>")]);
     }
 }

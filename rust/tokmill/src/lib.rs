@@ -18,4 +18,8 @@ pub mod tokenizer;
 pub mod train;
 pub mod vocab;
 
+pub use added_tokens::AddedToken;
+pub use decode::DecodeStream;
 pub use error::{Error, Result};
+pub use ragged::{Ragged, Side};
+pub use tokenizer::{AllowedSpecial, EncodeOptions, OffsetUnit, Offsets, Parts, Tokenizer, Truncation};

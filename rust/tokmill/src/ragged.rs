@@ -67,7 +67,7 @@ impl<T> Ragged<T> {
     }
 
     /// The rows in order.
-    pub fn rows(&self) -> impl ExactSizeIterator<Item = &[T]> {
+    pub fn rows(&self) -> impl ExactSizeIterator<Item = &[T]> + Clone {
         self.offsets.windows(2).map(|ends| &self.values[ends[0] as usize..ends[1] as usize])
     }
 

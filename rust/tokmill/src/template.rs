@@ -1,5 +1,7 @@
 //! Post-processing: special tokens around a sequence or a pair, and the trimming of offsets.
 
+use crate::error::{Error, Result};
+
 /// A post-processor of tokenizer.json. Names and options are those of tokenizers' JSON.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -58,4 +60,127 @@ pub struct TemplateSpecial {
     pub ids: Vec<u32>,
     /// How the ids are written.
     pub tokens: Vec<String>,
+}
+
+/// What a row of ids consists of, with the names of a template resolved.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// The ids of the first (`false`) or the second text.
+    Text {
+        /// Whether this is the second text.
+        second: bool,
+    },
+    /// Ids of a special token.
+    Ids(Vec<u32>),
+}
+
+/// A compiled post-processor.
+#[derive(Clone, Debug, Default)]
+pub struct Layouts {
+    single: Option<Vec<Place>>,
+    pair: Option<Vec<Place>>,
+    trims: Vec<Trim>,
+}
+
+/// How a `ByteLevel` post-processor takes white space out of the offsets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Trim {
+    /// Leave a single leading blank to the first token.
+    pub add_prefix_space: bool,
+}
+
+impl Layouts {
+    /// Resolves a post-processor. Fails where a template names a special token that it does not define, or where two
+    /// templates would be applied to each other.
+    pub fn new(post_processor: Option<&PostProcessor>) -> Result<Self> {
+        let mut layouts = Self::default();
+        if let Some(post_processor) = post_processor {
+            layouts.add(post_processor)?;
+        }
+        Ok(layouts)
+    }
+
+    fn add(&mut self, post_processor: &PostProcessor) -> Result<()> {
+        match post_processor {
+            PostProcessor::ByteLevel { trim_offsets: false, .. } => {}
+            PostProcessor::ByteLevel { add_prefix_space, .. } => {
+                self.trims.push(Trim { add_prefix_space: *add_prefix_space });
+            }
+            PostProcessor::Template(_) if self.single.is_some() => {
+                return Err(Error::unsupported("post_processor", "two templates, one applied to the other"));
+            }
+            PostProcessor::Template(template) => {
+                self.single = Some(template.resolve(&template.single)?);
+                self.pair = Some(template.resolve(&template.pair)?);
+            }
+            PostProcessor::Sequence(steps) => {
+                for step in steps {
+                    self.add(step)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// What a row for one text (or a pair) consists of, special tokens included.
+    pub fn places(&self, pair: bool) -> &[Place] {
+        const SINGLE: &[Place] = &[Place::Text { second: false }];
+        const PAIR: &[Place] = &[Place::Text { second: false }, Place::Text { second: true }];
+        match (if pair { &self.pair } else { &self.single }, pair) {
+            (Some(places), _) => places,
+            (None, false) => SINGLE,
+            (None, true) => PAIR,
+        }
+    }
+
+    /// How many special ids a row has.
+    pub fn added(&self, pair: bool) -> usize {
+        let ids = |place: &Place| if let Place::Ids(ids) = place { ids.len() } else { 0 };
+        self.places(pair).iter().map(ids).sum()
+    }
+
+    /// The trims to apply to offsets, in order.
+    pub fn trims(&self) -> &[Trim] {
+        &self.trims
+    }
+
+    /// The largest id that a template adds.
+    pub fn largest_id(&self) -> Option<u32> {
+        let places = self.single.iter().chain(&self.pair).flatten();
+        places.filter_map(|place| if let Place::Ids(ids) = place { ids.iter().max().copied() } else { None }).max()
+    }
+}
+
+impl Template {
+    fn resolve(&self, pieces: &[TemplatePiece]) -> Result<Vec<Place>> {
+        pieces
+            .iter()
+            .map(|piece| match piece {
+                TemplatePiece::Sequence { second, .. } => Ok(Place::Text { second: *second }),
+                TemplatePiece::Special { name, .. } => {
+                    let special = self.special_tokens.iter().find(|special| special.name == *name);
+                    let special = special.ok_or_else(|| {
+                        Error::format("post_processor.special_tokens", format!("has no entry for {name:?}"))
+                    })?;
+                    Ok(Place::Ids(special.ids.clone()))
+                }
+            })
+            .collect()
+    }
+}
+
+impl Trim {
+    /// Offsets of a token that is written with `leading` and `trailing` white-space characters; `first` says whether
+    /// it is the first of its sequence.
+    pub fn apply(self, span: [i64; 2], leading: i64, trailing: i64, first: bool) -> [i64; 2] {
+        let [mut begin, mut end] = span;
+        if leading > 0 {
+            let kept = self.add_prefix_space && leading == 1 && (first || begin == 0);
+            begin = (begin + if kept { 0 } else { leading }).min(end);
+        }
+        if trailing > 0 && end >= trailing {
+            end = (end - trailing).max(begin);
+        }
+        [begin, end]
+    }
 }

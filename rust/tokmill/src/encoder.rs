@@ -1,1 +1,0 @@
-//! Per-thread scratch and the bounded cache of pieces.

@@ -1,0 +1,56 @@
+//! Keys of pieces: a short piece fits in one 128-bit word, and equal words are equal pieces.
+
+/// The longest piece that a [`short_key`] holds.
+pub(super) const SHORT: usize = 15;
+
+const MASKS: [u128; SHORT + 1] = {
+    let mut masks = [0; SHORT + 1];
+    let mut len = 0;
+    while len <= SHORT {
+        masks[len] = (1 << (8 * len)) - 1;
+        len += 1;
+    }
+    masks
+};
+
+/// The bytes `begin..begin + len` of `text` and, in the top byte, `len`, which is at most [`SHORT`].
+#[inline]
+pub(super) fn short_key(text: &[u8], begin: usize, len: usize) -> u128 {
+    let raw = match text.get(begin..begin + 16) {
+        Some(bytes) => u128::from_le_bytes(bytes.try_into().expect("sixteen bytes")),
+        None => {
+            let mut bytes = [0; 16];
+            bytes[..len].copy_from_slice(&text[begin..begin + len]);
+            u128::from_le_bytes(bytes)
+        }
+    };
+    raw & MASKS[len] | (len as u128) << 120
+}
+
+const FIRST: u64 = 0x9E37_79B9_7F4A_7C15;
+const SECOND: u64 = 0xD6E8_FEB8_6659_FD93;
+
+#[inline]
+fn fold(a: u64, b: u64) -> u64 {
+    let product = u128::from(a) * u128::from(b);
+    (product as u64) ^ ((product >> 64) as u64)
+}
+
+/// Hash of a short key.
+#[inline]
+pub(super) fn hash_short(key: u128) -> u64 {
+    fold(key as u64 ^ FIRST, (key >> 64) as u64 ^ SECOND)
+}
+
+/// Hash of a piece longer than [`SHORT`].
+#[inline]
+pub(super) fn hash_long(piece: &[u8]) -> u64 {
+    let mut state = piece.len() as u64 ^ FIRST;
+    let (words, _) = piece.as_chunks::<8>();
+    for word in words {
+        state = fold(state ^ u64::from_le_bytes(*word), SECOND);
+    }
+    // The last eight bytes again, whole, instead of a tail of varying length.
+    let last = piece.last_chunk::<8>().expect("longer than fifteen bytes");
+    fold(state ^ u64::from_le_bytes(*last), FIRST)
+}

@@ -1,0 +1,257 @@
+//! Merging: from the bytes of a piece to symbols.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+
+use super::symbols::{NONE, Symbols};
+
+/// Pieces up to this length are merged in one go; longer ones chunk by chunk.
+const SHORT: usize = 64;
+
+/// Bytes by which the encoding of a long piece advances.
+const CHUNK: usize = 128;
+
+/// When a chunk and the tokens it disturbs grow beyond this, the piece is left to the heap.
+const WINDOW: usize = 4096;
+
+/// From this many occurrences on, the merges of one product are made in one pass over the window.
+const PASS: usize = 4;
+
+/// Reusable memory for merging.
+#[derive(Debug, Default)]
+pub(super) struct Scratch {
+    window: Window,
+    heap: Heap,
+}
+
+impl Scratch {
+    /// Appends the symbols of `piece`, whose bytes all have entries, to `out`, which is empty.
+    pub(super) fn encode(&mut self, symbols: &Symbols, piece: &[u8], out: &mut Vec<u32>) {
+        if piece.len() <= SHORT {
+            self.window.encode(symbols, piece);
+            out.extend_from_slice(&self.window.parts);
+        } else if !symbols.regular() || !self.encode_in_chunks(symbols, piece, out) {
+            out.clear();
+            self.heap.encode(symbols, piece, out);
+        }
+    }
+
+    /// Encodes chunk by chunk. Two encodings side by side are the encoding of the whole where their border tokens are
+    /// separable; where they are not, the tokens before the border are taken back one by one and encoded again with
+    /// the chunk. Gives `false` where that reaches too far back.
+    fn encode_in_chunks(&mut self, symbols: &Symbols, piece: &[u8], out: &mut Vec<u32>) -> bool {
+        let mut done = 0;
+        while done < piece.len() {
+            let end = (done + CHUNK).min(piece.len());
+            let mut begin = done;
+            loop {
+                self.window.encode(symbols, &piece[begin..end]);
+                match out.last() {
+                    Some(&last) if !symbols.separable(last, self.window.parts[0]) => {
+                        out.pop();
+                        begin -= symbols.len(last);
+                    }
+                    _ => break,
+                }
+                if end - begin > WINDOW {
+                    return false;
+                }
+            }
+            out.extend_from_slice(&self.window.parts);
+            done = end;
+        }
+        true
+    }
+}
+
+/// A short run of symbols with the product of each and its right neighbour.
+#[derive(Debug, Default)]
+struct Window {
+    parts: Vec<u32>,
+    /// `products[i]` is what `parts[i]` and `parts[i + 1]` merge into; one shorter than `parts`.
+    products: Vec<u32>,
+}
+
+impl Window {
+    /// Replaces the window by the encoding of `bytes`, which is not empty.
+    fn encode(&mut self, symbols: &Symbols, bytes: &[u8]) {
+        self.parts.clear();
+        self.parts.extend(bytes.iter().map(|&byte| u32::from(byte)));
+        self.products.clear();
+        self.products.extend(bytes.windows(2).map(|pair| symbols.product(pair[0].into(), pair[1].into())));
+        loop {
+            let first = self.products.iter().fold(NONE, |least, &product| least.min(product));
+            if first == NONE {
+                return;
+            }
+            let occurrences = self.products.iter().filter(|&&product| product == first).count();
+            if occurrences >= PASS && symbols.regular() {
+                self.merge_everywhere(symbols, first);
+            } else if let Some(at) = self.products.iter().position(|&product| product == first) {
+                self.merge_at(symbols, at, first);
+            }
+        }
+    }
+
+    /// Makes one merge.
+    #[inline]
+    fn merge_at(&mut self, symbols: &Symbols, at: usize, product: u32) {
+        self.parts[at] = product;
+        self.parts.remove(at + 1);
+        self.products.remove(at);
+        if at > 0 {
+            self.products[at - 1] = symbols.product(self.parts[at - 1], product);
+        }
+        if at + 1 < self.parts.len() {
+            self.products[at] = symbols.product(product, self.parts[at + 1]);
+        }
+    }
+
+    /// Makes all merges of one product, from the left. What a product merges into is made later than the product
+    /// itself, so nothing that arises on the way comes first.
+    fn merge_everywhere(&mut self, symbols: &Symbols, product: u32) {
+        let (mut read, mut write) = (0, 0);
+        while read < self.parts.len() {
+            let merged = self.products.get(read) == Some(&product);
+            self.parts[write] = if merged { product } else { self.parts[read] };
+            read += if merged { 2 } else { 1 };
+            write += 1;
+        }
+        self.parts.truncate(write);
+        self.products.clear();
+        self.products.extend(self.parts.windows(2).map(|pair| symbols.product(pair[0], pair[1])));
+    }
+}
+
+/// Merging with a heap of candidates over a linked list: `O(n log n)` for any merge list.
+#[derive(Debug, Default)]
+struct Heap {
+    /// Symbol at each byte that begins one; [`NONE`] elsewhere.
+    parts: Vec<u32>,
+    /// Where the neighbours of each symbol begin.
+    links: Vec<(usize, usize)>,
+    /// Product, place, and the two symbols that were there when the candidate was found.
+    candidates: BinaryHeap<Reverse<(u32, usize, u32, u32)>>,
+}
+
+impl Heap {
+    fn encode(&mut self, symbols: &Symbols, piece: &[u8], out: &mut Vec<u32>) {
+        let len = piece.len();
+        self.parts.clear();
+        self.parts.extend(piece.iter().map(|&byte| u32::from(byte)));
+        self.links.clear();
+        self.links.extend((0..len).map(|at| (at.wrapping_sub(1), at + 1)));
+        self.candidates.clear();
+        for at in 1..len {
+            self.propose(symbols, at - 1, at);
+        }
+        while let Some(Reverse((product, at, left, right))) = self.candidates.pop() {
+            let next = self.links[at].1;
+            if self.parts[at] != left || next >= len || self.parts[next] != right {
+                continue;
+            }
+            let after = self.links[next].1;
+            self.parts[at] = product;
+            self.parts[next] = NONE;
+            self.links[at].1 = after;
+            if after < len {
+                self.links[after].0 = at;
+                self.propose(symbols, at, after);
+            }
+            let before = self.links[at].0;
+            if before < len {
+                self.propose(symbols, before, at);
+            }
+        }
+        out.extend(self.parts.iter().filter(|&&symbol| symbol != NONE));
+    }
+
+    fn propose(&mut self, symbols: &Symbols, at: usize, next: usize) {
+        let (left, right) = (self.parts[at], self.parts[next]);
+        let product = symbols.product(left, right);
+        if product != NONE {
+            self.candidates.push(Reverse((product, at, left, right)));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::merges::Merge;
+    use crate::vocab::{Spelling, Vocab};
+
+    /// A vocabulary of the 256 bytes and random products over a small alphabet, in an order that respects or ignores
+    /// how the products build on each other.
+    fn random_symbols(seed: u64, shuffled: bool) -> (Symbols, Vec<Merge>) {
+        let mut state = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
+        let mut random = move |below: usize| {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            (state % below as u64) as usize
+        };
+        let mut vocab = Vocab::new(Spelling::ByteLevel);
+        for byte in 0..=255 {
+            vocab.insert(byte.into(), &[byte]).unwrap();
+        }
+        let mut known: Vec<u32> = b"abc".iter().map(|&byte| byte.into()).collect();
+        let mut merges: Vec<Merge> = Vec::new();
+        for _ in 0..24 {
+            let (left, right) = (known[random(known.len())], known[random(known.len())]);
+            let key = [vocab.key(left).unwrap(), vocab.key(right).unwrap()].concat();
+            let result = vocab.id(&key).unwrap_or(vocab.size() as u32);
+            if vocab.id(&key).is_none() {
+                vocab.insert(result, &key).unwrap();
+                known.push(result);
+            }
+            if !merges.iter().any(|merge| (merge.left, merge.right) == (left, right)) {
+                merges.push(Merge { left, right, result });
+            }
+        }
+        if shuffled {
+            for index in (1..merges.len()).rev() {
+                merges.swap(index, random(index + 1));
+            }
+        }
+        (Symbols::from_merges(&vocab, &merges).unwrap(), merges)
+    }
+
+    /// The definition: the listed pair of lowest rank, leftmost, again and again.
+    fn by_definition(merges: &[Merge], bytes: &[u8]) -> Vec<u32> {
+        let mut ids: Vec<u32> = bytes.iter().map(|&byte| byte.into()).collect();
+        while let Some((_, at, result)) = ids
+            .windows(2)
+            .enumerate()
+            .filter_map(|(at, pair)| {
+                let rank = merges.iter().position(|merge| (merge.left, merge.right) == (pair[0], pair[1]))?;
+                Some((rank, at, merges[rank].result))
+            })
+            .min()
+        {
+            ids.splice(at..at + 2, [result]);
+        }
+        ids
+    }
+
+    #[test]
+    fn every_way_of_merging_follows_the_definition() {
+        for seed in 0..400 {
+            let (symbols, merges) = random_symbols(seed, seed % 4 == 3);
+            for length in [1, 2, 3, 5, 9, 17, 40, 64, 65, 130, 300] {
+                let text: Vec<u8> = (0..length)
+                    .map(|at| b"abc"[(seed as usize * 31 + at * at * 7 + at / 3) % (2 + seed as usize % 2)])
+                    .collect();
+                let expected = by_definition(&merges, &text);
+                let mut scratch = Scratch::default();
+                let ids = |found: &[u32]| found.iter().map(|&symbol| symbols.id(symbol)).collect::<Vec<_>>();
+                let mut found = Vec::new();
+                scratch.encode(&symbols, &text, &mut found);
+                assert_eq!(ids(&found), expected, "seed {seed}, length {length}");
+                found.clear();
+                scratch.heap.encode(&symbols, &text, &mut found);
+                assert_eq!(ids(&found), expected, "heap, seed {seed}, length {length}");
+            }
+        }
+    }
+}

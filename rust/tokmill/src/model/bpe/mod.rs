@@ -1,0 +1,162 @@
+//! Byte-pair encoding over bytes: merge the neighbours of lowest rank, leftmost first, until none can merge.
+//!
+//! A merge list is compiled into *symbols*: the 256 bytes, then one symbol for each entry that merging can reach, in
+//! order of the rank at which it is made. A string of bytes is made into one token in one way only (the merges inside
+//! it happen in the same order whatever stands around it), so each reachable entry has one last merge, and all other
+//! merges that spell it can never fire. Symbol numbers are therefore priority, result and identity at once, and one
+//! probe of a packed pair table answers all three.
+//!
+//! Three ways of encoding, all exact:
+//! - short pieces: merge in a small array, quadratic in a length that is bounded;
+//! - long pieces: encode chunks and join them where a local test (`Symbols::separable`) proves that no merge crosses,
+//!   linear time (the test is that of rust-gems' `bpe`);
+//! - lists that no trainer could have made: a heap, `O(n log n)`.
+
+mod cuts;
+mod merge;
+mod symbols;
+
+pub use cuts::SafeCuts;
+
+use crate::error::{Error, Result};
+use crate::merges::Merge;
+use crate::vocab::Vocab;
+use merge::Scratch;
+use symbols::Symbols;
+
+/// Switches of a BPE model, named as in tokenizers' JSON.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct BpeOptions {
+    /// A piece that is an entry of the vocabulary becomes that entry without merging.
+    pub ignore_merges: bool,
+}
+
+/// A validated byte-pair encoding over bytes.
+#[derive(Clone, Debug)]
+pub struct Bpe {
+    vocab: Vocab,
+    merges: Vec<Merge>,
+    options: BpeOptions,
+    symbols: Symbols,
+    cuts: SafeCuts,
+}
+
+/// Reusable memory for encoding pieces.
+#[derive(Debug, Default)]
+pub struct BpeScratch {
+    merge: Scratch,
+    symbols: Vec<u32>,
+}
+
+impl Bpe {
+    /// Checks and compiles a vocabulary and its merges, which are in order of rank. A pair that is listed twice has
+    /// its later rank. Fails where a merge names an id without entry or does not spell its result.
+    pub fn new(vocab: Vocab, merges: Vec<Merge>, options: BpeOptions) -> Result<Self> {
+        check(&vocab, &merges)?;
+        let symbols = Symbols::from_merges(&vocab, &merges)?;
+        let cuts = SafeCuts::new(&vocab);
+        Ok(Self { vocab, merges, options, symbols, cuts })
+    }
+
+    /// A model that merges whatever neighbours form the entry with the smallest id, and takes a piece that is an entry
+    /// whole (tiktoken's rule). `vocab` holds the ranked entries alone, and needs one for each of the 256 bytes.
+    pub fn from_ranks(vocab: Vocab) -> Result<Self> {
+        for byte in 0..=255 {
+            if vocab.id(&[byte]).is_none() {
+                return Err(Error::format("vocabulary", format!("has no entry for the byte 0x{byte:02X}")));
+            }
+        }
+        let (symbols, merges) = Symbols::from_ranks(&vocab)?;
+        let cuts = SafeCuts::new(&vocab);
+        Ok(Self { vocab, merges, options: BpeOptions { ignore_merges: true }, symbols, cuts })
+    }
+
+    /// The vocabulary.
+    pub fn vocab(&self) -> &Vocab {
+        &self.vocab
+    }
+
+    /// The merges in order of rank, as the file lists them.
+    pub fn merges(&self) -> &[Merge] {
+        &self.merges
+    }
+
+    /// The switches.
+    pub fn options(&self) -> &BpeOptions {
+        &self.options
+    }
+
+    /// Where a piece may be cut without changing its ids.
+    pub fn cuts(&self) -> &SafeCuts {
+        &self.cuts
+    }
+
+    /// The id that a piece becomes as a whole, where that is known without merging: it is an entry, and either merging
+    /// leads to it or merges are ignored for entries.
+    pub fn whole(&self, piece: &[u8]) -> Option<u32> {
+        let id = self.vocab.id(piece)?;
+        (self.options.ignore_merges || self.symbols.reaches(id)).then_some(id)
+    }
+
+    /// Entries that are their own encoding, in order of id, with their id.
+    pub fn whole_entries(&self) -> impl Iterator<Item = (u32, &[u8])> {
+        let all = self.options.ignore_merges;
+        self.vocab.iter().filter(move |(id, _)| !self.vocab.is_inexpressible(*id) && (all || self.symbols.reaches(*id)))
+    }
+
+    /// Appends the ids of a non-empty piece. A byte without entry is dropped, as tokenizers does.
+    pub fn encode(&self, piece: &[u8], scratch: &mut BpeScratch, ids: &mut Vec<u32>) {
+        if self.options.ignore_merges
+            && let Some(id) = self.vocab.id(piece)
+        {
+            ids.push(id);
+            return;
+        }
+        self.merge(piece, scratch, ids);
+    }
+
+    /// Appends the ids of a non-empty piece by merging, also where the piece is an entry.
+    pub fn merge(&self, piece: &[u8], scratch: &mut BpeScratch, ids: &mut Vec<u32>) {
+        let symbols = &self.symbols;
+        if self.lacks_bytes_of(piece) {
+            let kept: Vec<u8> = piece.iter().copied().filter(|&byte| symbols.has_byte(byte)).collect();
+            return self.merge_known(&kept, scratch, ids);
+        }
+        self.merge_known(piece, scratch, ids);
+    }
+
+    fn merge_known(&self, piece: &[u8], scratch: &mut BpeScratch, ids: &mut Vec<u32>) {
+        scratch.symbols.clear();
+        scratch.merge.encode(&self.symbols, piece, &mut scratch.symbols);
+        ids.extend(scratch.symbols.iter().map(|&symbol| self.symbols.id(symbol)));
+    }
+
+    /// The first byte of `text` that has no entry although no text can contain it (it never stands in UTF-8).
+    pub fn first_unencodable(&self, text: &[u8]) -> Option<(usize, u8)> {
+        if !self.symbols.lacks_bytes() {
+            return None;
+        }
+        let foreign = |byte: u8| matches!(byte, 0xC0 | 0xC1 | 0xF5..) && !self.symbols.has_byte(byte);
+        text.iter().position(|&byte| foreign(byte)).map(|at| (at, text[at]))
+    }
+
+    /// Whether some byte of `piece` has no entry.
+    pub fn lacks_bytes_of(&self, piece: &[u8]) -> bool {
+        self.symbols.lacks_bytes() && piece.iter().any(|&byte| !self.symbols.has_byte(byte))
+    }
+}
+
+/// Every merge must name entries, and its result must be their concatenation.
+fn check(vocab: &Vocab, merges: &[Merge]) -> Result<()> {
+    for (rank, merge) in merges.iter().enumerate() {
+        let at = || format!("model.merges[{rank}]");
+        let key =
+            |id: u32| vocab.key(id).ok_or_else(|| Error::format(at(), format!("id {id} is not in the vocabulary")));
+        let (left, right, result) = (key(merge.left)?, key(merge.right)?, key(merge.result)?);
+        let spells = result.len() == left.len() + right.len() && result.starts_with(left) && result.ends_with(right);
+        if !spells {
+            return Err(Error::format(at(), "the result is not the left token followed by the right one"));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,403 @@
+//! The walk from text to ids: added tokens, normaliser, pretokenizer, model, template.
+
+use std::borrow::Cow;
+use std::ops::Range;
+
+use super::{EncodeOptions, Tokenizer, Truncation};
+use crate::added_tokens::{Round, Segment};
+use crate::encoder::{Encoder, Sink};
+use crate::error::{Error, Result};
+use crate::model::Model;
+use crate::normalize::Alignment;
+use crate::parallel;
+use crate::ragged::{Ragged, Side};
+use crate::template::Place;
+
+/// Takes what the walk finds, in the order of the text.
+pub(super) trait Target: Sink + Send + Default {
+    /// Whether [`Self::enter`] wants alignments.
+    const ALIGNED: bool;
+
+    /// The pieces that follow are of the text at byte `base`; where it was rewritten, `alignment` leads back.
+    fn enter(&mut self, base: usize, alignment: Option<Alignment>);
+
+    /// An added token that takes `range` of the text entered last.
+    fn token(&mut self, id: u32, range: Range<usize>);
+
+    /// Appends what another target took of the same text, further on.
+    fn join(&mut self, next: Self);
+}
+
+impl Target for Vec<u32> {
+    const ALIGNED: bool = false;
+
+    fn enter(&mut self, _base: usize, _alignment: Option<Alignment>) {}
+
+    fn token(&mut self, id: u32, _range: Range<usize>) {
+        self.push(id);
+    }
+
+    fn join(&mut self, next: Self) {
+        self.extend(next);
+    }
+}
+
+impl Target for usize {
+    const ALIGNED: bool = false;
+
+    fn enter(&mut self, _base: usize, _alignment: Option<Alignment>) {}
+
+    fn token(&mut self, _id: u32, _range: Range<usize>) {
+        *self += 1;
+    }
+
+    fn join(&mut self, next: Self) {
+        *self += next;
+    }
+}
+
+impl Tokenizer {
+    /// The ids of `text`.
+    pub fn encode(&self, text: &[u8], options: &EncodeOptions) -> Result<Vec<u32>> {
+        self.encode_pair(text, None, None, options)
+    }
+
+    /// The ids of a text, or of a pair of texts laid out by the template, cut to length.
+    pub fn encode_pair(
+        &self,
+        text: &[u8],
+        pair: Option<&[u8]>,
+        truncation: Option<Truncation>,
+        options: &EncodeOptions,
+    ) -> Result<Vec<u32>> {
+        if pair.is_none() && truncation.is_none() && !options.add_special_tokens {
+            // A token is about four bytes of text, so this grows at most once or twice.
+            let mut ids = Vec::with_capacity(text.len() / 4 + 4);
+            self.pool.with(|encoder| self.walk(text, options, encoder, &mut ids))?;
+            return Ok(ids);
+        }
+        let mut ids = Vec::new();
+        self.pool.with(|encoder| self.encode_row(text, pair, truncation, options, encoder, &mut ids))?;
+        Ok(ids)
+    }
+
+    /// One row of ids a text (a pair of texts where `pairs` is given, one for each text).
+    pub fn encode_batch<T: AsRef<[u8]> + Sync>(
+        &self,
+        texts: &[T],
+        pairs: Option<&[T]>,
+        truncation: Option<Truncation>,
+        options: &EncodeOptions,
+    ) -> Result<Ragged<u32>> {
+        if pairs.is_some_and(|pairs| pairs.len() != texts.len()) {
+            return Err(Error::option("pairs", "must have one text for each text"));
+        }
+        let bytes = |index: usize| texts[index].as_ref().len() + pairs.map_or(0, |pairs| pairs[index].as_ref().len());
+        let row = |index: usize, encoder: &mut Encoder, rows: &mut Ragged<u32>| {
+            let pair = pairs.map(|pairs| pairs[index].as_ref());
+            let alone = EncodeOptions { threads: Some(1), ..options.clone() };
+            self.encode_row(texts[index].as_ref(), pair, truncation, &alone, encoder, rows.values_mut())?;
+            rows.end_row();
+            Ok(())
+        };
+        let parts = self.for_runs(texts.len(), bytes, options.threads, row)?;
+        let mut parts = parts.into_iter();
+        let mut all = parts.next().unwrap_or_default();
+        parts.for_each(|part| all.append(part));
+        Ok(all)
+    }
+
+    /// How many ids `text` has, without building them.
+    pub fn count(&self, text: &[u8], options: &EncodeOptions) -> Result<usize> {
+        let mut count = if options.add_special_tokens { self.layouts.added(false) } else { 0 };
+        self.pool.with(|encoder| self.walk(text, options, encoder, &mut count))?;
+        Ok(count)
+    }
+
+    /// How many ids each text has.
+    pub fn count_batch<T: AsRef<[u8]> + Sync>(&self, texts: &[T], options: &EncodeOptions) -> Result<Vec<i64>> {
+        let added = if options.add_special_tokens { self.layouts.added(false) } else { 0 };
+        let alone = EncodeOptions { threads: Some(1), ..options.clone() };
+        let row = |index: usize, encoder: &mut Encoder, counts: &mut Vec<i64>| {
+            let mut count = added;
+            self.walk(texts[index].as_ref(), &alone, encoder, &mut count)?;
+            counts.push(count as i64);
+            Ok(())
+        };
+        Ok(self.for_runs(texts.len(), |index| texts[index].as_ref().len(), options.threads, row)?.concat())
+    }
+
+    /// Does `row` for each of `len` items, on threads that take runs of about equal bytes, and gives one result a run.
+    pub(super) fn for_runs<R: Default + Send>(
+        &self,
+        len: usize,
+        bytes: impl Fn(usize) -> usize + Copy,
+        threads: Option<usize>,
+        row: impl Fn(usize, &mut Encoder, &mut R) -> Result<()> + Sync,
+    ) -> Result<Vec<R>> {
+        let threads = parallel::threads_for((0..len).map(bytes).sum(), threads);
+        // More runs than threads, so that a thread that is held up is helped out.
+        let runs = parallel::balanced((0..len).map(bytes), if threads == 1 { 1 } else { threads * 4 });
+        let work = |run: Range<usize>| {
+            self.pool.with(|encoder| {
+                let mut result = R::default();
+                run.into_iter().try_for_each(|index| row(index, encoder, &mut result)).map(|()| result)
+            })
+        };
+        parallel::map(runs, threads, work).into_iter().collect()
+    }
+
+    /// Appends one row: the ids of a text or a pair, cut to length, with special tokens where asked for.
+    fn encode_row(
+        &self,
+        text: &[u8],
+        pair: Option<&[u8]>,
+        truncation: Option<Truncation>,
+        options: &EncodeOptions,
+        encoder: &mut Encoder,
+        row: &mut Vec<u32>,
+    ) -> Result<()> {
+        if pair.is_none() && truncation.is_none() && !options.add_special_tokens {
+            return self.walk(text, options, encoder, row);
+        }
+        let mut first = Vec::new();
+        self.walk(text, options, encoder, &mut first)?;
+        let mut second = Vec::new();
+        if let Some(pair) = pair {
+            self.walk(pair, options, encoder, &mut second)?;
+        }
+        let special = options.add_special_tokens;
+        if let Some(Truncation { max_length, side }) = truncation {
+            let added = if special { self.layouts.added(pair.is_some()) } else { 0 };
+            let room = max_length.checked_sub(added).ok_or_else(|| {
+                Error::option("max_length", format!("must hold at least the {added} special tokens of a row"))
+            })?;
+            let (first_len, second_len) = longest_first(first.len(), second.len(), room);
+            cut(&mut first, first_len, side);
+            cut(&mut second, second_len, side);
+        }
+        if !special {
+            row.extend(first);
+            row.extend(second);
+            return Ok(());
+        }
+        for place in self.layouts.places(pair.is_some()) {
+            match place {
+                Place::Text { second: false } => row.extend_from_slice(&first),
+                Place::Text { second: true } => row.extend_from_slice(&second),
+                Place::Ids(ids) => row.extend_from_slice(ids),
+            }
+        }
+        Ok(())
+    }
+
+    /// Walks a text from added tokens to ids.
+    pub(super) fn walk<T: Target>(
+        &self,
+        text: &[u8],
+        options: &EncodeOptions,
+        encoder: &mut Encoder,
+        target: &mut T,
+    ) -> Result<()> {
+        let Model::Bpe(bpe) = &self.model;
+        if let Some((position, byte)) = bpe.first_unencodable(text) {
+            return Err(Error::UnencodableByte { byte, position });
+        }
+        self.added_tokens.segments(Round::Raw, text, &options.allowed_special, |segment| match segment {
+            Segment::Token(id, range) => {
+                target.enter(range.start, None);
+                target.token(id, 0..range.len());
+                Ok(())
+            }
+            Segment::Text(range) => self.walk_segment(&text[range.clone()], range.start, options, encoder, target),
+        })
+    }
+
+    /// Walks what stands between two added tokens: normaliser and second round of added tokens.
+    fn walk_segment<T: Target>(
+        &self,
+        segment: &[u8],
+        base: usize,
+        options: &EncodeOptions,
+        encoder: &mut Encoder,
+        target: &mut T,
+    ) -> Result<()> {
+        let mut alignment = None;
+        let normalized: Cow<'_, [u8]> = match &self.normalizer {
+            None => Cow::Borrowed(segment),
+            Some(normalizer) => {
+                let text = std::str::from_utf8(segment)
+                    .map_err(|error| Error::InvalidUtf8 { position: base + error.valid_up_to() })?;
+                let rewritten = if T::ALIGNED {
+                    let (rewritten, map) = normalizer.normalize_aligned(text);
+                    alignment = Some(map);
+                    rewritten
+                } else {
+                    normalizer.normalize(text)
+                };
+                match rewritten {
+                    Cow::Borrowed(text) => Cow::Borrowed(text.as_bytes()),
+                    Cow::Owned(text) => Cow::Owned(text.into_bytes()),
+                }
+            }
+        };
+        target.enter(base, alignment.clone());
+        if !self.added_tokens.may_match(Round::Normalized, &options.allowed_special)
+            && !self.pretokenizer.adds_prefix_space()
+        {
+            self.encode_pieces(&normalized, options, encoder, target);
+            return Ok(());
+        }
+        self.added_tokens.segments(Round::Normalized, &normalized, &options.allowed_special, |part| {
+            match part {
+                Segment::Token(id, range) => {
+                    target.enter(base, alignment.clone());
+                    target.token(id, range);
+                }
+                Segment::Text(range) => {
+                    self.walk_part(&normalized, range, base, alignment.as_ref(), options, encoder, target);
+                }
+            }
+            Ok(())
+        })
+    }
+
+    /// Walks a part of a normalised segment that holds no added token.
+    #[allow(clippy::too_many_arguments)]
+    fn walk_part<T: Target>(
+        &self,
+        normalized: &[u8],
+        range: Range<usize>,
+        base: usize,
+        alignment: Option<&Alignment>,
+        options: &EncodeOptions,
+        encoder: &mut Encoder,
+        target: &mut T,
+    ) {
+        let part = &normalized[range.clone()];
+        let prefixed = self.pretokenizer.adds_prefix_space() && part[0] != b' ';
+        if T::ALIGNED {
+            let whole = alignment.cloned().unwrap_or_else(|| Alignment::identity(normalized.len()));
+            let map = whole.part(range);
+            target.enter(base, Some(if prefixed { map.prefixed(first_char_len(part)) } else { map }));
+        }
+        if prefixed {
+            self.encode_pieces(&[b" ", part].concat(), options, encoder, target);
+        } else {
+            self.encode_pieces(part, options, encoder, target);
+        }
+    }
+
+    /// Pretokenizes and encodes a text, on several threads where it is long and they are allowed.
+    fn encode_pieces<T: Target>(&self, text: &[u8], options: &EncodeOptions, encoder: &mut Encoder, target: &mut T) {
+        let threads = parallel::threads_for(text.len(), Some(options.threads.unwrap_or(1)));
+        if threads > 1 && !T::ALIGNED {
+            self.encode_pieces_on(threads, text, target);
+        } else {
+            encoder.encode(&self.pretokenizer, &self.model, &self.whole, text, 0, text.len(), target);
+        }
+    }
+
+    /// Encodes stretches of a text side by side, each from a guessed place, and joins them where the pieces of one
+    /// lead to a piece boundary of the next. Pieces depend on nothing but the boundary they begin at, so from there on
+    /// the guess was right; where they never meet, the stretch is encoded again from where it should begin.
+    fn encode_pieces_on<T: Target>(&self, threads: usize, text: &[u8], target: &mut T) {
+        let stretch = text.len().div_ceil(threads * 4);
+        let begins: Vec<usize> = (0..text.len()).step_by(stretch).map(|at| char_boundary(text, at)).collect();
+        let encode = |begin: usize, until: usize, lead: usize| {
+            self.pool.with(|encoder| {
+                let mut heads = Vec::new();
+                let mut from = begin;
+                // Piece by piece at first, so that the boundaries and what belongs to each are known.
+                while from < until && heads.len() < lead {
+                    let mut head = T::default();
+                    let next = encoder.encode_next(&self.pretokenizer, &self.model, &self.whole, text, from, &mut head);
+                    heads.push((from, head));
+                    from = next;
+                }
+                let mut body = T::default();
+                let (pre, model, whole) = (&self.pretokenizer, &self.model, &self.whole);
+                let end = encoder.encode(pre, model, whole, text, from, until, &mut body);
+                Stretch { heads, body_begin: from, body, end }
+            })
+        };
+        let jobs: Vec<(usize, usize)> =
+            begins.iter().enumerate().map(|(i, &begin)| (begin, *begins.get(i + 1).unwrap_or(&text.len()))).collect();
+        let stretches = parallel::map(jobs.clone(), threads, |(begin, until)| {
+            encode(begin, until, if begin == 0 { 0 } else { LEAD })
+        });
+        let mut at = 0;
+        for (guess, (_, until)) in stretches.into_iter().zip(jobs) {
+            let guess = match guess.from(at) {
+                Ok(met) => met,
+                Err(_) if at >= until => continue,
+                Err(_) => encode(at, until, 0),
+            };
+            at = guess.end;
+            guess.heads.into_iter().for_each(|(_, head)| target.join(head));
+            target.join(guess.body);
+        }
+    }
+}
+
+/// Pieces at the beginning of a stretch that are kept apart, to find where it meets the one before.
+const LEAD: usize = 16;
+
+/// A stretch of a text, encoded from a guessed place.
+struct Stretch<T> {
+    /// The first pieces: where each begins, and its ids.
+    heads: Vec<(usize, T)>,
+    /// Where the other pieces begin.
+    body_begin: usize,
+    body: T,
+    /// Where the last piece ends.
+    end: usize,
+}
+
+impl<T> Stretch<T> {
+    /// This stretch from the piece boundary `at` on, or nothing where it has no boundary there.
+    fn from(mut self, at: usize) -> Result<Self, ()> {
+        let before = self.heads.partition_point(|&(begin, _)| begin < at);
+        let boundary = self.heads.get(before).map_or(self.body_begin, |&(begin, _)| begin);
+        if boundary != at {
+            return Err(());
+        }
+        self.heads.drain(..before);
+        Ok(self)
+    }
+}
+
+/// The first place at or after `at` that is not inside a character.
+fn char_boundary(text: &[u8], at: usize) -> usize {
+    (at..text.len().min(at + 4)).find(|&at| text[at] & 0xC0 != 0x80).unwrap_or(at)
+}
+
+fn first_char_len(text: &[u8]) -> usize {
+    1 + text[1..].iter().take(3).take_while(|byte| **byte & 0xC0 == 0x80).count()
+}
+
+/// How many ids of two rows to keep so that `room` suffices, taking from the longer first (tokenizers' rule).
+fn longest_first(first: usize, second: usize, room: usize) -> (usize, usize) {
+    if first + second <= room {
+        return (first, second);
+    }
+    if second == 0 {
+        return (room, 0);
+    }
+    let shorter = first.min(second);
+    let mut kept = (shorter, if shorter > room { shorter } else { shorter.max(room - shorter) });
+    if kept.0 + kept.1 > room {
+        kept = (room / 2, room / 2 + room % 2);
+    }
+    if first > second { (kept.1, kept.0) } else { kept }
+}
+
+fn cut(ids: &mut Vec<u32>, len: usize, side: Side) {
+    if ids.len() <= len {
+        return;
+    }
+    match side {
+        Side::Right => ids.truncate(len),
+        Side::Left => drop(ids.drain(..ids.len() - len)),
+    }
+}

@@ -1,0 +1,240 @@
+//! The waist of the crate: an immutable, validated tokenizer and what it can do.
+
+mod edit;
+mod encode;
+mod offsets;
+mod pool;
+
+pub use crate::added_tokens::AllowedSpecial;
+pub use offsets::{OffsetUnit, Offsets};
+pub use pool::DEFAULT_CACHE_BYTES;
+
+use crate::added_tokens::{AddedToken, AddedTokens};
+use crate::decode::{DecodeStream, Decoder, TokenBytes};
+use crate::encoder::WholeTable;
+use crate::error::{Error, Result};
+use crate::merges::Merge;
+use crate::model::Model;
+use crate::normalize::Normalizer;
+use crate::parallel;
+use crate::pretokenize::Pretokenizer;
+use crate::ragged::{Ragged, Side};
+use crate::template::{Layouts, PostProcessor};
+use crate::vocab::{MAX_VOCAB, Vocab};
+use pool::Pool;
+
+/// What a tokenizer is made of; [`Tokenizer::new`] checks that the parts fit.
+#[derive(Debug)]
+pub struct Parts {
+    /// Rewrites the text first.
+    pub normalizer: Option<Normalizer>,
+    /// Tokens found before the model sees the text. Their ids are final.
+    pub added_tokens: Vec<AddedToken>,
+    /// Cuts the text into pieces.
+    pub pretokenizer: Pretokenizer,
+    /// Encodes the pieces.
+    pub model: Model,
+    /// Puts special tokens around the ids and trims offsets.
+    pub post_processor: Option<PostProcessor>,
+    /// Turns ids back into text.
+    pub decoder: Decoder,
+}
+
+/// An immutable tokenizer. `Send + Sync`: any number of threads may use one at the same time.
+#[derive(Debug)]
+pub struct Tokenizer {
+    normalizer: Option<Normalizer>,
+    added_tokens: AddedTokens,
+    pretokenizer: Pretokenizer,
+    model: Model,
+    post_processor: Option<PostProcessor>,
+    layouts: Layouts,
+    decoder: Decoder,
+    token_bytes: TokenBytes,
+    whole: WholeTable,
+    pool: Pool,
+}
+
+/// How to encode.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct EncodeOptions {
+    /// Which special tokens are recognised.
+    pub allowed_special: AllowedSpecial,
+    /// Put the template's special tokens around the ids.
+    pub add_special_tokens: bool,
+    /// Threads for one call; `None` is as many as the input is worth.
+    pub threads: Option<usize>,
+}
+
+/// How the rows of a batch are cut to length.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Truncation {
+    /// Ids of a row at the most, special tokens included.
+    pub max_length: usize,
+    /// Where ids are cut away.
+    pub side: Side,
+}
+
+impl Tokenizer {
+    /// Checks that the parts fit together and builds the tables.
+    pub fn new(parts: Parts) -> Result<Self> {
+        let Parts { normalizer, added_tokens, pretokenizer, model, post_processor, decoder } = parts;
+        for token in &added_tokens {
+            check_added(token, model.vocab())?;
+        }
+        let added_tokens = AddedTokens::new(added_tokens, normalizer.as_ref())?;
+        let layouts = Layouts::new(post_processor.as_ref())?;
+        let token_bytes = TokenBytes::new(model.vocab(), &added_tokens, &decoder)?;
+        if let Some(id) = layouts.largest_id().filter(|&id| id as usize >= token_bytes.size()) {
+            return Err(Error::format("post_processor", format!("the template's id {id} is not in the vocabulary")));
+        }
+        let whole = WholeTable::new(&model);
+        Ok(Self {
+            normalizer,
+            added_tokens,
+            pretokenizer,
+            model,
+            post_processor,
+            layouts,
+            decoder,
+            token_bytes,
+            whole,
+            pool: Pool::new(),
+        })
+    }
+
+    /// The normaliser, if there is one.
+    pub fn normalizer(&self) -> Option<&Normalizer> {
+        self.normalizer.as_ref()
+    }
+
+    /// The added tokens, in order of id.
+    pub fn added_tokens(&self) -> &[AddedToken] {
+        self.added_tokens.tokens()
+    }
+
+    /// The pretokenizer.
+    pub fn pretokenizer(&self) -> &Pretokenizer {
+        &self.pretokenizer
+    }
+
+    /// The model.
+    pub fn model(&self) -> &Model {
+        &self.model
+    }
+
+    /// The post-processor, if there is one.
+    pub fn post_processor(&self) -> Option<&PostProcessor> {
+        self.post_processor.as_ref()
+    }
+
+    /// The decoder.
+    pub fn decoder(&self) -> &Decoder {
+        &self.decoder
+    }
+
+    /// Memory that caches may take, in bytes, over all threads.
+    pub fn cache_bytes(&self) -> usize {
+        self.pool.cache_bytes()
+    }
+
+    /// Sets the memory that caches may take, in bytes, over all threads; 0 turns them off. Results do not change.
+    pub fn set_cache_bytes(&self, bytes: usize) {
+        self.pool.set_cache_bytes(bytes);
+    }
+
+    /// The bytes that `ids` stand for. Fails on an id that the vocabulary does not have.
+    pub fn decode_bytes(&self, ids: &[u32], skip_special_tokens: bool) -> Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        self.token_bytes.decode(ids, skip_special_tokens, &mut bytes)?;
+        Ok(bytes)
+    }
+
+    /// The text that `ids` stand for, with U+FFFD for what is not UTF-8.
+    pub fn decode(&self, ids: &[u32], skip_special_tokens: bool) -> Result<String> {
+        let bytes = self.decode_bytes(ids, skip_special_tokens)?;
+        Ok(String::from_utf8(bytes).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned()))
+    }
+
+    /// The bytes of each row; `threads` as in [`EncodeOptions::threads`].
+    pub fn decode_batch(
+        &self,
+        batch: &Ragged<u32>,
+        skip_special_tokens: bool,
+        threads: Option<usize>,
+    ) -> Result<Vec<Vec<u8>>> {
+        let threads = parallel::threads_for(batch.values().len() * 4, threads);
+        let runs = parallel::balanced(batch.rows().map(<[u32]>::len), threads);
+        let decode = |run: std::ops::Range<usize>| -> Result<Vec<Vec<u8>>> {
+            batch
+                .rows()
+                .skip(run.start)
+                .take(run.len())
+                .map(|row| self.decode_bytes(row, skip_special_tokens))
+                .collect()
+        };
+        let parts = parallel::map(runs, threads, decode).into_iter().collect::<Result<Vec<_>>>()?;
+        Ok(parts.into_iter().flatten().collect())
+    }
+
+    /// The next text of a stream, given its next id; see [`DecodeStream`].
+    pub fn decode_next(&self, stream: &mut DecodeStream, id: u32) -> Result<String> {
+        stream.push(&self.token_bytes, id)
+    }
+
+    /// One more than the largest id, added tokens included.
+    pub fn vocab_size(&self) -> usize {
+        self.token_bytes.size()
+    }
+
+    /// The bytes that an id stands for on its own; `None` for an id that does not exist.
+    pub fn token_bytes(&self, id: u32) -> Option<&[u8]> {
+        self.token_bytes.get(id)
+    }
+
+    /// The id whose entry is `key`: an added token's content, else an entry of the model.
+    pub fn token_id(&self, key: &[u8]) -> Option<u32> {
+        let added = self.added_tokens().iter().find(|token| token.content.as_bytes() == key);
+        added.map(|token| token.id).or_else(|| self.model.vocab().id(key))
+    }
+
+    /// The id of a token in the owner's spelling.
+    pub fn token_id_spelled(&self, spelled: &str) -> Option<u32> {
+        let added = self.added_tokens().iter().find(|token| token.content == spelled);
+        added.map(|token| token.id).or_else(|| self.model.vocab().id_spelled(spelled))
+    }
+
+    /// How the owner's file spells an id; `None` for an id that does not exist.
+    pub fn token(&self, id: u32) -> Option<String> {
+        match self.added_tokens.get(id) {
+            Some(token) => Some(token.content.clone()),
+            None => self.model.vocab().spelled(id),
+        }
+    }
+
+    /// Special tokens and their ids, in order of id.
+    pub fn special_tokens(&self) -> impl Iterator<Item = (&str, u32)> {
+        self.added_tokens().iter().filter(|token| token.special).map(|token| (token.content.as_str(), token.id))
+    }
+
+    /// The merges of a BPE model in order of rank; none for other models.
+    pub fn merges(&self) -> &[Merge] {
+        match &self.model {
+            Model::Bpe(bpe) => bpe.merges(),
+        }
+    }
+}
+
+/// An added token may take a free id, or the id of the entry that is spelled like it.
+fn check_added(token: &AddedToken, vocab: &Vocab) -> Result<()> {
+    let at = || format!("added token {:?}", token.content);
+    if token.id as usize >= MAX_VOCAB {
+        return Err(Error::format(at(), format!("its id {} is not below {MAX_VOCAB}", token.id)));
+    }
+    match vocab.spelled(token.id) {
+        Some(other) if other != token.content => {
+            Err(Error::format(at(), format!("its id {} is that of the entry {other:?}", token.id)))
+        }
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,281 @@
+//! Offsets: where each id came from in the original text.
+
+use std::ops::Range;
+
+use super::encode::Target;
+use super::{EncodeOptions, Tokenizer};
+use crate::encoder::{Encoder, Sink};
+use crate::error::Result;
+use crate::model::Model;
+use crate::normalize::Alignment;
+use crate::ragged::Ragged;
+use crate::template::Place;
+use crate::vocab::Vocab;
+
+/// What offsets count.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OffsetUnit {
+    /// Unicode scalars; a token that holds part of a character spans all of it (as in tokenizers).
+    #[default]
+    Char,
+    /// Bytes of UTF-8, exact: the spans of a byte-level model partition the text.
+    Byte,
+}
+
+/// Begin and end of each id in the original text; `[0, 0]` for ids that stand for no text.
+pub type Offsets = Vec<[i64; 2]>;
+
+/// Collects pieces and what leads from them back to the text; spans are made afterwards.
+#[derive(Debug, Default)]
+struct Spans {
+    ids: Vec<u32>,
+    /// Pieces and added tokens: range in the text entered last, where its ids end, and which entry it belongs to.
+    marks: Vec<Mark>,
+    entries: Vec<(usize, Option<Alignment>)>,
+}
+
+#[derive(Debug)]
+struct Mark {
+    range: Range<usize>,
+    ids_end: usize,
+    entry: usize,
+    added: bool,
+}
+
+impl Sink for Spans {
+    fn piece(&mut self, begin: usize, end: usize, ids: &[u32]) {
+        self.ids.extend_from_slice(ids);
+        self.mark(begin..end, false);
+    }
+}
+
+impl Spans {
+    fn mark(&mut self, range: Range<usize>, added: bool) {
+        let entry = self.entries.len() - 1;
+        self.marks.push(Mark { range, ids_end: self.ids.len(), entry, added });
+    }
+}
+
+impl Target for Spans {
+    const ALIGNED: bool = true;
+
+    fn enter(&mut self, base: usize, alignment: Option<Alignment>) {
+        self.entries.push((base, alignment));
+    }
+
+    fn token(&mut self, id: u32, range: Range<usize>) {
+        self.ids.push(id);
+        self.mark(range, true);
+    }
+
+    fn join(&mut self, next: Self) {
+        let (ids, entries) = (self.ids.len(), self.entries.len());
+        self.ids.extend(next.ids);
+        self.entries.extend(next.entries);
+        self.marks.extend(next.marks.into_iter().map(|mark| Mark {
+            ids_end: mark.ids_end + ids,
+            entry: mark.entry + entries,
+            ..mark
+        }));
+    }
+}
+
+/// An id's place in the text, in bytes, and how much white space its spelling begins and ends with.
+struct Placed {
+    bytes: Range<usize>,
+    leading: i64,
+    trailing: i64,
+}
+
+impl Tokenizer {
+    /// The ids of `text` and where each came from.
+    pub fn encode_with_offsets(
+        &self,
+        text: &[u8],
+        unit: OffsetUnit,
+        options: &EncodeOptions,
+    ) -> Result<(Vec<u32>, Offsets)> {
+        let mut rows = Rows::default();
+        self.pool.with(|encoder| self.row_with_offsets(text, unit, options, encoder, &mut rows))?;
+        Ok((rows.ids.into_parts().0, rows.offsets))
+    }
+
+    /// Ids and offsets, one row a text; `offsets[i]` belongs to `ids.values()[i]`.
+    pub fn encode_batch_with_offsets<T: AsRef<[u8]> + Sync>(
+        &self,
+        texts: &[T],
+        unit: OffsetUnit,
+        options: &EncodeOptions,
+    ) -> Result<(Ragged<u32>, Offsets)> {
+        let row = |index: usize, encoder: &mut Encoder, rows: &mut Rows| {
+            self.row_with_offsets(texts[index].as_ref(), unit, options, encoder, rows)
+        };
+        let mut all = Rows::default();
+        for part in self.for_runs(texts.len(), |index| texts[index].as_ref().len(), options.threads, row)? {
+            all.ids.append(part.ids);
+            all.offsets.extend(part.offsets);
+        }
+        Ok((all.ids, all.offsets))
+    }
+
+    fn row_with_offsets(
+        &self,
+        text: &[u8],
+        unit: OffsetUnit,
+        options: &EncodeOptions,
+        encoder: &mut Encoder,
+        rows: &mut Rows,
+    ) -> Result<()> {
+        let mut spans = Spans::default();
+        self.walk(text, options, encoder, &mut spans)?;
+        let placed = self.place(text, &spans);
+        let mut position = Position::new(text, unit);
+        let mut offsets: Offsets = placed.iter().map(|place| position.span(&place.bytes)).collect();
+        for trim in self.layouts.trims() {
+            for (index, (span, place)) in offsets.iter_mut().zip(&placed).enumerate() {
+                *span = trim.apply(*span, place.leading, place.trailing, index == 0);
+            }
+        }
+        if options.add_special_tokens {
+            for place in self.layouts.places(false) {
+                match place {
+                    Place::Text { .. } => {
+                        rows.ids.values_mut().extend_from_slice(&spans.ids);
+                        rows.offsets.extend_from_slice(&offsets);
+                    }
+                    Place::Ids(ids) => {
+                        rows.ids.values_mut().extend_from_slice(ids);
+                        rows.offsets.extend(ids.iter().map(|_| [0, 0]));
+                    }
+                }
+            }
+        } else {
+            rows.ids.values_mut().extend(spans.ids);
+            rows.offsets.extend(offsets);
+        }
+        rows.ids.end_row();
+        Ok(())
+    }
+
+    /// Finds the bytes of each id: inside a piece, ids follow one another with the lengths of their entries.
+    fn place(&self, text: &[u8], spans: &Spans) -> Vec<Placed> {
+        let vocab = self.model.vocab();
+        let trims = !self.layouts.trims().is_empty();
+        let mut placed = Vec::with_capacity(spans.ids.len());
+        for mark in &spans.marks {
+            let (base, alignment) = &spans.entries[mark.entry];
+            let original = |range: Range<usize>| {
+                let range = alignment.as_ref().map_or(range.clone(), |alignment| alignment.original(range));
+                base + range.start..base + range.end
+            };
+            if mark.added {
+                let bytes = original(mark.range.clone());
+                let (leading, trailing) = if trims { white_space_around(&text[bytes.clone()]) } else { (0, 0) };
+                placed.push(Placed { bytes, leading, trailing });
+                continue;
+            }
+            let mut at = mark.range.start;
+            for &id in &spans.ids[placed.len()..mark.ids_end] {
+                let key = vocab.key(id).unwrap_or_default();
+                let end = (at + self.consumed(vocab, key)).min(mark.range.end);
+                let blank = |byte: &&u8| **byte == b' ';
+                placed.push(Placed {
+                    bytes: original(at..end),
+                    leading: key.iter().take_while(blank).count() as i64,
+                    trailing: key.iter().rev().take_while(blank).count() as i64,
+                });
+                at = end;
+            }
+        }
+        placed
+    }
+
+    /// How many bytes of normalised text an entry stands for.
+    fn consumed(&self, _vocab: &Vocab, key: &[u8]) -> usize {
+        match &self.model {
+            Model::Bpe(_) => key.len(),
+        }
+    }
+}
+
+#[derive(Debug, Default)]
+struct Rows {
+    ids: Ragged<u32>,
+    offsets: Offsets,
+}
+
+/// Number of white-space characters at the beginning and the end.
+fn white_space_around(bytes: &[u8]) -> (i64, i64) {
+    let text = String::from_utf8_lossy(bytes);
+    let space = |c: &char| c.is_whitespace();
+    (text.chars().take_while(space).count() as i64, text.chars().rev().take_while(space).count() as i64)
+}
+
+/// Turns byte ranges into offsets of the unit asked for.
+enum Position<'t> {
+    /// Bytes, or a text in which they are characters.
+    Same,
+    /// Valid UTF-8: a place whose number of characters before it is known, moved to where it is needed.
+    Moving { text: &'t [u8], byte: usize, chars: usize },
+    /// Anything else: the number of the character that each byte belongs to.
+    Table(Vec<usize>),
+}
+
+impl<'t> Position<'t> {
+    fn new(text: &'t [u8], unit: OffsetUnit) -> Self {
+        if unit == OffsetUnit::Byte || text.is_ascii() {
+            return Self::Same;
+        }
+        if std::str::from_utf8(text).is_ok() {
+            return Self::Moving { text, byte: 0, chars: 0 };
+        }
+        let mut table = Vec::with_capacity(text.len());
+        let mut number = 0;
+        for chunk in text.utf8_chunks() {
+            for c in chunk.valid().chars() {
+                table.extend(std::iter::repeat_n(number, c.len_utf8()));
+                number += 1;
+            }
+            for _ in chunk.invalid() {
+                table.push(number);
+                number += 1;
+            }
+        }
+        Self::Table(table)
+    }
+
+    fn span(&mut self, bytes: &Range<usize>) -> [i64; 2] {
+        let (begin, end) = match self {
+            Self::Same => (bytes.start, bytes.end),
+            _ if bytes.is_empty() => {
+                let at = self.char_at(bytes.start);
+                (at, at)
+            }
+            _ => (self.char_at(bytes.start), self.char_at(bytes.end - 1) + 1),
+        };
+        [begin as i64, end as i64]
+    }
+
+    /// The number of the character that a byte belongs to.
+    fn char_at(&mut self, at: usize) -> usize {
+        match self {
+            Self::Same => at,
+            Self::Table(table) => table.get(at).copied().unwrap_or_else(|| table.last().map_or(0, |last| last + 1)),
+            Self::Moving { text, byte, chars } => {
+                let begins = |byte: &&u8| **byte & 0xC0 != 0x80;
+                // Back to the begin of the character, so that it is not counted as standing before `at`.
+                let mut at = at;
+                while at > 0 && at < text.len() && text[at] & 0xC0 == 0x80 {
+                    at -= 1;
+                }
+                if at >= *byte {
+                    *chars += text[*byte..at].iter().filter(begins).count();
+                } else {
+                    *chars -= text[at..*byte].iter().filter(begins).count();
+                }
+                *byte = at;
+                *chars
+            }
+        }
+    }
+}

@@ -1,0 +1,64 @@
+//! A small pool of encoders, so that caches stay warm from call to call.
+//!
+//! A call takes whichever encoder is free and makes a fresh one where all are busy; nothing ever waits, so a process
+//! forked in mid-call cannot hang on a lock that its parent's other thread held.
+
+use std::num::NonZeroUsize;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, TryLockError};
+
+use crate::encoder::Encoder;
+
+/// Memory for caches of one tokenizer, unless it is told otherwise.
+pub const DEFAULT_CACHE_BYTES: usize = 64 << 20;
+
+#[derive(Debug)]
+pub(super) struct Pool {
+    places: Vec<Mutex<Option<Box<Encoder>>>>,
+    cache_bytes: AtomicUsize,
+}
+
+impl Pool {
+    pub(super) fn new() -> Self {
+        let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+        let places = std::iter::repeat_with(|| Mutex::new(None)).take(cores.min(64)).collect();
+        Self { places, cache_bytes: AtomicUsize::new(DEFAULT_CACHE_BYTES) }
+    }
+
+    pub(super) fn cache_bytes(&self) -> usize {
+        self.cache_bytes.load(Ordering::Relaxed)
+    }
+
+    /// Sets the memory for caches and gives up encoders that are not in use; the others follow when they come back.
+    pub(super) fn set_cache_bytes(&self, bytes: usize) {
+        self.cache_bytes.store(bytes, Ordering::Relaxed);
+        for place in &self.places {
+            if let Ok(mut place) = place.try_lock() {
+                *place = None;
+            }
+        }
+    }
+
+    /// Runs `work` with an encoder that nobody else uses meanwhile.
+    pub(super) fn with<R>(&self, work: impl FnOnce(&mut Encoder) -> R) -> R {
+        let share = self.cache_bytes() / self.places.len();
+        for place in &self.places {
+            let mut place = match place.try_lock() {
+                Ok(place) => place,
+                Err(TryLockError::WouldBlock) => continue,
+                Err(TryLockError::Poisoned(poisoned)) => {
+                    // A panic may have left the encoder half way; a fresh one takes its place.
+                    let mut place = poisoned.into_inner();
+                    *place = None;
+                    place
+                }
+            };
+            let encoder = place.get_or_insert_with(|| Box::new(Encoder::new(share)));
+            if encoder.cache_bytes() != share {
+                **encoder = Encoder::new(share);
+            }
+            return work(encoder);
+        }
+        work(&mut Encoder::new(share))
+    }
+}
