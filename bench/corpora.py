@@ -1,7 +1,7 @@
 """Make the corpora that benchmarks read, under `.cache/corpora`, from what the machine has.
 
 - `python_stdlib.txt`: the sources of Python's standard library.
-- Every `.txt` file of the data directory (`TOKMILL_DATA`, else `shared/data` beside the checkout) under `text/`, linked.
+- The texts of the data directory (`TOKMILL_DATA`, else `shared/data` beside the checkout), linked.
 
 A corpus that is there is left alone. `manifest.json` lists sizes and SHA-256 digests, so that two machines can tell
 whether they measured the same text.
