@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import tokmill
@@ -61,6 +62,8 @@ def register(subparsers: Subparsers) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Trains, saves, and says how it went."""
+    if not Path(options.out).absolute().parent.is_dir():
+        raise FileNotFoundError(f"{options.out}: its directory does not exist")
     documents = open_documents(options)
     started = time.perf_counter()
     with Progress("train", documents.total_bytes) as progress:
