@@ -1,0 +1,38 @@
+"""Every example runs and says what it promises."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
+
+# How a line begins that the example prints; the demo has a target of its own.
+PROMISES = {
+    "offsets.py": "bytes covered: 24 of 24",
+    "padded_batch.py": "left-padded (4, 16) ",
+    "streaming_decode.py": "ids that completed no character:",
+    "train_on_iterator.py": "ids 1000 special {'<|endoftext|>': 0}",
+}
+
+
+def test_every_example_is_listed() -> None:
+    assert {path.name for path in EXAMPLES.glob("*.py")} == {*PROMISES, "demo.py"}
+
+
+@pytest.mark.parametrize("name", sorted(PROMISES))
+def test_example(name: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-W", "error", str(EXAMPLES / name)],
+        capture_output=True,
+        encoding="utf-8",
+        env={**os.environ, "PYTHONUTF8": "1"},
+        check=False,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+    assert any(line.startswith(PROMISES[name]) for line in done.stdout.splitlines()), done.stdout
