@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use crate::added_tokens::{AddedToken, AddedTokens};
 use crate::decode::Decoder;
 use crate::error::Result;
+use crate::lengths::Lengths;
 use crate::merges::Merge;
 use crate::model::Model;
 use crate::normalize::Normalizer;
@@ -28,6 +29,8 @@ pub struct Parts {
     pub post_processor: Option<PostProcessor>,
     /// Turns ids back into text.
     pub decoder: Decoder,
+    /// What the file says about the lengths of rows; kept for the file, never acted on.
+    pub lengths: Lengths,
 }
 
 /// An immutable tokenizer. `Send + Sync`; clones of the reference may encode at the same time.
@@ -118,7 +121,12 @@ impl Tokenizer {
     }
 
     /// The ids of `text` and where each came from.
-    pub fn encode_with_offsets(&self, text: &[u8], unit: OffsetUnit, options: &EncodeOptions) -> Result<(Vec<u32>, Offsets)> {
+    pub fn encode_with_offsets(
+        &self,
+        text: &[u8],
+        unit: OffsetUnit,
+        options: &EncodeOptions,
+    ) -> Result<(Vec<u32>, Offsets)> {
         let _ = (text, unit, options);
         todo!()
     }
