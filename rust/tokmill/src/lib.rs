@@ -7,6 +7,7 @@ pub mod decode;
 pub mod encoder;
 pub mod error;
 pub mod format;
+pub mod lengths;
 pub mod merges;
 pub mod model;
 pub mod normalize;

@@ -171,11 +171,28 @@ fn hash(key: &[u8]) -> u64 {
 impl Spelling {
     /// The key that `spelled` stands for, or `None` where it has characters outside the alphabet.
     pub fn to_bytes(self, spelled: &str) -> Option<Vec<u8>> {
-        match self {
-            Self::Plain => Some(spelled.as_bytes().to_vec()),
-            Self::Latin1 => spelled.chars().map(|c| u8::try_from(u32::from(c)).ok()).collect(),
-            Self::ByteLevel => spelled.chars().map(byte_level_byte).collect(),
+        let mut key = Vec::with_capacity(spelled.len());
+        self.append_bytes(spelled, &mut key).then_some(key)
+    }
+
+    /// Appends the key that `spelled` stands for. `false` where it has characters outside the alphabet, and then a
+    /// part of it may have been appended.
+    pub fn append_bytes(self, spelled: &str, key: &mut Vec<u8>) -> bool {
+        let byte: fn(char) -> Option<u8> = match self {
+            Self::Plain => {
+                key.extend_from_slice(spelled.as_bytes());
+                return true;
+            }
+            Self::Latin1 => |c| u8::try_from(u32::from(c)).ok(),
+            Self::ByteLevel => byte_level_byte,
+        };
+        for c in spelled.chars() {
+            match byte(c) {
+                Some(byte) => key.push(byte),
+                None => return false,
+            }
         }
+        true
     }
 
     /// The spelling of a key; under [`Spelling::Plain`] invalid UTF-8 is replaced.

@@ -1,29 +1,111 @@
 //! Files: the formats that tokenizers travel in, read into a [`Tokenizer`] and written from one.
+//!
+//! The format is told from the content, never from the name. Readers turn a file into [`Parts`]; whatever the file
+//! gets wrong comes back as an error that says where.
+
+mod json;
+mod ranks;
+mod sniff;
+mod source;
+mod spelled;
+mod tekken;
+mod tiktoken;
+mod tokenizer_json;
+mod vocab_merges;
 
 use std::path::Path;
 
-use crate::error::Result;
-use crate::tokenizer::Tokenizer;
+use crate::error::{Error, Result};
+use crate::tokenizer::{Parts, Tokenizer};
+use sniff::Kind;
 
 /// What a file does not say itself.
 #[derive(Clone, Debug, Default)]
 pub struct LoadOptions {
     /// The pretokenizer of a `.tiktoken` file: a name of [`crate::pretokenize::patterns`] or a regular expression.
     pub pattern: Option<String>,
-    /// Special tokens of a `.tiktoken` file, and their ids.
+    /// Special tokens and their ids, of a `.tiktoken` file or of `vocab.json` and `merges.txt`.
     pub special_tokens: Vec<(String, u32)>,
 }
 
+impl LoadOptions {
+    /// Refuses options that a format leaves no room for.
+    fn check_unused(&self, format: &str) -> Result<()> {
+        if self.pattern.is_some() {
+            return Err(Error::option("pattern", format!("{format} has its own")));
+        }
+        if !self.special_tokens.is_empty() {
+            return Err(Error::option("special_tokens", format!("{format} has its own")));
+        }
+        Ok(())
+    }
+}
+
 /// Reads a tokenizer file or directory; the format is told from its content.
+///
+/// A directory holds a `tokenizer.json`, or a `vocab.json` and a `merges.txt` with a `tokenizer_config.json` beside
+/// them where there is one. Either of these two files may be named for both. Files may be gzipped.
 pub fn load(path: &Path, options: &LoadOptions) -> Result<Tokenizer> {
-    let _ = (path, options);
-    todo!()
+    Tokenizer::new(load_parts(path, options)?)
 }
 
 /// Reads a tokenizer from the bytes of a file; the format is told from its content.
 pub fn from_bytes(bytes: &[u8], options: &LoadOptions) -> Result<Tokenizer> {
-    let _ = (bytes, options);
-    todo!()
+    Tokenizer::new(parts_from_bytes(bytes, options)?)
+}
+
+/// The parts of the tokenizer in a file or directory.
+pub fn load_parts(path: &Path, options: &LoadOptions) -> Result<Parts> {
+    if path.is_dir() {
+        let tokenizer_json = path.join("tokenizer.json");
+        if tokenizer_json.exists() {
+            return load_parts(&tokenizer_json, options);
+        }
+        return load_vocab_merges(path, options);
+    }
+    let packed = source::read(path)?;
+    let bytes = source::unpack(&packed)?;
+    match sniff::kind(&bytes)? {
+        Kind::VocabJson | Kind::Merges => load_vocab_merges(path.parent().unwrap_or(Path::new("")), options),
+        kind => parts_of_kind(kind, &bytes, options),
+    }
+}
+
+/// The parts of the tokenizer in the bytes of a file.
+pub fn parts_from_bytes(bytes: &[u8], options: &LoadOptions) -> Result<Parts> {
+    let bytes = source::unpack(bytes)?;
+    parts_of_kind(sniff::kind(&bytes)?, &bytes, options)
+}
+
+fn parts_of_kind(kind: Kind, bytes: &[u8], options: &LoadOptions) -> Result<Parts> {
+    match kind {
+        Kind::TokenizerJson => {
+            options.check_unused("tokenizer.json")?;
+            tokenizer_json::parts(source::text(bytes)?)
+        }
+        Kind::Tekken => {
+            options.check_unused("tekken.json")?;
+            tekken::parts(source::text(bytes)?)
+        }
+        Kind::Tiktoken => tiktoken::parts(bytes, options),
+        Kind::VocabJson => {
+            Err(Error::format("file", "is a vocab.json; it needs the merges.txt beside it, so load it by its path"))
+        }
+        Kind::Merges => {
+            Err(Error::format("file", "is a merges.txt; it needs the vocab.json beside it, so load it by its path"))
+        }
+    }
+}
+
+/// Reads `vocab.json` and `merges.txt` of a directory.
+fn load_vocab_merges(directory: &Path, options: &LoadOptions) -> Result<Parts> {
+    let read = |name: &str| {
+        let packed = source::read(&directory.join(name))?;
+        Ok(source::text(&source::unpack(&packed)?)?.to_owned())
+    };
+    let config = "tokenizer_config.json";
+    let config = directory.join(config).exists().then(|| read(config)).transpose()?;
+    vocab_merges::parts(&read("vocab.json")?, &read("merges.txt")?, config.as_deref(), options)
 }
 
 /// A format that can be written.

@@ -72,6 +72,7 @@ impl Tokenizer {
             model,
             post_processor: self.post_processor.clone(),
             decoder: self.decoder.clone(),
+            lengths: self.lengths.clone(),
         })
     }
 }

@@ -13,6 +13,7 @@ use crate::added_tokens::{AddedToken, AddedTokens};
 use crate::decode::{DecodeStream, Decoder, TokenBytes};
 use crate::encoder::WholeTable;
 use crate::error::{Error, Result};
+use crate::lengths::Lengths;
 use crate::merges::Merge;
 use crate::model::Model;
 use crate::normalize::Normalizer;
@@ -38,6 +39,8 @@ pub struct Parts {
     pub post_processor: Option<PostProcessor>,
     /// Turns ids back into text.
     pub decoder: Decoder,
+    /// What the file says about the lengths of rows; kept for the file, never acted on.
+    pub lengths: Lengths,
 }
 
 /// An immutable tokenizer. `Send + Sync`: any number of threads may use one at the same time.
@@ -50,6 +53,7 @@ pub struct Tokenizer {
     post_processor: Option<PostProcessor>,
     layouts: Layouts,
     decoder: Decoder,
+    lengths: Lengths,
     token_bytes: TokenBytes,
     whole: WholeTable,
     pool: Pool,
@@ -78,7 +82,7 @@ pub struct Truncation {
 impl Tokenizer {
     /// Checks that the parts fit together and builds the tables.
     pub fn new(parts: Parts) -> Result<Self> {
-        let Parts { normalizer, added_tokens, pretokenizer, model, post_processor, decoder } = parts;
+        let Parts { normalizer, added_tokens, pretokenizer, model, post_processor, decoder, lengths } = parts;
         for token in &added_tokens {
             check_added(token, model.vocab())?;
         }
@@ -97,6 +101,7 @@ impl Tokenizer {
             post_processor,
             layouts,
             decoder,
+            lengths,
             token_bytes,
             whole,
             pool: Pool::new(),
@@ -131,6 +136,11 @@ impl Tokenizer {
     /// The decoder.
     pub fn decoder(&self) -> &Decoder {
         &self.decoder
+    }
+
+    /// The truncation and padding that the file states.
+    pub fn lengths(&self) -> &Lengths {
+        &self.lengths
     }
 
     /// Memory that caches may take, in bytes, over all threads.

@@ -1,0 +1,51 @@
+//! What rank files have in common: a table of byte strings by rank, and a pattern beside it.
+//!
+//! tiktoken merges whichever neighbours form the entry of the lowest rank, and leaves out text that its pattern does
+//! not match. The second is written down as the pretokenizer `Split` with the behavior `Removed`, inverted.
+
+use crate::added_tokens::AddedToken;
+use crate::decode::Decoder;
+use crate::error::{Error, Result};
+use crate::lengths::Lengths;
+use crate::model::{Bpe, Model};
+use crate::pretokenize::{Pretokenizer, SplitBehavior, SplitPattern, Step};
+use crate::tokenizer::Parts;
+use crate::vocab::Vocab;
+
+/// The parts of a tokenizer of ranked entries.
+pub(super) fn parts(vocab: Vocab, pattern: String, added_tokens: Vec<AddedToken>) -> Result<Parts> {
+    let steps = vec![
+        Step::Split { pattern: SplitPattern::Regex(pattern), behavior: SplitBehavior::Removed, invert: true },
+        Step::ByteLevel { add_prefix_space: false, trim_offsets: true, use_regex: false },
+    ];
+    Ok(Parts {
+        normalizer: None,
+        added_tokens,
+        pretokenizer: Pretokenizer::new(steps)?,
+        model: Model::Bpe(Bpe::from_ranks(vocab)?),
+        post_processor: None,
+        decoder: Decoder::ByteLevel { add_prefix_space: true, trim_offsets: true, use_regex: true },
+        lengths: Lengths::default(),
+    })
+}
+
+/// A special token as rank files know them: a string and its id.
+pub(super) fn special_token(content: &str, id: u32) -> AddedToken {
+    AddedToken {
+        id,
+        content: content.to_owned(),
+        single_word: false,
+        lstrip: false,
+        rstrip: false,
+        normalized: false,
+        special: true,
+    }
+}
+
+/// Refuses a vocabulary without an entry for each byte: text could not be encoded.
+pub(super) fn check_bytes(vocab: &Vocab) -> Result<()> {
+    match (0..=u8::MAX).find(|&byte| vocab.id(&[byte]).is_none()) {
+        Some(byte) => Err(Error::format("file", format!("has no entry for the byte 0x{byte:02X}"))),
+        None => Ok(()),
+    }
+}

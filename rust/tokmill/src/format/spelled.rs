@@ -1,0 +1,169 @@
+//! A vocabulary under construction, with what resolves spellings to ids: merges and added tokens name their tokens.
+//!
+//! Resolving is three lookups a merge and is most of the work of a load, so parts are decoded into one buffer, where
+//! the key of the product is the keys of the parts end to end.
+
+use hashbrown::HashMap;
+
+use super::json::excerpt;
+use super::tokenizer_json::{MergeEntries, VocabEntries};
+use crate::added_tokens::AddedToken;
+use crate::error::{Error, Result};
+use crate::merges::Merge;
+use crate::vocab::{Spelling, Vocab};
+
+/// A vocabulary, and the ids of its tokens by their spelling.
+pub(crate) struct SpelledVocab {
+    vocab: Vocab,
+    /// Tokens that the alphabet cannot express.
+    inexpressible: HashMap<String, u32>,
+}
+
+impl SpelledVocab {
+    /// A vocabulary from the entries of a file, whose list stands at `path`. Ids and tokens given twice are refused.
+    pub(crate) fn new(entries: &VocabEntries, spelling: Spelling, path: &str) -> Result<Self> {
+        let mut order: Vec<u32> = (0..entries.ids.len() as u32).collect();
+        if !entries.ids.is_sorted() {
+            order.sort_by_key(|&index| entries.ids[index as usize]);
+        }
+        let mut vocab = Vocab::new(spelling);
+        let mut inexpressible = HashMap::new();
+        let mut key = Vec::new();
+        for index in order {
+            let (token, id) = (entries.tokens.get(index as usize), entries.ids[index as usize]);
+            key.clear();
+            let inserted = if spelling.append_bytes(token, &mut key) {
+                vocab.insert(id, &key)
+            } else if let Some(other) = inexpressible.insert(token.to_owned(), id) {
+                Err(Error::format(format!("vocabulary id {id}"), format!("has the same entry as id {other}")))
+            } else {
+                vocab.insert_spelled(id, token)
+            };
+            inserted.map_err(|error| match error {
+                Error::Format { at, why } => {
+                    Error::format(format!("{path}[{}]", excerpt(token)), format!("{at} {why}"))
+                }
+                other => other,
+            })?;
+        }
+        Ok(Self { vocab, inexpressible })
+    }
+
+    pub(crate) fn vocab(&self) -> &Vocab {
+        &self.vocab
+    }
+
+    pub(crate) fn into_vocab(self) -> Vocab {
+        self.vocab
+    }
+
+    /// The id of a token by its spelling.
+    pub(crate) fn id(&self, token: &str) -> Option<u32> {
+        match self.vocab.spelling().to_bytes(token) {
+            Some(key) => self.vocab.id(&key),
+            None => self.inexpressible.get(token).copied(),
+        }
+    }
+
+    /// Resolves the merges of a file; `place` names a line of its list. Of a pair listed twice the later rank stays.
+    pub(crate) fn merges(&self, entries: &MergeEntries, place: impl Fn(usize) -> String) -> Result<Vec<Merge>> {
+        let mut merges = Vec::with_capacity(entries.len());
+        let mut key = Vec::new();
+        for index in 0..entries.len() {
+            let (left, right) = entries.get(index);
+            let merge = self.merge(left, right, &mut key).map_err(|missing| {
+                Error::format(place(entries.line(index)), format!("{} is not in the vocabulary", excerpt(&missing)))
+            })?;
+            merges.push(merge);
+        }
+        keep_last_of_pair(&mut merges, self.vocab.size());
+        Ok(merges)
+    }
+
+    /// Resolves one merge; an error is the token that is missing.
+    fn merge(&self, left: &str, right: &str, key: &mut Vec<u8>) -> Result<Merge, String> {
+        let spelling = self.vocab.spelling();
+        key.clear();
+        if spelling.append_bytes(left, key) {
+            let cut = key.len();
+            if spelling.append_bytes(right, key)
+                && let (Some(left), Some(right), Some(result)) =
+                    (self.vocab.id(&key[..cut]), self.vocab.id(&key[cut..]), self.vocab.id(key))
+            {
+                return Ok(Merge { left, right, result });
+            }
+        }
+        let id = |token: &str| self.id(token).ok_or_else(|| token.to_owned());
+        Ok(Merge { left: id(left)?, right: id(right)?, result: id(&format!("{left}{right}"))? })
+    }
+
+    /// Gives added tokens their ids as tokenizers does, whatever ids they come with: in order, the id of the entry of
+    /// the same spelling, else the next one from the number of entries on. Of tokens of one content the last counts,
+    /// and empty ones do not. The result is in order of id.
+    pub(crate) fn assign_ids(&self, tokens: Vec<AddedToken>, path: &str) -> Result<Vec<AddedToken>> {
+        let mut assigned: Vec<AddedToken> = Vec::with_capacity(tokens.len());
+        let mut places: HashMap<String, usize> = HashMap::new();
+        let mut next = self.vocab.entries() as u32;
+        for (index, mut token) in tokens.into_iter().enumerate() {
+            if token.content.is_empty() {
+                continue;
+            }
+            if let Some(&place) = places.get(&token.content) {
+                token.id = assigned[place].id;
+                assigned[place] = token;
+                continue;
+            }
+            token.id = match self.id(&token.content) {
+                Some(id) => id,
+                None if self.vocab.key(next).is_some() => {
+                    let why = format!(
+                        "gets id {next}, the first after {} entries, which another token has",
+                        self.vocab.entries()
+                    );
+                    return Err(Error::format(format!("{path}[{index}]"), why));
+                }
+                None => {
+                    next += 1;
+                    next - 1
+                }
+            };
+            places.insert(token.content.clone(), assigned.len());
+            assigned.push(token);
+        }
+        assigned.sort_by_key(|token| token.id);
+        Ok(assigned)
+    }
+}
+
+/// Drops the earlier ones of merges of the same pair. Such merges have the same product, so each is compared with the
+/// merges of its product alone; these are fewer than the product has bytes.
+fn keep_last_of_pair(merges: &mut Vec<Merge>, vocab_size: usize) {
+    const NONE: u32 = u32::MAX;
+    let mut latest = vec![NONE; vocab_size];
+    let mut previous = vec![NONE; merges.len()];
+    let mut dropped = Vec::new();
+    for index in 0..merges.len() {
+        let merge = merges[index];
+        let mut after = index as u32;
+        let mut other = latest[merge.result as usize];
+        previous[index] = other;
+        while other != NONE {
+            if merges[other as usize] == merge {
+                previous[after as usize] = previous[other as usize];
+                dropped.push(other);
+                break;
+            }
+            after = other;
+            other = previous[other as usize];
+        }
+        latest[merge.result as usize] = index as u32;
+    }
+    if !dropped.is_empty() {
+        dropped.sort_unstable();
+        let mut index = 0;
+        merges.retain(|_| {
+            index += 1;
+            dropped.binary_search(&(index - 1)).is_err()
+        });
+    }
+}

@@ -1,0 +1,208 @@
+//! Normalizers, pretokenizers, post-processors and decoders of a tokenizer.json, and its settings for lengths.
+
+use super::super::json::Node;
+use crate::decode::Decoder;
+use crate::error::{Error, Result};
+use crate::lengths::{StoredPadding, StoredTruncation, TruncationStrategy};
+use crate::normalize::Normalizer;
+use crate::pretokenize::{SplitBehavior, SplitPattern, Step};
+use crate::ragged::Side;
+use crate::template::{PostProcessor, Template, TemplatePiece, TemplateSpecial};
+
+/// Reads a normalizer.
+pub(crate) fn normalizer(node: &Node<'_>) -> Result<Normalizer> {
+    match node.type_name()? {
+        "NFC" => Ok(Normalizer::Nfc),
+        "Sequence" => Ok(Normalizer::Sequence(elements(node, "normalizers", normalizer)?)),
+        other => Err(node.unsupported(format!("the normalizer {other}"))),
+    }
+}
+
+/// Reads a pretokenizer into steps; nested sequences are laid flat, which changes nothing.
+pub(crate) fn steps(node: &Node<'_>) -> Result<Vec<Step>> {
+    let step = match node.type_name()? {
+        "Sequence" => return Ok(elements(node, "pretokenizers", steps)?.concat()),
+        "ByteLevel" => {
+            let (add_prefix_space, trim_offsets, use_regex) = byte_level_flags(node)?;
+            Step::ByteLevel { add_prefix_space, trim_offsets, use_regex }
+        }
+        "Split" => Step::Split {
+            pattern: split_pattern(&node.field("pattern")?)?,
+            behavior: split_behavior(&node.field("behavior")?)?,
+            invert: node.flag("invert")?,
+        },
+        "Digits" => Step::Digits { individual_digits: node.flag("individual_digits")? },
+        "Whitespace" => Step::Whitespace,
+        "WhitespaceSplit" => Step::WhitespaceSplit,
+        "Punctuation" => {
+            let behavior = node.get("behavior").map_or(Ok(SplitBehavior::Isolated), |node| split_behavior(&node))?;
+            Step::Punctuation { behavior }
+        }
+        other => return Err(node.unsupported(format!("the pretokenizer {other}"))),
+    };
+    Ok(vec![step])
+}
+
+fn split_pattern(node: &Node<'_>) -> Result<SplitPattern> {
+    let mut fields = node.object()?.iter();
+    match (fields.next(), fields.next()) {
+        (Some((kind, _)), None) if kind == "String" => {
+            Ok(SplitPattern::Literal(node.field("String")?.string()?.to_owned()))
+        }
+        (Some((kind, _)), None) if kind == "Regex" => {
+            Ok(SplitPattern::Regex(node.field("Regex")?.string()?.to_owned()))
+        }
+        _ => Err(node.wrong("an object with the one field `String` or `Regex`")),
+    }
+}
+
+const BEHAVIORS: [(&str, SplitBehavior); 5] = [
+    ("Removed", SplitBehavior::Removed),
+    ("Isolated", SplitBehavior::Isolated),
+    ("MergedWithPrevious", SplitBehavior::MergedWithPrevious),
+    ("MergedWithNext", SplitBehavior::MergedWithNext),
+    ("Contiguous", SplitBehavior::Contiguous),
+];
+
+fn split_behavior(node: &Node<'_>) -> Result<SplitBehavior> {
+    let name = node.string()?;
+    let known = BEHAVIORS.iter().find(|(other, _)| *other == name);
+    known.map(|(_, behavior)| *behavior).ok_or_else(|| node.wrong("the name of a split behavior"))
+}
+
+/// How a split behavior is written.
+pub(crate) fn behavior_name(behavior: SplitBehavior) -> &'static str {
+    let known = BEHAVIORS.iter().find(|(_, other)| *other == behavior);
+    known.expect("every behavior is in the table").0
+}
+
+/// Reads a post-processor; one without a type is told by its fields.
+pub(crate) fn post_processor(node: &Node<'_>) -> Result<PostProcessor> {
+    let name = match node.get("type") {
+        Some(name) => name.string()?,
+        None if node.get("sep").is_some() => "BertProcessing",
+        None => "TemplateProcessing",
+    };
+    match name {
+        "ByteLevel" => {
+            let (add_prefix_space, trim_offsets, use_regex) = byte_level_flags(node)?;
+            Ok(PostProcessor::ByteLevel { add_prefix_space, trim_offsets, use_regex })
+        }
+        "TemplateProcessing" => Ok(PostProcessor::Template(template(node)?)),
+        "Sequence" => Ok(PostProcessor::Sequence(elements(node, "processors", post_processor)?)),
+        other => Err(node.unsupported(format!("the post-processor {other}"))),
+    }
+}
+
+fn template(node: &Node<'_>) -> Result<Template> {
+    let mut special_tokens = Vec::new();
+    let specials = node.field("special_tokens")?;
+    for key in specials.object()?.keys() {
+        let special = specials.field(key)?;
+        special_tokens.push(TemplateSpecial {
+            name: key.clone(),
+            ids: list(&special.field("ids")?, Node::id)?,
+            tokens: list(&special.field("tokens")?, |token| Ok(token.string()?.to_owned()))?,
+        });
+    }
+    let layout = |key| list(&node.field(key)?, |piece| template_piece(piece, &special_tokens));
+    Ok(Template { single: layout("single")?, pair: layout("pair")?, special_tokens })
+}
+
+fn template_piece(node: &Node<'_>, specials: &[TemplateSpecial]) -> Result<TemplatePiece> {
+    let mut fields = node.object()?.keys();
+    let (Some(kind), None) = (fields.next(), fields.next()) else {
+        return Err(node.wrong("an object with the one field `Sequence` or `SpecialToken`"));
+    };
+    let piece = node.field(kind)?;
+    let (id, type_id) = (piece.field("id")?, piece.field("type_id")?.id()?);
+    match (kind.as_str(), id.string()?) {
+        ("Sequence", "A") => Ok(TemplatePiece::Sequence { second: false, type_id }),
+        ("Sequence", "B") => Ok(TemplatePiece::Sequence { second: true, type_id }),
+        ("Sequence", _) => Err(id.wrong("`A` or `B`")),
+        ("SpecialToken", name) if specials.iter().any(|special| special.name == name) => {
+            Ok(TemplatePiece::Special { name: name.to_owned(), type_id })
+        }
+        ("SpecialToken", _) => Err(id.wrong("one of the template's `special_tokens`")),
+        _ => Err(node.wrong("an object with the one field `Sequence` or `SpecialToken`")),
+    }
+}
+
+/// Reads a decoder.
+pub(crate) fn decoder(node: &Node<'_>) -> Result<Decoder> {
+    match node.type_name()? {
+        "ByteLevel" => {
+            let (add_prefix_space, trim_offsets, use_regex) = byte_level_flags(node)?;
+            Ok(Decoder::ByteLevel { add_prefix_space, trim_offsets, use_regex })
+        }
+        other => Err(node.unsupported(format!("the decoder {other}"))),
+    }
+}
+
+/// `add_prefix_space`, `trim_offsets` and `use_regex`, of which the last may be missing in older files.
+fn byte_level_flags(node: &Node<'_>) -> Result<(bool, bool, bool)> {
+    Ok((node.flag("add_prefix_space")?, node.flag("trim_offsets")?, node.flag_or("use_regex", true)?))
+}
+
+/// Reads the `truncation` of a file.
+pub(crate) fn truncation(node: &Node<'_>) -> Result<StoredTruncation> {
+    let strategy = node.field("strategy")?;
+    Ok(StoredTruncation {
+        direction: node.get("direction").map_or(Ok(Side::Right), |node| side(&node))?,
+        max_length: node.field("max_length")?.count()?,
+        strategy: match strategy.string()? {
+            "LongestFirst" => TruncationStrategy::LongestFirst,
+            "OnlyFirst" => TruncationStrategy::OnlyFirst,
+            "OnlySecond" => TruncationStrategy::OnlySecond,
+            _ => return Err(strategy.wrong("`LongestFirst`, `OnlyFirst` or `OnlySecond`")),
+        },
+        stride: node.field("stride")?.count()?,
+    })
+}
+
+/// Reads the `padding` of a file.
+pub(crate) fn padding(node: &Node<'_>) -> Result<StoredPadding> {
+    let strategy = node.field("strategy")?;
+    let length = match (strategy.get("Fixed"), strategy.string()) {
+        (Some(length), _) => Some(length.count()?),
+        (None, Ok("BatchLongest")) => None,
+        _ => return Err(strategy.wrong("`BatchLongest` or an object with the field `Fixed`")),
+    };
+    Ok(StoredPadding {
+        length,
+        direction: side(&node.field("direction")?)?,
+        pad_to_multiple_of: node.get("pad_to_multiple_of").map(|node| node.count()).transpose()?,
+        pad_id: node.field("pad_id")?.id()?,
+        pad_type_id: node.field("pad_type_id")?.id()?,
+        pad_token: node.field("pad_token")?.string()?.to_owned(),
+    })
+}
+
+fn side(node: &Node<'_>) -> Result<Side> {
+    match node.string()? {
+        "Left" => Ok(Side::Left),
+        "Right" => Ok(Side::Right),
+        _ => Err(node.wrong("`Left` or `Right`")),
+    }
+}
+
+/// The elements of a sequence component.
+fn elements<T>(node: &Node<'_>, key: &str, read: fn(&Node<'_>) -> Result<T>) -> Result<Vec<T>> {
+    list(&node.field(key)?, read)
+}
+
+fn list<'v, T>(node: &Node<'v>, read: impl Fn(&Node<'v>) -> Result<T>) -> Result<Vec<T>> {
+    node.items()?.map(|item| read(&item)).collect()
+}
+
+/// Where a pretokenizer maps bytes to the printable alphabet: its last step and no other, since steps after it would
+/// see the alphabet instead of the text.
+pub(crate) fn maps_bytes(steps: &[Step]) -> Result<bool> {
+    match steps.iter().position(|step| matches!(step, Step::ByteLevel { .. })) {
+        None => Ok(false),
+        Some(at) if at + 1 == steps.len() => Ok(true),
+        Some(_) => {
+            Err(Error::unsupported("pre_tokenizer", "a pretokenizer after ByteLevel, which would see mapped bytes"))
+        }
+    }
+}
