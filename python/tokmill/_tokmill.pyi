@@ -1,11 +1,12 @@
 """The compiled core. Docstrings are in the extension; `help(tokmill.Tokenizer)` shows them."""
 
-from collections.abc import Buffer, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from os import PathLike
-from typing import Any, Literal, Protocol, Self, SupportsIndex, final, overload
+from typing import Any, Literal, Protocol, Self, SupportsIndex, TypeAlias, final, overload
 
 import numpy as np
 import numpy.typing as npt
+from typing_extensions import Buffer
 
 __version__: str
 
@@ -19,13 +20,13 @@ class _ArrowArray(Protocol):
 class _ArrowStream(Protocol):
     def __arrow_c_stream__(self, requested_schema: object | None = None) -> object: ...
 
-type _Text = str | Buffer
-type _Texts = Iterable[_Text] | _ArrowArray | _ArrowStream
-type _Ids = Sequence[SupportsIndex] | npt.NDArray[np.integer[Any]]
-type _AllowedSpecial = Literal["none", "all"] | Iterable[str]
-type _Side = Literal["left", "right"]
-type _Unit = Literal["char", "byte"]
-type _Format = Literal["tokenizer.json", "tiktoken"]
+_Text: TypeAlias = str | Buffer
+_Texts: TypeAlias = Iterable[_Text] | _ArrowArray | _ArrowStream
+_Ids: TypeAlias = Sequence[SupportsIndex] | npt.NDArray[np.integer[Any]]
+_AllowedSpecial: TypeAlias = Literal["none", "all"] | Iterable[str]
+_Side: TypeAlias = Literal["left", "right"]
+_Unit: TypeAlias = Literal["char", "byte"]
+_Format: TypeAlias = Literal["tokenizer.json", "tiktoken"]
 
 @final
 class Tokenizer:
@@ -172,3 +173,4 @@ class Ragged:
 
 def patterns() -> dict[str, str]: ...
 def set_default_threads(n: int | None) -> None: ...
+def _panic(message: str, bytes: int) -> None: ...

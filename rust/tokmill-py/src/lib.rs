@@ -11,8 +11,19 @@ mod text;
 mod tokenizer;
 
 use pyo3::prelude::*;
+use pyo3::types::PyDict;
 
 use crate::error::{Exception, Result, call};
+
+/// The patterns that have a name: a new dict of names to regular expressions.
+#[pyfunction]
+fn patterns(py: Python<'_>) -> Result<Bound<'_, PyDict>> {
+    let patterns = PyDict::new(py);
+    for (name, pattern) in std::iter::empty::<(&str, &str)>() {
+        patterns.set_item(name, pattern)?;
+    }
+    Ok(patterns)
+}
 
 /// Panics as a bug in the core would, so that the tests see what becomes of it.
 #[pyfunction]
@@ -29,6 +40,8 @@ mod _tokmill {
 
     #[pymodule_export]
     use super::_panic;
+    #[pymodule_export]
+    use super::patterns;
     #[pymodule_export]
     use crate::arrays::Ragged;
     #[pymodule_export]
