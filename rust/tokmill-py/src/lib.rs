@@ -1,7 +1,64 @@
-//! The Python face of tokmill: borrows, releases the GIL, moves results out.
+//! The Python face of tokmill: borrows, releases the GIL, moves results out. No algorithm lives here.
+
+// PyO3 hands extracted arguments over by value.
+#![allow(clippy::needless_pass_by_value)]
+
+mod arrays;
+mod arrow;
+mod error;
+mod options;
+mod text;
+mod tokenizer;
 
 use pyo3::prelude::*;
+use pyo3::types::PyDict;
+
+use crate::error::{Exception, Result, call};
+
+/// The patterns that have a name: a new dict of names to regular expressions.
+#[pyfunction]
+fn patterns(py: Python<'_>) -> Result<Bound<'_, PyDict>> {
+    let patterns = PyDict::new(py);
+    for (name, pattern) in std::iter::empty::<(&str, &str)>() {
+        patterns.set_item(name, pattern)?;
+    }
+    Ok(patterns)
+}
+
+/// Panics as a bug in the core would, so that the tests see what becomes of it.
+#[pyfunction]
+fn _panic(py: Python<'_>, message: String, bytes: usize) -> Result<()> {
+    call(py, bytes, || -> Result<()> { std::panic::panic_any(message) })
+}
 
 /// The compiled core of the `tokmill` package.
 #[pymodule(gil_used = false)]
-mod _tokmill {}
+mod _tokmill {
+    use pyo3::prelude::*;
+
+    use super::Exception;
+
+    #[pymodule_export]
+    use super::_panic;
+    #[pymodule_export]
+    use super::patterns;
+    #[pymodule_export]
+    use crate::arrays::Ragged;
+    #[pymodule_export]
+    use crate::options::set_default_threads;
+    #[pymodule_export]
+    use crate::tokenizer::{DecodeStream, Tokenizer};
+
+    #[pymodule_init]
+    fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        let py = module.py();
+        // The binding of numpy panics where it is absent; this says so instead.
+        py.import("numpy")?;
+        module.add("__version__", env!("CARGO_PKG_VERSION"))?;
+        for exception in [Exception::Tokmill, Exception::UnknownId, Exception::Internal] {
+            let kind = exception.python_type(py)?;
+            module.add(kind.getattr("__name__")?.extract::<String>()?, kind)?;
+        }
+        Ok(())
+    }
+}

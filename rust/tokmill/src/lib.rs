@@ -22,5 +22,5 @@ pub mod vocab;
 pub use added_tokens::AddedToken;
 pub use decode::DecodeStream;
 pub use error::{Error, Result};
-pub use ragged::{Ragged, Side};
+pub use ragged::{Ragged, RaggedView, Side};
 pub use tokenizer::{AllowedSpecial, EncodeOptions, OffsetUnit, Offsets, Parts, Tokenizer, Truncation};

@@ -12,6 +12,13 @@ pub struct Ragged<T> {
     offsets: Vec<i64>,
 }
 
+/// The rows of a [`Ragged`], or of two slices laid out like one, borrowed.
+#[derive(Clone, Copy, Debug)]
+pub struct RaggedView<'a, T> {
+    values: &'a [T],
+    offsets: &'a [i64],
+}
+
 /// On which side of a row something is added or cut away.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Side {
@@ -31,12 +38,7 @@ impl<T> Default for Ragged<T> {
 impl<T> Ragged<T> {
     /// Takes values and the rows' ends; checks that the offsets begin at 0, never fall and end at `values.len()`.
     pub fn from_parts(values: Vec<T>, offsets: Vec<i64>) -> Result<Self> {
-        let sound = offsets.first() == Some(&0)
-            && offsets.last() == Some(&(values.len() as i64))
-            && offsets.windows(2).all(|pair| pair[0] <= pair[1]);
-        if !sound {
-            return Err(Error::option("offsets", "must begin at 0, never fall, and end at the number of values"));
-        }
+        RaggedView::new(&values, &offsets)?;
         Ok(Self { values, offsets })
     }
 
@@ -60,15 +62,19 @@ impl<T> Ragged<T> {
         &self.offsets
     }
 
+    /// All of it, borrowed.
+    pub fn view(&self) -> RaggedView<'_, T> {
+        RaggedView { values: &self.values, offsets: &self.offsets }
+    }
+
     /// Row `index`, if there is one.
     pub fn row(&self, index: usize) -> Option<&[T]> {
-        let ends = self.offsets.get(index..index + 2)?;
-        Some(&self.values[ends[0] as usize..ends[1] as usize])
+        self.view().row(index)
     }
 
     /// The rows in order.
     pub fn rows(&self) -> impl ExactSizeIterator<Item = &[T]> + Clone {
-        self.offsets.windows(2).map(|ends| &self.values[ends[0] as usize..ends[1] as usize])
+        self.view().rows()
     }
 
     /// The vector that the row under construction is appended to; [`Self::end_row`] closes the row.
@@ -98,13 +104,56 @@ impl<T> Ragged<T> {
     }
 }
 
-impl<T: Copy> Ragged<T> {
-    /// A rectangle of `len()` rows by `length` (or the longest row), row-major, and a mask that is `true` on values
-    /// and `false` on padding. Longer rows are cut at the side that is padded.
-    pub fn to_padded(&self, pad: T, length: Option<usize>, side: Side) -> (Vec<T>, Vec<bool>, usize) {
+impl<'a, T> RaggedView<'a, T> {
+    /// Takes values and the rows' ends, with the checks of [`Ragged::from_parts`].
+    pub fn new(values: &'a [T], offsets: &'a [i64]) -> Result<Self> {
+        let sound = offsets.first() == Some(&0)
+            && offsets.last() == Some(&(values.len() as i64))
+            && offsets.windows(2).all(|pair| pair[0] <= pair[1]);
+        if !sound {
+            return Err(Error::option("offsets", "must begin at 0, never fall, and end at the number of values"));
+        }
+        Ok(Self { values, offsets })
+    }
+
+    /// All rows end to end.
+    pub fn values(self) -> &'a [T] {
+        self.values
+    }
+
+    /// Number of rows.
+    pub fn len(self) -> usize {
+        self.offsets.len() - 1
+    }
+
+    /// Whether there are no rows.
+    pub fn is_empty(self) -> bool {
+        self.len() == 0
+    }
+
+    /// Row `index`, if there is one.
+    pub fn row(self, index: usize) -> Option<&'a [T]> {
+        let ends = self.offsets.get(index..index + 2)?;
+        Some(&self.values[ends[0] as usize..ends[1] as usize])
+    }
+
+    /// The rows in order.
+    pub fn rows(self) -> impl ExactSizeIterator<Item = &'a [T]> + Clone {
+        self.offsets.windows(2).map(move |ends| &self.values[ends[0] as usize..ends[1] as usize])
+    }
+}
+
+impl<T: Copy> RaggedView<'_, T> {
+    /// A rectangle of [`Self::len`] rows by `length` (or the longest row), row-major, a mask that is `true` on values
+    /// and `false` on padding, and the width. Longer rows are cut at the side that is padded. Fails if the rectangle
+    /// does not fit into memory.
+    pub fn to_padded(self, pad: T, length: Option<usize>, side: Side) -> Result<(Vec<T>, Vec<bool>, usize)> {
         let width = length.unwrap_or_else(|| self.rows().map(<[T]>::len).max().unwrap_or(0));
-        let mut values = Vec::with_capacity(self.len() * width);
-        let mut mask = Vec::with_capacity(self.len() * width);
+        let too_large = || Error::option("length", format!("{} rows of {width} do not fit into memory", self.len()));
+        let size = self.len().checked_mul(width).ok_or_else(too_large)?;
+        let (mut values, mut mask) = (Vec::new(), Vec::new());
+        values.try_reserve_exact(size).map_err(|_| too_large())?;
+        mask.try_reserve_exact(size).map_err(|_| too_large())?;
         for row in self.rows() {
             let kept = match side {
                 Side::Right => &row[..row.len().min(width)],
@@ -122,6 +171,13 @@ impl<T: Copy> Ragged<T> {
                 mask.extend(std::iter::repeat_n(false, missing));
             }
         }
-        (values, mask, width)
+        Ok((values, mask, width))
+    }
+}
+
+impl<T: Copy> Ragged<T> {
+    /// [`RaggedView::to_padded`] of all rows.
+    pub fn to_padded(&self, pad: T, length: Option<usize>, side: Side) -> Result<(Vec<T>, Vec<bool>, usize)> {
+        self.view().to_padded(pad, length, side)
     }
 }

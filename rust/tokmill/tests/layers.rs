@@ -49,7 +49,12 @@ fn arrows_go_down_only() {
             continue;
         }
         let text = fs::read_to_string(&file).expect("a source file can be read");
-        arrows.extend(mentions(&text).into_iter().map(|(line, to)| Arrow { from: from.clone(), to, file: file.clone(), line }));
+        arrows.extend(mentions(&text).into_iter().map(|(line, to)| Arrow {
+            from: from.clone(),
+            to,
+            file: file.clone(),
+            line,
+        }));
     }
     assert!(!arrows.is_empty(), "no `crate::` path was found in {}", source.display());
     complaints.extend(arrows.iter().filter_map(complaint));

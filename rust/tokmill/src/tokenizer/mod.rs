@@ -6,11 +6,12 @@ mod offsets;
 mod pool;
 
 pub use crate::added_tokens::AllowedSpecial;
+pub use crate::decode::DecodeStream;
 pub use offsets::{OffsetUnit, Offsets};
 pub use pool::DEFAULT_CACHE_BYTES;
 
 use crate::added_tokens::{AddedToken, AddedTokens};
-use crate::decode::{DecodeStream, Decoder, TokenBytes};
+use crate::decode::{Decoder, TokenBytes};
 use crate::encoder::WholeTable;
 use crate::error::{Error, Result};
 use crate::lengths::Lengths;
@@ -19,7 +20,7 @@ use crate::model::Model;
 use crate::normalize::Normalizer;
 use crate::parallel;
 use crate::pretokenize::Pretokenizer;
-use crate::ragged::{Ragged, Side};
+use crate::ragged::{RaggedView, Side};
 use crate::template::{Layouts, PostProcessor};
 use crate::vocab::{MAX_VOCAB, Vocab};
 use pool::Pool;
@@ -169,7 +170,7 @@ impl Tokenizer {
     /// The bytes of each row; `threads` as in [`EncodeOptions::threads`].
     pub fn decode_batch(
         &self,
-        batch: &Ragged<u32>,
+        batch: RaggedView<'_, u32>,
         skip_special_tokens: bool,
         threads: Option<usize>,
     ) -> Result<Vec<Vec<u8>>> {

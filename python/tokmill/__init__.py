@@ -1,0 +1,31 @@
+"""Exact, fast tokenization: text and bytes to ids in numpy and back, and training.
+
+>>> import tokmill
+>>> tokenizer = tokmill.Tokenizer.from_file("tokenizer.json")
+>>> tokenizer.encode("Hello, world").dtype
+dtype('uint32')
+"""
+
+from tokmill._tokmill import (
+    DecodeStream,
+    InternalError,
+    Ragged,
+    Tokenizer,
+    TokmillError,
+    UnknownId,
+    __version__,
+    patterns,
+    set_default_threads,
+)
+
+__all__ = [
+    "DecodeStream",
+    "InternalError",
+    "Ragged",
+    "Tokenizer",
+    "TokmillError",
+    "UnknownId",
+    "__version__",
+    "patterns",
+    "set_default_threads",
+]

@@ -1,0 +1,176 @@
+"""The compiled core. Docstrings are in the extension; `help(tokmill.Tokenizer)` shows them."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from os import PathLike
+from typing import Any, Literal, Protocol, Self, SupportsIndex, TypeAlias, final, overload
+
+import numpy as np
+import numpy.typing as npt
+from typing_extensions import Buffer
+
+__version__: str
+
+class TokmillError(ValueError): ...
+class UnknownId(TokmillError, IndexError): ...
+class InternalError(RuntimeError): ...
+
+class _ArrowArray(Protocol):
+    def __arrow_c_array__(self, requested_schema: object | None = None) -> tuple[object, object]: ...
+
+class _ArrowStream(Protocol):
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object: ...
+
+_Text: TypeAlias = str | Buffer
+_Texts: TypeAlias = Iterable[_Text] | _ArrowArray | _ArrowStream
+_Ids: TypeAlias = Sequence[SupportsIndex] | npt.NDArray[np.integer[Any]]
+_AllowedSpecial: TypeAlias = Literal["none", "all"] | Iterable[str]
+_Side: TypeAlias = Literal["left", "right"]
+_Unit: TypeAlias = Literal["char", "byte"]
+_Format: TypeAlias = Literal["tokenizer.json", "tiktoken"]
+
+@final
+class Tokenizer:
+    @classmethod
+    def from_file(
+        cls,
+        path: str | PathLike[str],
+        *,
+        pattern: str | None = None,
+        special_tokens: dict[str, int] | None = None,
+    ) -> Self: ...
+    @classmethod
+    def from_bytes(
+        cls,
+        data: Buffer | str,
+        *,
+        pattern: str | None = None,
+        special_tokens: dict[str, int] | None = None,
+    ) -> Self: ...
+    @classmethod
+    def from_pretrained(
+        cls,
+        name: str,
+        *,
+        revision: str | None = None,
+        token: str | bool | None = None,
+        pattern: str | None = None,
+        special_tokens: dict[str, int] | None = None,
+    ) -> Self: ...
+    def save(self, path: str | PathLike[str], *, format: _Format | None = None) -> None: ...
+    def to_bytes(self, *, format: _Format = "tokenizer.json") -> bytes: ...
+    def encode(
+        self,
+        text: _Text,
+        *,
+        allowed_special: _AllowedSpecial = "none",
+        add_special_tokens: bool = False,
+        threads: int | None = 1,
+    ) -> npt.NDArray[np.uint32]: ...
+    def encode_batch(
+        self,
+        texts: _Texts,
+        *,
+        pairs: _Texts | None = None,
+        max_length: int | None = None,
+        truncation_side: _Side = "right",
+        allowed_special: _AllowedSpecial = "none",
+        add_special_tokens: bool = False,
+        threads: int | None = None,
+    ) -> Ragged: ...
+    def encode_with_offsets(
+        self,
+        text: _Text,
+        *,
+        unit: _Unit = "char",
+        allowed_special: _AllowedSpecial = "none",
+        add_special_tokens: bool = False,
+    ) -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.int64]]: ...
+    def encode_batch_with_offsets(
+        self,
+        texts: _Texts,
+        *,
+        unit: _Unit = "char",
+        allowed_special: _AllowedSpecial = "none",
+        add_special_tokens: bool = False,
+        threads: int | None = None,
+    ) -> tuple[Ragged, npt.NDArray[np.int64]]: ...
+    def count(
+        self,
+        text: _Text,
+        *,
+        allowed_special: _AllowedSpecial = "none",
+        add_special_tokens: bool = False,
+        threads: int | None = 1,
+    ) -> int: ...
+    def count_batch(
+        self,
+        texts: _Texts,
+        *,
+        allowed_special: _AllowedSpecial = "none",
+        add_special_tokens: bool = False,
+        threads: int | None = None,
+    ) -> npt.NDArray[np.int64]: ...
+    def tokens(
+        self,
+        text: _Text,
+        *,
+        allowed_special: _AllowedSpecial = "none",
+        add_special_tokens: bool = False,
+    ) -> list[str]: ...
+    def decode(
+        self,
+        ids: _Ids,
+        *,
+        skip_special_tokens: bool = False,
+        errors: Literal["replace", "strict", "ignore"] = "replace",
+    ) -> str: ...
+    def decode_bytes(self, ids: _Ids, *, skip_special_tokens: bool = False) -> bytes: ...
+    def decode_batch(self, batch: Ragged | Iterable[_Ids], *, skip_special_tokens: bool = False) -> list[str]: ...
+    def stream(self, *, skip_special_tokens: bool = False) -> DecodeStream: ...
+    @property
+    def vocab_size(self) -> int: ...
+    def __len__(self) -> int: ...
+    def vocab(self) -> dict[str, int]: ...
+    def token_bytes(self, id: SupportsIndex) -> bytes: ...
+    def token_id(self, token: _Text) -> int | None: ...
+    @property
+    def special_tokens(self) -> dict[str, int]: ...
+    @property
+    def merges(self) -> list[tuple[bytes, bytes]]: ...
+    @property
+    def fingerprint(self) -> str: ...
+    def with_special_tokens(self, tokens: dict[str, int]) -> Tokenizer: ...
+    def truncated(self, vocab_size: int) -> Tokenizer: ...
+    def __eq__(self, other: object, /) -> bool: ...
+    def __hash__(self) -> int: ...
+    def __copy__(self) -> Self: ...
+    def __deepcopy__(self, memo: object, /) -> Self: ...
+    def __reduce__(self) -> tuple[Any, ...]: ...
+
+@final
+class DecodeStream:
+    def push(self, id: SupportsIndex) -> str: ...
+    def finish(self) -> str: ...
+
+@final
+class Ragged:
+    def __new__(cls, values: npt.NDArray[np.uint32], offsets: npt.NDArray[np.int64]) -> Self: ...
+    @property
+    def values(self) -> npt.NDArray[np.uint32]: ...
+    @property
+    def offsets(self) -> npt.NDArray[np.int64]: ...
+    def __len__(self) -> int: ...
+    @overload
+    def __getitem__(self, index: SupportsIndex, /) -> npt.NDArray[np.uint32]: ...
+    @overload
+    def __getitem__(self, index: slice, /) -> Ragged: ...
+    def __iter__(self) -> Iterator[npt.NDArray[np.uint32]]: ...
+    def __eq__(self, other: object, /) -> bool: ...
+    def __reduce__(self) -> tuple[Any, ...]: ...
+    def to_padded(
+        self, pad_id: int = 0, length: int | None = None, side: _Side = "right"
+    ) -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.bool_]]: ...
+
+def patterns() -> dict[str, str]: ...
+def set_default_threads(n: int | None) -> None: ...
+def _panic(message: str, bytes: int) -> None: ...

@@ -1,0 +1,143 @@
+//! Options as Python types them.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use pyo3::exceptions::PyOverflowError;
+use pyo3::prelude::*;
+use pyo3::types::PyString;
+use tokmill::format::Format;
+use tokmill::ragged::Side;
+use tokmill::tokenizer::{AllowedSpecial, OffsetUnit, Tokenizer};
+
+use crate::error::{Failure, Result};
+
+/// A number of things: an integer that may have been typed with a minus sign.
+#[derive(Clone)]
+pub(crate) struct Size(Result<usize, String>);
+
+impl<'py> FromPyObject<'_, 'py> for Size {
+    type Error = PyErr;
+
+    fn extract(object: Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
+        match object.extract::<usize>() {
+            Ok(size) => Ok(Self(Ok(size))),
+            Err(error) if error.is_instance_of::<PyOverflowError>(object.py()) => Ok(Self(Err(object.to_string()))),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+impl Size {
+    /// A size that is given by default.
+    pub(crate) const fn of(size: usize) -> Self {
+        Self(Ok(size))
+    }
+
+    /// The number, which is the value of the option `name`.
+    pub(crate) fn get(self, name: &'static str) -> Result<usize> {
+        self.0.map_err(|value| Failure::option(name, format!("must be a size, not {value}")))
+    }
+
+    /// The number, which must not be 0.
+    pub(crate) fn positive(self, name: &'static str) -> Result<usize> {
+        match self.get(name)? {
+            0 => Err(Failure::option(name, "must be at least 1, not 0")),
+            size => Ok(size),
+        }
+    }
+}
+
+/// What `threads=None` means; 0 is "as many as the input is worth".
+static DEFAULT_THREADS: AtomicUsize = AtomicUsize::new(0);
+
+/// Sets how many threads a call may use that is not told otherwise.
+///
+/// `None`, the initial state, is as many as there are cores available, and never more than one for each 256 KiB of
+/// input. Results never depend on the number of threads.
+#[pyfunction]
+#[pyo3(signature = (n))]
+pub(crate) fn set_default_threads(n: Option<Size>) -> Result<()> {
+    let threads = n.map_or(Ok(0), |n| n.positive("n"))?;
+    DEFAULT_THREADS.store(threads, Ordering::Relaxed);
+    Ok(())
+}
+
+/// The option `threads`.
+pub(crate) fn threads(asked: Option<Size>) -> Result<Option<usize>> {
+    match asked {
+        Some(size) => size.positive("threads").map(Some),
+        None => Ok(Some(DEFAULT_THREADS.load(Ordering::Relaxed)).filter(|&threads| threads > 0)),
+    }
+}
+
+/// The option `allowed_special`: "none", "all", or some special tokens by their content.
+pub(crate) enum Allowed {
+    None,
+    All,
+    Names(Vec<String>),
+}
+
+impl<'py> FromPyObject<'_, 'py> for Allowed {
+    type Error = Failure;
+
+    fn extract(object: Borrowed<'_, 'py, PyAny>) -> Result<Self> {
+        if object.is_instance_of::<PyString>() {
+            return match object.extract::<&str>()? {
+                "none" => Ok(Self::None),
+                "all" => Ok(Self::All),
+                other => Err(Failure::option(
+                    "allowed_special",
+                    format!("{other:?} is neither \"none\" nor \"all\" nor a set of special tokens"),
+                )),
+            };
+        }
+        let Ok(names) = object.try_iter() else {
+            return Err(Failure::wrong_type("\"none\", \"all\" or a set of special tokens", &object));
+        };
+        Ok(Self::Names(names.map(|name| name?.extract::<String>()).collect::<PyResult<_>>()?))
+    }
+}
+
+impl Allowed {
+    /// Looks the names up among the special tokens of `tokenizer`.
+    pub(crate) fn resolve(self, tokenizer: &Tokenizer) -> Result<AllowedSpecial> {
+        let names = match self {
+            Self::None => return Ok(AllowedSpecial::None),
+            Self::All => return Ok(AllowedSpecial::All),
+            Self::Names(names) => names,
+        };
+        let specials = || tokenizer.added_tokens().iter().filter(|token| token.special);
+        let id = |name: &String| match specials().find(|token| token.content == *name) {
+            Some(token) => Ok(token.id),
+            None => Err(Failure::option("allowed_special", format!("{name:?} is not a special token"))),
+        };
+        Ok(AllowedSpecial::Only(names.iter().map(id).collect::<Result<_>>()?))
+    }
+}
+
+/// The option of this name that says "left" or "right".
+pub(crate) fn parse_side(name: &'static str, side: &str) -> Result<Side> {
+    match side {
+        "left" => Ok(Side::Left),
+        "right" => Ok(Side::Right),
+        _ => Err(Failure::option(name, format!("{side:?} is neither \"left\" nor \"right\""))),
+    }
+}
+
+/// The option `unit`.
+pub(crate) fn parse_unit(unit: &str) -> Result<OffsetUnit> {
+    match unit {
+        "char" => Ok(OffsetUnit::Char),
+        "byte" => Ok(OffsetUnit::Byte),
+        _ => Err(Failure::option("unit", format!("{unit:?} is neither \"char\" nor \"byte\""))),
+    }
+}
+
+/// The option `format`.
+pub(crate) fn parse_format(format: &str) -> Result<Format> {
+    match format {
+        "tokenizer.json" => Ok(Format::TokenizerJson),
+        "tiktoken" => Ok(Format::Tiktoken),
+        _ => Err(Failure::option("format", format!("{format:?} is neither \"tokenizer.json\" nor \"tiktoken\""))),
+    }
+}

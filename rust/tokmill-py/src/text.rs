@@ -1,0 +1,138 @@
+//! Texts as Python hands them over, borrowed wherever they lie in one piece.
+//!
+//! `str` lends its UTF-8 form (which it keeps, so a second call is free), `bytes` and every other exporter of bytes
+//! through the buffer protocol (`bytearray`, `memoryview`, `mmap`, `numpy.uint8` arrays) lend their memory.
+
+use pyo3::buffer::PyBuffer;
+use pyo3::exceptions::{PyTypeError, PyUnicodeEncodeError};
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::types::{PyByteArray, PyBytes, PyString};
+
+use crate::arrow::Column;
+use crate::error::{Failure, Result};
+
+/// The bytes of one text.
+pub(crate) enum Text<'a> {
+    /// Lent by an object that outlives this value.
+    Lent(&'a [u8]),
+    /// Lent by an exporter, which cannot move or free the memory before this is dropped.
+    Buffer(PyBuffer<u8>),
+    /// Gathered from a buffer with gaps, such as `memoryview(b"...")[::2]`.
+    Gathered(Vec<u8>),
+}
+
+impl AsRef<[u8]> for Text<'_> {
+    fn as_ref(&self) -> &[u8] {
+        match self {
+            Self::Lent(bytes) => bytes,
+            Self::Gathered(bytes) => bytes,
+            Self::Buffer(buffer) => match buffer.as_slice_ptr() {
+                // SAFETY: the exporter keeps the memory in place, and as long as it is, while the buffer is held. That
+                // nobody writes to it during the call is the caller's part, said in the documentation of `encode`;
+                // it is what `hashlib` asks for too.
+                Some(slice) => unsafe { slice.as_ref() },
+                None => &[],
+            },
+        }
+    }
+}
+
+impl Text<'_> {
+    /// The length in bytes.
+    pub(crate) fn len(&self) -> usize {
+        self.as_ref().len()
+    }
+}
+
+impl<'a, 'py> FromPyObject<'a, 'py> for Text<'a> {
+    type Error = Failure;
+
+    fn extract(object: Borrowed<'a, 'py, PyAny>) -> Result<Self> {
+        if object.is_instance_of::<PyString>() {
+            return match object.extract::<&'a str>() {
+                Ok(text) => Ok(Self::Lent(text.as_bytes())),
+                Err(error) => Err(lone_surrogate(object.py(), error)),
+            };
+        }
+        if object.is_instance_of::<PyBytes>() {
+            return Ok(Self::Lent(object.extract::<&'a [u8]>().map_err(PyErr::from)?));
+        }
+        let Ok(buffer) = PyBuffer::<u8>::get(&object) else {
+            return Err(Failure::wrong_type("str, bytes or another buffer of bytes", &object));
+        };
+        match buffer.as_slice_ptr() {
+            Some(_) => Ok(Self::Buffer(buffer)),
+            None => Ok(Self::Gathered(buffer.to_vec(object.py())?)),
+        }
+    }
+}
+
+/// Says where the surrogate stands that keeps a `str` from being UTF-8.
+fn lone_surrogate(py: Python<'_>, error: PyErr) -> Failure {
+    if !error.is_instance_of::<PyUnicodeEncodeError>(py) {
+        return error.into();
+    }
+    match error.value(py).getattr(intern!(py, "start")).and_then(|start| start.extract::<usize>()) {
+        Ok(position) => Failure::option("text", format!("holds a lone surrogate at character {position}")),
+        Err(error) => error.into(),
+    }
+}
+
+/// The texts of a batch, kept alive.
+pub(crate) enum Texts<'py> {
+    /// Objects taken from an iterable.
+    Objects(Vec<Bound<'py, PyAny>>),
+    /// A column of an Arrow table.
+    Column(Column),
+}
+
+impl<'py> Texts<'py> {
+    /// Takes a batch from an Arrow column or any iterable of texts, which is read to its end.
+    pub(crate) fn new(source: &Bound<'py, PyAny>) -> Result<Self> {
+        let one_text = source.is_instance_of::<PyString>()
+            || source.is_instance_of::<PyBytes>()
+            || source.is_instance_of::<PyByteArray>();
+        if one_text {
+            return Err(PyTypeError::new_err("expected an iterable of texts, not one text").into());
+        }
+        if let Some(column) = Column::from_python(source)? {
+            return Ok(Self::Column(column));
+        }
+        let Ok(iterator) = source.try_iter() else {
+            return Err(Failure::wrong_type("an iterable of str or bytes, or an Arrow column", source));
+        };
+        Ok(Self::Objects(iterator.collect::<PyResult<_>>()?))
+    }
+
+    /// Borrows every text.
+    pub(crate) fn borrow(&self) -> Result<Vec<Text<'_>>> {
+        match self {
+            Self::Column(column) => column.texts(),
+            Self::Objects(objects) => {
+                let mut texts = Vec::with_capacity(objects.len());
+                for (index, object) in objects.iter().enumerate() {
+                    let text = object.as_borrowed().extract();
+                    texts.push(text.map_err(|failure| in_row(object.py(), index, failure))?);
+                }
+                Ok(texts)
+            }
+        }
+    }
+}
+
+/// Puts the row in front of what is wrong with it.
+fn in_row(py: Python<'_>, index: usize, failure: Failure) -> Failure {
+    match failure {
+        Failure::Core(tokmill::Error::Option { name, why }) => Failure::option(name, format!("{index} {why}")),
+        Failure::Python(error) if error.is_instance_of::<PyTypeError>(py) => {
+            PyTypeError::new_err(format!("text {index}: {}", error.value(py))).into()
+        }
+        other => other,
+    }
+}
+
+/// The bytes of all texts together.
+pub(crate) fn total_len(texts: &[Text<'_>]) -> usize {
+    texts.iter().map(Text::len).sum()
+}
