@@ -1,5 +1,6 @@
 //! Pretokenization: cutting a text into the pieces that the model encodes one by one.
 
+mod scan;
 mod step;
 
 pub use step::{SplitBehavior, SplitPattern, Step};
