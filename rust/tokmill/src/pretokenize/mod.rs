@@ -1,5 +1,6 @@
 //! Pretokenization: cutting a text into the pieces that the model encodes one by one.
 
+mod scan;
 mod step;
 
 pub use step::{SplitBehavior, SplitPattern, Step};
@@ -24,12 +25,23 @@ pub struct Pieces {
 #[derive(Debug)]
 pub struct Pretokenizer {
     steps: Vec<Step>,
+    plan: Plan,
+}
+
+#[derive(Debug)]
+enum Plan {
+    Whole,
+    Scan(scan::Scanner),
 }
 
 impl Pretokenizer {
     /// Compiles a sequence of steps; none means that the whole text is one piece.
     pub fn new(steps: Vec<Step>) -> Result<Self> {
-        Ok(Self { steps })
+        let plan = match scan::Scanner::for_steps(&steps) {
+            Some(scanner) => Plan::Scan(scanner),
+            None => Plan::Whole,
+        };
+        Ok(Self { steps, plan })
     }
 
     /// The steps as the owner's file lists them.
@@ -46,8 +58,15 @@ impl Pretokenizer {
     /// returns the byte where the next block begins: `text.len()` when the text is used up. A block may be empty
     /// before the end (where a pattern drops text), but every call moves on.
     pub fn fill(&self, text: &[u8], from: usize, pieces: &mut Pieces) -> usize {
-        let _ = (text, from, pieces);
-        todo!()
+        match &self.plan {
+            Plan::Whole => {
+                pieces.base = from;
+                pieces.ends.clear();
+                pieces.ends.push((0, (text.len() - from) as u32));
+                text.len()
+            }
+            Plan::Scan(scanner) => scanner.fill(text, from, pieces),
+        }
     }
 
     /// All pieces of `text`, for tests and for looking.

@@ -1,0 +1,194 @@
+//! Which role each character plays for a pattern family, looked up from its UTF-8 bytes.
+//!
+//! The general categories come from regex-syntax's tables once per process, as a two-level table: leaves of 64 code
+//! points, equal leaves stored once, reached by `code point >> 6`. For two- and three-byte characters those six bits
+//! are the last byte, so lead bytes select a leaf without decoding. A scanner maps the leaves' categories to its
+//! family's roles (some 20 KB) and shares the index.
+
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
+use regex_syntax::hir::{Class, HirKind};
+
+/// The role bits of a character. A character without any is "other": punctuation, symbols, controls, invalid bytes.
+pub(super) mod role {
+    /// A letter (`\p{L}`); in families that treat them alike also a mark.
+    pub(in crate::pretokenize::scan) const LETTER: u8 = 1;
+    /// `\p{N}`.
+    pub(in crate::pretokenize::scan) const NUMBER: u8 = 1 << 1;
+    /// `\s`, newlines included.
+    pub(in crate::pretokenize::scan) const SPACE: u8 = 1 << 2;
+    /// `[\r\n]`.
+    pub(in crate::pretokenize::scan) const NEWLINE: u8 = 1 << 3;
+    /// A letter that is `\p{Lu}` or `\p{Lt}`; only where the family cuts at case.
+    pub(in crate::pretokenize::scan) const UPPER: u8 = 1 << 4;
+    /// A letter that is `\p{Ll}`; only where the family cuts at case.
+    pub(in crate::pretokenize::scan) const LOWER: u8 = 1 << 5;
+    /// `\p{M}` that is part of a word or of a run of others, depending on what surrounds it.
+    pub(in crate::pretokenize::scan) const MARK: u8 = 1 << 6;
+    /// A character of the script that the family cuts out first, whatever else it is.
+    pub(in crate::pretokenize::scan) const IDEOGRAPH: u8 = 1 << 7;
+    /// A character that no alternative of the pattern begins with. No family needs this and `UPPER`.
+    pub(in crate::pretokenize::scan) const UNMATCHED: u8 = UPPER;
+    /// A decimal digit. Only the family that knows nothing but numbers needs it.
+    pub(in crate::pretokenize::scan) const DECIMAL: u8 = LETTER;
+    /// Marks byte sequences that are not UTF-8 in the leaves; never the role of a character.
+    pub(in crate::pretokenize::scan) const INVALID: u8 = 0xFF;
+}
+
+/// General categories as far as any family tells them apart, in the low bits of a leaf's bytes.
+pub(super) mod category {
+    pub(in crate::pretokenize::scan) const OTHER: u8 = 0;
+    pub(in crate::pretokenize::scan) const UPPER: u8 = 1;
+    pub(in crate::pretokenize::scan) const LOWER: u8 = 2;
+    pub(in crate::pretokenize::scan) const CASELESS: u8 = 3;
+    pub(in crate::pretokenize::scan) const MARK: u8 = 4;
+    pub(in crate::pretokenize::scan) const NUMBER: u8 = 5;
+    pub(in crate::pretokenize::scan) const SYMBOL: u8 = 6;
+    pub(in crate::pretokenize::scan) const NEWLINE: u8 = 7;
+    pub(in crate::pretokenize::scan) const SPACE: u8 = 8;
+    pub(in crate::pretokenize::scan) const DIGIT: u8 = 9;
+    /// `\p{Han}`.
+    pub(in crate::pretokenize::scan) const HAN: u8 = 0x10;
+    /// `[一-龥぀-ゟ゠-ヿ]`.
+    pub(in crate::pretokenize::scan) const IDEOGRAPH_OR_KANA: u8 = 0x20;
+    /// The low bits, without the two scripts.
+    pub(in crate::pretokenize::scan) const GENERAL: u8 = 0x0F;
+    pub(in crate::pretokenize::scan) const INVALID: u8 = 0xFF;
+}
+
+const CODE_POINTS: usize = 0x11_0000;
+const LEAF: usize = 64;
+/// Leads of two-byte characters, then leads and second bytes of three-byte characters.
+const SHORT: usize = 32 + 1024;
+
+struct Categories {
+    /// `code point >> 6` to leaf.
+    index: Vec<u16>,
+    /// The same by lead bytes, with the leads and pairs that UTF-8 forbids sent to the invalid leaf.
+    short: [u16; SHORT],
+    leaves: Vec<[u8; LEAF]>,
+}
+
+static CATEGORIES: LazyLock<Categories> = LazyLock::new(Categories::build);
+
+impl Categories {
+    fn build() -> Self {
+        let mut all = vec![category::OTHER; CODE_POINTS];
+        for (class, category) in [
+            (r"[\p{P}\p{S}]", category::SYMBOL),
+            (r"[\p{Lu}\p{Lt}]", category::UPPER),
+            (r"\p{Ll}", category::LOWER),
+            (r"[\p{Lm}\p{Lo}]", category::CASELESS),
+            (r"\p{M}", category::MARK),
+            (r"\p{N}", category::NUMBER),
+            (r"\p{Nd}", category::DIGIT),
+            (r"\s", category::SPACE),
+            (r"[\r\n]", category::NEWLINE),
+        ] {
+            for (first, last) in ranges(class) {
+                all[first..=last].fill(category);
+            }
+        }
+        for (class, bit) in
+            [(r"\p{Han}", category::HAN), (r"[\u{4E00}-\u{9FA5}\u{3040}-\u{30FF}]", category::IDEOGRAPH_OR_KANA)]
+        {
+            for (first, last) in ranges(class) {
+                all[first..=last].iter_mut().for_each(|category| *category |= bit);
+            }
+        }
+
+        let mut leaves: Vec<[u8; LEAF]> = vec![[category::INVALID; LEAF]];
+        let mut known = HashMap::new();
+        let index: Vec<u16> = all
+            .chunks_exact(LEAF)
+            .map(|chunk| {
+                *known.entry(chunk).or_insert_with(|| {
+                    leaves.push(chunk.try_into().expect("chunks are as long as leaves"));
+                    (leaves.len() - 1) as u16
+                })
+            })
+            .collect();
+        let mut short = [0; SHORT];
+        short[2..32].copy_from_slice(&index[2..32]);
+        short[32 + 32..].copy_from_slice(&index[32..1024]);
+        short[32 + (0xD800 >> 6)..32 + (0xE000 >> 6)].fill(0);
+        Self { index, short, leaves }
+    }
+}
+
+/// The code points of a character class.
+fn ranges(class: &str) -> Vec<(usize, usize)> {
+    let hir = regex_syntax::parse(class).expect("the classes are constants");
+    match hir.kind() {
+        HirKind::Class(Class::Unicode(class)) => {
+            class.ranges().iter().map(|range| (range.start() as usize, range.end() as usize)).collect()
+        }
+        _ => unreachable!("the patterns are character classes of several characters"),
+    }
+}
+
+/// The roles of all characters for one family.
+#[derive(Clone)]
+pub(super) struct Roles {
+    /// By ASCII byte.
+    pub(super) ascii: [u8; 128],
+    /// By leaf, then by the last six bits of the code point.
+    leaves: Vec<[u8; LEAF]>,
+    /// Of a byte that is not part of a valid character: that of an unassigned code point.
+    pub(super) invalid: u8,
+}
+
+impl Roles {
+    /// The roles that `role_of` gives to the categories.
+    pub(super) fn new(role_of: impl Fn(u8) -> u8) -> Self {
+        let map = |&category: &u8| if category == category::INVALID { role::INVALID } else { role_of(category) };
+        let leaves: Vec<[u8; LEAF]> =
+            CATEGORIES.leaves.iter().map(|leaf| std::array::from_fn(|i| map(&leaf[i]))).collect();
+        let ascii = std::array::from_fn(|byte| leaves[CATEGORIES.index[byte >> 6] as usize][byte & 63]);
+        Self { ascii, leaves, invalid: role_of(category::OTHER) }
+    }
+
+    /// The role and length of the character at `at`, which is in the text. A byte that does not begin a valid
+    /// character is one of its own.
+    #[inline]
+    pub(super) fn at(&self, text: &[u8], at: usize) -> (u8, usize) {
+        let first = text[at];
+        if first < 0x80 {
+            return (self.ascii[first as usize], 1);
+        }
+        match decode(&text[at..]) {
+            Some((code, length)) => {
+                (self.leaves[CATEGORIES.index[(code >> 6) as usize] as usize][(code & 63) as usize], length)
+            }
+            None => (self.invalid, 1),
+        }
+    }
+
+    /// The role of the two- or three-byte character that the lowest bytes of `word` hold, `INVALID` where these
+    /// bytes cannot begin a character. That the later bytes are continuations is the caller's to know.
+    #[inline]
+    pub(super) fn short(&self, word: u32) -> u8 {
+        let (lead, second, third) = (word & 0xFF, (word >> 8) & 0x3F, (word >> 16) & 0x3F);
+        let (at, last) = if lead < 0xE0 { (lead & 0x1F, second) } else { (32 + ((lead & 0x0F) << 6) + second, third) };
+        self.leaves[CATEGORIES.short[at as usize] as usize][last as usize]
+    }
+}
+
+/// The code point and length of the character of more than one byte that `bytes` begins with.
+#[inline]
+fn decode(bytes: &[u8]) -> Option<(u32, usize)> {
+    let bits = |byte: u8| u32::from(byte & 0x3F);
+    match *bytes {
+        [a @ 0xC2..=0xDF, b @ 0x80..=0xBF, ..] => Some((u32::from(a & 0x1F) << 6 | bits(b), 2)),
+        [a @ 0xE0..=0xEF, b @ 0x80..=0xBF, c @ 0x80..=0xBF, ..] => {
+            let code = u32::from(a & 0x0F) << 12 | bits(b) << 6 | bits(c);
+            (code >= 0x800 && !(0xD800..0xE000).contains(&code)).then_some((code, 3))
+        }
+        [a @ 0xF0..=0xF4, b @ 0x80..=0xBF, c @ 0x80..=0xBF, d @ 0x80..=0xBF, ..] => {
+            let code = u32::from(a & 0x07) << 18 | bits(b) << 12 | bits(c) << 6 | bits(d);
+            (0x1_0000..0x11_0000).contains(&code).then_some((code, 4))
+        }
+        _ => None,
+    }
+}

@@ -1,0 +1,242 @@
+//! Every family against the regex engine that defines it, over random Unicode.
+
+use onig::Regex;
+use proptest::prelude::*;
+
+use super::family::{self, Family};
+use super::{Pieces, Scanner};
+
+/// A family with the patterns that define it, in the syntax of Oniguruma, in the order in which they cut.
+struct Oracle {
+    name: &'static str,
+    family: &'static Family,
+    regexes: Vec<Regex>,
+}
+
+const FAMILIES: [(&str, &Family, &[&str]); 12] = [
+    ("gpt2", &family::GPT2, &[r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"]),
+    (
+        "gpt2_single_digits",
+        &family::GPT2_SINGLE_DIGITS,
+        &[r"\p{N}", r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"],
+    ),
+    (
+        "gpt2_digit_runs",
+        &family::GPT2_DIGIT_RUNS,
+        &[r"\p{N}+", r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"],
+    ),
+    (
+        "llama3",
+        &family::LLAMA3,
+        &[
+            r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+",
+        ],
+    ),
+    // Oniguruma reads `{1,3}+` as a repeated group and `$` as the end of a line, tiktoken as possessive and the end of
+    // the text; both are spelled out.
+    (
+        "cl100k_base",
+        &family::CL100K,
+        &[
+            r"'(?i:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?+\p{L}++|\p{N}{1,3}| ?[^\s\p{L}\p{N}]++[\r\n]*+|\s++\z|\s*[\r\n]|\s+(?!\S)|\s",
+        ],
+    ),
+    (
+        "qwen2",
+        &family::QWEN2,
+        &[
+            r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+",
+        ],
+    ),
+    (
+        "o200k_base",
+        &family::O200K,
+        &[
+            r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+(?i:'s|'t|'re|'ve|'m|'ll|'d)?|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*(?i:'s|'t|'re|'ve|'m|'ll|'d)?|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+",
+        ],
+    ),
+    (
+        "tekken",
+        &family::TEKKEN,
+        &[
+            r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+",
+        ],
+    ),
+    (
+        "kimi_k2",
+        &family::KIMI_K2,
+        &[
+            r"[\p{Han}]+|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}&&[^\p{Han}]]*[\p{Ll}\p{Lm}\p{Lo}\p{M}&&[^\p{Han}]]+(?i:'s|'t|'re|'ve|'m|'ll|'d)?|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}&&[^\p{Han}]]+[\p{Ll}\p{Lm}\p{Lo}\p{M}&&[^\p{Han}]]*(?i:'s|'t|'re|'ve|'m|'ll|'d)?|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+",
+        ],
+    ),
+    (
+        "deepseek_v3",
+        &family::DEEPSEEK_V3,
+        &[
+            r"\p{N}{1,3}",
+            "[一-龥\u{3040}-ゟ゠-ヿ]+",
+            "[!\"#$%&'()*+,\\-./:;<=>?@\\[\\\\\\]^_`{|}~][A-Za-z]+|[^\r\n\\p{L}\\p{P}\\p{S}]?[\\p{L}\\p{M}]+| ?[\\p{P}\\p{S}]+[\r\n]*|\\s*[\r\n]+|\\s+(?!\\S)|\\s+",
+        ],
+    ),
+    ("superbpe", &family::SUPERBPE, &[r"\p{N}+", r"(?=(\d{3})+(?!\d))"]),
+    (
+        "gpt2_possessive",
+        &family::GPT2,
+        &[r"'(?:[sdmt]|ll|ve|re)| ?\p{L}++| ?\p{N}++| ?[^\s\p{L}\p{N}]++|\s++\z|\s+(?!\S)|\s"],
+    ),
+];
+
+fn oracles() -> Vec<Oracle> {
+    FAMILIES
+        .iter()
+        .map(|&(name, family, regexes)| Oracle {
+            name,
+            family,
+            regexes: regexes.iter().map(|regex| Regex::new(regex).expect("Oniguruma accepts the pattern")).collect(),
+        })
+        .collect()
+}
+
+impl Oracle {
+    /// The ends of the pieces: each regex cuts at both ends of its matches in every piece that the one before left.
+    fn ends(&self, text: &str) -> Vec<usize> {
+        let mut ends = vec![text.len()];
+        for regex in &self.regexes {
+            let mut begin = 0;
+            let mut cut = Vec::new();
+            for end in ends {
+                for (match_begin, match_end) in regex.find_iter(&text[begin..end]) {
+                    cut.extend([begin + match_begin, begin + match_end]);
+                }
+                cut.push(end);
+                begin = end;
+            }
+            cut.retain(|&end| end > 0);
+            cut.dedup();
+            ends = cut;
+        }
+        ends
+    }
+}
+
+/// The scanner of a family.
+fn scanners(family: &'static Family) -> Vec<Scanner> {
+    vec![Scanner::new(family)]
+}
+
+/// The ends of all pieces, after checking that they cover the text and that blocks are consistent.
+fn scanned(scanner: &Scanner, text: &[u8]) -> Vec<usize> {
+    let mut pieces = Pieces::default();
+    let mut ends = Vec::new();
+    let mut from = 0;
+    while from < text.len() {
+        let next = scanner.fill(text, from, &mut pieces);
+        assert!(next > from);
+        assert_eq!(pieces.base, from);
+        let mut begin = 0;
+        for &(piece_begin, piece_end) in &pieces.ends {
+            assert_eq!(piece_begin, begin);
+            assert!(piece_end > piece_begin);
+            begin = piece_end;
+            ends.push(from + piece_end as usize);
+        }
+        assert_eq!(from + begin as usize, next);
+        from = next;
+    }
+    ends
+}
+
+/// Characters that the patterns tell apart, and their neighbours.
+fn character() -> impl Strategy<Value = char> {
+    let choose = |characters: &'static str| {
+        let characters: Vec<char> = characters.chars().collect();
+        prop::sample::select(characters)
+    };
+    prop_oneof![
+        8 => choose("abcxyz"),
+        3 => choose("ABXYZ"),
+        5 => Just(' '),
+        3 => choose("\r\n"),
+        3 => choose("0123456789"),
+        4 => choose("!\"#$%&()*+,-./:;<=>?@[\\]^_`{|}~"),
+        4 => choose("''''stremvldSTREMVLD\u{17f}\u{212a}"),
+        2 => choose("\t\u{b}\u{c}\u{85}\u{a0}\u{1680}\u{2003}\u{2028}\u{202f}\u{3000}"),
+        2 => choose("éßüłжыяЖЯαΩǅǆʰªאبتกขคअआइकखগ"),
+        2 => choose("\u{301}\u{308}\u{93e}\u{94d}\u{e31}\u{e34}\u{200d}\u{fe0f}\u{20dd}\u{903}"),
+        2 => choose("中文字漢龥龦一〇々〆ぁあんアン゠ー・゛゜\u{3099}ㇰㇿ〡〸⺀⼀㐀\u{20000}\u{16ff0}\u{16fe2}한글"),
+        1 => choose("٠١٢०१²³½ⅷ①𝟘𝟗〇"),
+        1 => choose("«»…—“”’€£¥©®→∀。、，！？😀👍🏽\u{10ffff}\u{e000}\u{fffd}\u{378}"),
+        1 => choose("\0\u{1}\u{7f}\u{ad}\u{200b}\u{feff}\u{200e}"),
+        1 => any::<char>(),
+    ]
+}
+
+/// Texts with runs: each character up to a few times, now and then many times.
+fn text(parts: usize) -> impl Strategy<Value = String> {
+    let count = prop_oneof![12 => Just(1), 3 => 2..5_usize, 1 => 5..90_usize];
+    prop::collection::vec((character(), count), 0..parts)
+        .prop_map(|parts| parts.into_iter().flat_map(|(c, count)| std::iter::repeat_n(c, count)).collect())
+}
+
+fn check(text: &str) -> Result<(), TestCaseError> {
+    for oracle in oracles() {
+        let expected = oracle.ends(text);
+        for scanner in scanners(oracle.family) {
+            prop_assert_eq!(scanned(&scanner, text.as_bytes()), &expected[..], "{} of {:?}", oracle.name, text);
+        }
+    }
+    Ok(())
+}
+
+/// The same for bytes: an invalid byte must be treated as a private use character is.
+fn check_bytes(bytes: &[u8]) -> Result<(), TestCaseError> {
+    let mut text = String::new();
+    let mut positions = vec![0];
+    for chunk in bytes.utf8_chunks() {
+        let invalid = std::iter::repeat_n('\u{e000}', chunk.invalid().len()).map(|c| (c, 1));
+        for (character, length) in chunk.valid().chars().map(|c| (c, c.len_utf8())).chain(invalid) {
+            text.push(character);
+            let position = positions[positions.len() - 1];
+            positions.extend(std::iter::repeat_n(position + length, character.len_utf8()));
+        }
+    }
+    for oracle in oracles() {
+        let expected: Vec<usize> = oracle.ends(&text).into_iter().map(|end| positions[end]).collect();
+        for scanner in scanners(oracle.family) {
+            prop_assert_eq!(scanned(&scanner, bytes), &expected[..], "{} of {:?}", oracle.name, bytes);
+        }
+    }
+    Ok(())
+}
+
+/// Bytes to be put anywhere into a text.
+fn noise() -> impl Strategy<Value = Vec<(prop::sample::Index, u8)>> {
+    let byte = prop_oneof![
+        any::<u8>(),
+        0x80..=0xFF_u8,
+        prop::sample::select(vec![0xC0, 0xC1, 0xE0, 0xED, 0xA0, 0xF0, 0xF4, 0x90, 0xF5, 0xFF])
+    ];
+    prop::collection::vec((any::<prop::sample::Index>(), byte), 0..6)
+}
+
+proptest! {
+    #[test]
+    fn agrees_with_the_regex_on_short_texts(text in text(12)) {
+        check(&text)?;
+    }
+
+    #[test]
+    fn takes_an_invalid_byte_for_an_unassigned_character(text in text(40), noise in noise()) {
+        let mut bytes = text.into_bytes();
+        for (at, byte) in noise {
+            let at = at.index(bytes.len() + 1);
+            bytes.insert(at, byte);
+        }
+        check_bytes(&bytes)?;
+    }
+
+    #[test]
+    fn agrees_with_the_regex_on_long_texts(text in text(200)) {
+        check(&text)?;
+    }
+}
