@@ -13,18 +13,24 @@ const MASKS: [u128; SHORT + 1] = {
     masks
 };
 
-/// The bytes `begin..begin + len` of `text` and, in the top byte, `len`, which is at most [`SHORT`].
+/// A key that no short piece has.
+const LONG: u128 = 0xFF << 120;
+
+/// The bytes `begin..begin + len` of `text` and, in the top byte, `len`; a key that no short piece has where `len` is
+/// more than [`SHORT`].
 #[inline]
 pub(super) fn short_key(text: &[u8], begin: usize, len: usize) -> u128 {
     let raw = match text.get(begin..begin + 16) {
         Some(bytes) => u128::from_le_bytes(bytes.try_into().expect("sixteen bytes")),
         None => {
             let mut bytes = [0; 16];
-            bytes[..len].copy_from_slice(&text[begin..begin + len]);
+            let rest = &text[begin..];
+            bytes[..rest.len()].copy_from_slice(rest);
             u128::from_le_bytes(bytes)
         }
     };
-    raw & MASKS[len] | (len as u128) << 120
+    let key = raw & MASKS[len.min(SHORT)] | (len as u128) << 120;
+    if len > SHORT { key | LONG } else { key }
 }
 
 const FIRST: u64 = 0x9E37_79B9_7F4A_7C15;

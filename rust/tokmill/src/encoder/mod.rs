@@ -1,17 +1,16 @@
-//! Encoding the pieces of a text: a probe of the table of whole tokens, a probe of a bounded cache, and only then the
-//! model.
+//! Encoding the pieces of a text: a probe of a front table, a probe of a bounded cache, and only then the model.
 //!
-//! Pieces come in blocks and are handled in groups. For a whole group the keys are hashed and the tables' lines
-//! requested, then the first table is probed and lines of the second are requested, then ids are written out; so
-//! memory is waited for once a group and not once a piece.
+//! Pieces come in blocks and are handled in groups, in passes over the whole group: hash the short ones and request
+//! their lines of the front table; probe it, and request lines of the cache for what it does not know; look that up or
+//! encode it; write all ids out. Memory is so waited for once a group and not once a piece, and the passes that every
+//! piece goes through have no branch that depends on the text.
 
 mod cache;
+mod front;
 mod key;
-mod whole;
-
-pub use whole::WholeTable;
 
 use cache::PieceCache;
+use front::{Found, FrontTable, IDS};
 use key::{SHORT, hash_long, hash_short, short_key};
 
 use crate::model::Model;
@@ -35,61 +34,87 @@ fn prefetch<T>(place: *const T) {
 
 /// Takes the pieces of a text and their ids, in order.
 pub trait Sink {
+    /// Whether [`Self::piece`] is called for each piece, instead of [`Self::ids`] for several together.
+    const BY_PIECE: bool;
+
+    /// The ids of the next pieces.
+    fn ids(&mut self, ids: &[u32]);
+
     /// The bytes `begin..end` of the text are a piece, and these are its ids.
     fn piece(&mut self, begin: usize, end: usize, ids: &[u32]);
 }
 
 /// Collects ids.
 impl Sink for Vec<u32> {
+    const BY_PIECE: bool = false;
+
     #[inline]
-    fn piece(&mut self, _begin: usize, _end: usize, ids: &[u32]) {
+    fn ids(&mut self, ids: &[u32]) {
         self.extend_from_slice(ids);
+    }
+
+    fn piece(&mut self, _begin: usize, _end: usize, ids: &[u32]) {
+        self.ids(ids);
     }
 }
 
 /// Counts ids.
 impl Sink for usize {
+    const BY_PIECE: bool = false;
+
     #[inline]
-    fn piece(&mut self, _begin: usize, _end: usize, ids: &[u32]) {
+    fn ids(&mut self, ids: &[u32]) {
         *self += ids.len();
+    }
+
+    fn piece(&mut self, _begin: usize, _end: usize, ids: &[u32]) {
+        self.ids(ids);
     }
 }
 
-/// The scratch of one thread: caches and buffers, never shared while in use.
+/// The scratch of one thread: tables and buffers, never shared while in use.
 #[derive(Debug)]
 pub struct Encoder {
-    cache: PieceCache,
-    cache_bytes: usize,
+    tables: Tables,
+    table_bytes: usize,
     pieces: Pieces,
-    rest: Rest,
 }
 
-/// Memory for the pieces that no table knows.
-#[derive(Debug, Default)]
-struct Rest {
+#[derive(Debug)]
+struct Tables {
+    front: FrontTable,
+    cache: PieceCache,
     scratch: BpeScratch,
+    /// Ids of the piece being encoded.
     ids: Vec<u32>,
+    /// Ids of the part being encoded of a piece that is cut.
     part: Vec<u32>,
 }
 
 impl Encoder {
-    /// An encoder whose cache takes at most `cache_bytes` of memory.
-    pub fn new(cache_bytes: usize) -> Self {
-        Self { cache: PieceCache::new(cache_bytes), cache_bytes, pieces: Pieces::default(), rest: Rest::default() }
+    /// An encoder for `model` whose tables take at most `table_bytes` of memory; with 0, nothing is remembered.
+    pub fn new(model: &Model, table_bytes: usize) -> Self {
+        let tables = Tables {
+            front: FrontTable::new(model, table_bytes / 2),
+            cache: PieceCache::new(table_bytes / 2),
+            scratch: BpeScratch::default(),
+            ids: Vec::new(),
+            part: Vec::new(),
+        };
+        Self { tables, table_bytes, pieces: Pieces::default() }
     }
 
-    /// What the cache was allowed when it was made.
-    pub fn cache_bytes(&self) -> usize {
-        self.cache_bytes
+    /// What the tables were allowed when they were made.
+    pub fn table_bytes(&self) -> usize {
+        self.table_bytes
     }
 
     /// Encodes `text` from byte `from`, a piece boundary, up to the first piece boundary at or after `until`, and
-    /// returns that boundary.
+    /// returns that boundary. `model` is the one that the encoder was made for.
     pub fn encode(
         &mut self,
         pretokenizer: &Pretokenizer,
         model: &Model,
-        whole: &WholeTable,
         text: &[u8],
         mut from: usize,
         until: usize,
@@ -100,137 +125,180 @@ impl Encoder {
             let next = pretokenizer.fill(text, from, &mut self.pieces);
             let base = self.pieces.base;
             let mut ends = self.pieces.ends.as_slice();
+            from = next;
             if next > until {
                 let inside = ends.partition_point(|&(begin, _)| base + (begin as usize) < until);
-                let stop = ends.get(inside).map_or(next, |&(begin, _)| base + begin as usize);
+                from = ends.get(inside).map_or(next, |&(begin, _)| base + begin as usize);
                 ends = &ends[..inside];
-                from = stop;
-            } else {
-                from = next;
             }
-            let mut tables = Tables { whole, cache: &mut self.cache, rest: &mut self.rest, bpe };
             for group in ends.chunks(GROUP) {
-                tables.encode_group(text, base, group, sink);
+                self.tables.encode_group(bpe, text, base, group, sink);
             }
         }
         from
     }
 
-    /// Encodes the piece that begins at byte `from` and returns where it ends (or the text that is dropped after it).
+    /// Encodes the piece that begins at byte `from` and returns where the next one begins.
     pub fn encode_next(
         &mut self,
         pretokenizer: &Pretokenizer,
         model: &Model,
-        whole: &WholeTable,
         text: &[u8],
         from: usize,
         sink: &mut impl Sink,
     ) -> usize {
-        self.encode(pretokenizer, model, whole, text, from, from + 1, sink)
+        self.encode(pretokenizer, model, text, from, from + 1, sink)
     }
 }
 
-struct Tables<'a> {
-    whole: &'a WholeTable,
-    cache: &'a mut PieceCache,
-    rest: &'a mut Rest,
-    bpe: &'a Bpe,
-}
-
-/// "Not a whole token" among the ids of a group.
-const UNKNOWN: u32 = u32::MAX;
-
-impl Tables<'_> {
-    fn encode_group(&mut self, text: &[u8], base: usize, group: &[(u32, u32)], sink: &mut impl Sink) {
-        let mut keys = [0; GROUP];
-        let mut hashes = [0; GROUP];
-        let mut ids = [UNKNOWN; GROUP];
-        for (index, &(begin, end)) in group.iter().enumerate() {
-            let (begin, len) = (base + begin as usize, (end - begin) as usize);
-            if len <= SHORT {
-                keys[index] = short_key(text, begin, len);
-                hashes[index] = hash_short(keys[index]);
-                self.whole.prefetch(hashes[index]);
+impl Tables {
+    fn encode_group<S: Sink>(&mut self, bpe: &Bpe, text: &[u8], base: usize, group: &[(u32, u32)], sink: &mut S) {
+        let mut probed = Probed::default();
+        probed.run(&self.front, text, base, group);
+        let unknown = &probed.unknown[..probed.unknowns];
+        let range = |index: usize| (base + group[index].0 as usize, base + group[index].1 as usize);
+        for &index in unknown {
+            let index = index as usize;
+            let (begin, end) = range(index);
+            if end - begin > SHORT {
+                probed.hashes[index] = hash_long(&text[begin..end]);
+            }
+            self.cache.prefetch(probed.hashes[index]);
+        }
+        let mut done = 0;
+        for &index in unknown {
+            let index = index as usize;
+            let (begin, end) = range(index);
+            write(&probed.found[done..index], base, &group[done..index], sink);
+            let ids = self.encode_unknown(bpe, &text[begin..end], probed.hashes[index]);
+            if S::BY_PIECE {
+                sink.piece(begin, end, ids)
             } else {
-                hashes[index] = hash_long(&text[begin..begin + len]);
-                self.cache.prefetch(hashes[index]);
+                sink.ids(ids)
             }
+            done = index + 1;
         }
-        for index in 0..group.len() {
-            if keys[index] == 0 {
-                continue;
-            }
-            match self.whole.get(keys[index], hashes[index]) {
-                Some(id) => ids[index] = id,
-                None => self.cache.prefetch(hashes[index]),
-            }
-        }
-        for (index, &(begin, end)) in group.iter().enumerate() {
-            let (begin, end) = (base + begin as usize, base + end as usize);
-            if ids[index] == UNKNOWN {
-                self.encode_unknown(&text[begin..end], hashes[index], begin, end, sink);
-            } else {
-                sink.piece(begin, end, &ids[index..=index]);
-            }
-        }
+        write(&probed.found[done..group.len()], base, &group[done..], sink);
     }
 
-    /// Encodes a piece that is not a short whole token.
-    fn encode_unknown(&mut self, piece: &[u8], hash: u64, begin: usize, end: usize, sink: &mut impl Sink) {
+    /// The ids of a piece that the front table does not know; `hash` is that of its length's kind.
+    fn encode_unknown(&mut self, bpe: &Bpe, piece: &[u8], hash: u64) -> &[u32] {
+        self.ids.clear();
         if let Some(ids) = self.cache.get(hash, piece) {
-            return sink.piece(begin, end, ids);
+            self.ids.extend_from_slice(ids);
+        } else {
+            match bpe.whole(piece) {
+                Some(id) => self.ids.push(id),
+                None => self.encode_parts(bpe, piece),
+            }
+            self.cache.insert(hash, piece, &self.ids);
         }
-        self.rest.ids.clear();
-        match self.bpe.whole(piece) {
-            Some(id) => self.rest.ids.push(id),
-            None => self.encode_parts(piece),
+        if piece.len() <= SHORT {
+            self.front.insert(short_key(piece, 0, piece.len()), hash, &self.ids);
         }
-        self.cache.insert(hash, piece, &self.rest.ids);
-        sink.piece(begin, end, &self.rest.ids);
+        &self.ids
     }
 
     /// Encodes a piece that is not one token, part by part between safe cuts.
-    fn encode_parts(&mut self, piece: &[u8]) {
-        let mut rest = piece;
+    fn encode_parts(&mut self, bpe: &Bpe, piece: &[u8]) {
         // A byte without entry vanishes and its neighbours may then merge, so cuts are not safe beside it.
-        let cuts = (!self.bpe.lacks_bytes_of(piece)).then(|| self.bpe.cuts());
+        let first = if bpe.lacks_bytes_of(piece) { piece.len() } else { bpe.cuts().first_part(piece) };
+        if first == piece.len() {
+            return bpe.merge(piece, &mut self.scratch, &mut self.ids);
+        }
+        let mut rest = piece;
         while !rest.is_empty() {
-            let len = cuts.map_or(rest.len(), |cuts| cuts.first_part(rest));
-            let (part, after) = rest.split_at(len);
-            self.encode_part(part, len < piece.len());
+            let (part, after) = rest.split_at(bpe.cuts().first_part(rest));
+            self.encode_part(bpe, part);
             rest = after;
         }
     }
 
-    fn encode_part(&mut self, part: &[u8], cached: bool) {
-        let Rest { scratch, ids, part: part_ids } = &mut *self.rest;
-        if !cached {
-            return self.bpe.merge(part, scratch, ids);
+    fn encode_part(&mut self, bpe: &Bpe, part: &[u8]) {
+        if bpe.options().ignore_merges {
+            // What the tables know is how a part is encoded as a piece of its own, which may be otherwise.
+            return bpe.merge(part, &mut self.scratch, &mut self.ids);
         }
         let hash = if part.len() <= SHORT {
             let key = short_key(part, 0, part.len());
             let hash = hash_short(key);
-            // Where merges are ignored for entries, that holds for whole pieces alone, not for parts.
-            if !self.bpe.options().ignore_merges
-                && let Some(id) = self.whole.get(key, hash)
-            {
-                ids.push(id);
-                return;
+            if !self.front.is_off() {
+                let found = self.front.get(key, hash);
+                if found[IDS] > 0 {
+                    self.ids.extend_from_slice(&found[..found[IDS] as usize]);
+                    return;
+                }
             }
             hash
         } else {
             hash_long(part)
         };
-        if self.bpe.options().ignore_merges {
-            return self.bpe.merge(part, scratch, ids);
-        }
-        if let Some(found) = self.cache.get(hash, part) {
-            ids.extend_from_slice(found);
+        if let Some(ids) = self.cache.get(hash, part) {
+            self.ids.extend_from_slice(ids);
             return;
         }
-        part_ids.clear();
-        self.bpe.merge(part, scratch, part_ids);
-        self.cache.insert(hash, part, part_ids);
-        ids.extend_from_slice(part_ids);
+        self.part.clear();
+        bpe.merge(part, &mut self.scratch, &mut self.part);
+        self.cache.insert(hash, part, &self.part);
+        if part.len() <= SHORT {
+            self.front.insert(short_key(part, 0, part.len()), hash, &self.part);
+        }
+        self.ids.extend_from_slice(&self.part);
     }
+}
+
+/// What the front table says of a group.
+struct Probed {
+    found: [Found; GROUP],
+    hashes: [u64; GROUP],
+    /// Indices of the pieces that the table does not know, [`Self::unknowns`] of them.
+    unknown: [u8; GROUP],
+    unknowns: usize,
+}
+
+impl Default for Probed {
+    fn default() -> Self {
+        Self { found: [[0; IDS + 1]; GROUP], hashes: [0; GROUP], unknown: [0; GROUP], unknowns: 0 }
+    }
+}
+
+impl Probed {
+    #[inline]
+    fn run(&mut self, front: &FrontTable, text: &[u8], base: usize, group: &[(u32, u32)]) {
+        let mut keys = [0; GROUP];
+        for (index, &(begin, end)) in group.iter().enumerate() {
+            // A long piece gets the key of its first bytes with a length that no short piece has, and is not found.
+            keys[index] = short_key(text, base + begin as usize, (end - begin) as usize);
+            self.hashes[index] = hash_short(keys[index]);
+            if !front.is_off() {
+                front.prefetch(self.hashes[index]);
+            }
+        }
+        for index in 0..group.len() {
+            if !front.is_off() {
+                self.found[index] = front.get(keys[index], self.hashes[index]);
+            }
+            self.unknown[self.unknowns] = index as u8;
+            self.unknowns += usize::from(self.found[index][IDS] == 0);
+        }
+    }
+}
+
+/// Writes out the ids of pieces that were found.
+#[inline]
+fn write<S: Sink>(found: &[Found], base: usize, group: &[(u32, u32)], sink: &mut S) {
+    if S::BY_PIECE {
+        for (found, &(begin, end)) in found.iter().zip(group) {
+            sink.piece(base + begin as usize, base + end as usize, &found[..found[IDS] as usize]);
+        }
+        return;
+    }
+    // All three places are written, and what is not an id is written over.
+    let mut ids = [0; GROUP * IDS + 1];
+    let mut len = 0;
+    for found in found {
+        ids[len..len + IDS].copy_from_slice(&found[..IDS]);
+        len += found[IDS] as usize;
+    }
+    sink.ids(&ids[..len]);
 }

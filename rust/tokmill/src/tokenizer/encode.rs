@@ -73,11 +73,11 @@ impl Tokenizer {
         if pair.is_none() && truncation.is_none() && !options.add_special_tokens {
             // A token is about four bytes of text, so this grows at most once or twice.
             let mut ids = Vec::with_capacity(text.len() / 4 + 4);
-            self.pool.with(|encoder| self.walk(text, options, encoder, &mut ids))?;
+            self.pool.with(&self.model, |encoder| self.walk(text, options, encoder, &mut ids))?;
             return Ok(ids);
         }
         let mut ids = Vec::new();
-        self.pool.with(|encoder| self.encode_row(text, pair, truncation, options, encoder, &mut ids))?;
+        self.pool.with(&self.model, |encoder| self.encode_row(text, pair, truncation, options, encoder, &mut ids))?;
         Ok(ids)
     }
 
@@ -110,7 +110,7 @@ impl Tokenizer {
     /// How many ids `text` has, without building them.
     pub fn count(&self, text: &[u8], options: &EncodeOptions) -> Result<usize> {
         let mut count = if options.add_special_tokens { self.layouts.added(false) } else { 0 };
-        self.pool.with(|encoder| self.walk(text, options, encoder, &mut count))?;
+        self.pool.with(&self.model, |encoder| self.walk(text, options, encoder, &mut count))?;
         Ok(count)
     }
 
@@ -139,7 +139,7 @@ impl Tokenizer {
         // More runs than threads, so that a thread that is held up is helped out.
         let runs = parallel::balanced((0..len).map(bytes), if threads == 1 { 1 } else { threads * 4 });
         let work = |run: Range<usize>| {
-            self.pool.with(|encoder| {
+            self.pool.with(&self.model, |encoder| {
                 let mut result = R::default();
                 run.into_iter().try_for_each(|index| row(index, encoder, &mut result)).map(|()| result)
             })
@@ -294,7 +294,7 @@ impl Tokenizer {
         if threads > 1 && !T::ALIGNED {
             self.encode_pieces_on(threads, text, target);
         } else {
-            encoder.encode(&self.pretokenizer, &self.model, &self.whole, text, 0, text.len(), target);
+            encoder.encode(&self.pretokenizer, &self.model, text, 0, text.len(), target);
         }
     }
 
@@ -305,19 +305,18 @@ impl Tokenizer {
         let stretch = text.len().div_ceil(threads * 4);
         let begins: Vec<usize> = (0..text.len()).step_by(stretch).map(|at| char_boundary(text, at)).collect();
         let encode = |begin: usize, until: usize, lead: usize| {
-            self.pool.with(|encoder| {
+            self.pool.with(&self.model, |encoder| {
                 let mut heads = Vec::new();
                 let mut from = begin;
                 // Piece by piece at first, so that the boundaries and what belongs to each are known.
                 while from < until && heads.len() < lead {
                     let mut head = T::default();
-                    let next = encoder.encode_next(&self.pretokenizer, &self.model, &self.whole, text, from, &mut head);
+                    let next = encoder.encode_next(&self.pretokenizer, &self.model, text, from, &mut head);
                     heads.push((from, head));
                     from = next;
                 }
                 let mut body = T::default();
-                let (pre, model, whole) = (&self.pretokenizer, &self.model, &self.whole);
-                let end = encoder.encode(pre, model, whole, text, from, until, &mut body);
+                let end = encoder.encode(&self.pretokenizer, &self.model, text, from, until, &mut body);
                 Stretch { heads, body_begin: from, body, end }
             })
         };

@@ -12,7 +12,6 @@ pub use pool::DEFAULT_CACHE_BYTES;
 
 use crate::added_tokens::{AddedToken, AddedTokens};
 use crate::decode::{Decoder, TokenBytes};
-use crate::encoder::WholeTable;
 use crate::error::{Error, Result};
 use crate::lengths::Lengths;
 use crate::merges::Merge;
@@ -56,7 +55,6 @@ pub struct Tokenizer {
     decoder: Decoder,
     lengths: Lengths,
     token_bytes: TokenBytes,
-    whole: WholeTable,
     pool: Pool,
 }
 
@@ -93,7 +91,7 @@ impl Tokenizer {
         if let Some(id) = layouts.largest_id().filter(|&id| id as usize >= token_bytes.size()) {
             return Err(Error::format("post_processor", format!("the template's id {id} is not in the vocabulary")));
         }
-        let whole = WholeTable::new(&model);
+        let pool = Pool::new(&model);
         Ok(Self {
             normalizer,
             added_tokens,
@@ -104,8 +102,7 @@ impl Tokenizer {
             decoder,
             lengths,
             token_bytes,
-            whole,
-            pool: Pool::new(),
+            pool,
         })
     }
 

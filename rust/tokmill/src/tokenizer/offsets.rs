@@ -43,6 +43,12 @@ struct Mark {
 }
 
 impl Sink for Spans {
+    const BY_PIECE: bool = true;
+
+    fn ids(&mut self, ids: &[u32]) {
+        self.ids.extend_from_slice(ids);
+    }
+
     fn piece(&mut self, begin: usize, end: usize, ids: &[u32]) {
         self.ids.extend_from_slice(ids);
         self.mark(begin..end, false);
@@ -96,7 +102,7 @@ impl Tokenizer {
         options: &EncodeOptions,
     ) -> Result<(Vec<u32>, Offsets)> {
         let mut rows = Rows::default();
-        self.pool.with(|encoder| self.row_with_offsets(text, unit, options, encoder, &mut rows))?;
+        self.pool.with(&self.model, |encoder| self.row_with_offsets(text, unit, options, encoder, &mut rows))?;
         Ok((rows.ids.into_parts().0, rows.offsets))
     }
 

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, TryLockError};
 
 use crate::encoder::Encoder;
+use crate::model::Model;
 
 /// Memory for caches of one tokenizer, unless it is told otherwise.
 pub const DEFAULT_CACHE_BYTES: usize = 64 << 20;
@@ -19,10 +20,13 @@ pub(super) struct Pool {
 }
 
 impl Pool {
-    pub(super) fn new() -> Self {
+    /// A pool for encoders of `model`, with the first one made already, so that the first text finds it warm.
+    pub(super) fn new(model: &Model) -> Self {
         let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
         let places = std::iter::repeat_with(|| Mutex::new(None)).take(cores.min(64)).collect();
-        Self { places, cache_bytes: AtomicUsize::new(DEFAULT_CACHE_BYTES) }
+        let pool = Self { places, cache_bytes: AtomicUsize::new(DEFAULT_CACHE_BYTES) };
+        pool.with(model, |_| ());
+        pool
     }
 
     pub(super) fn cache_bytes(&self) -> usize {
@@ -40,7 +44,7 @@ impl Pool {
     }
 
     /// Runs `work` with an encoder that nobody else uses meanwhile.
-    pub(super) fn with<R>(&self, work: impl FnOnce(&mut Encoder) -> R) -> R {
+    pub(super) fn with<R>(&self, model: &Model, work: impl FnOnce(&mut Encoder) -> R) -> R {
         let share = self.cache_bytes() / self.places.len();
         for place in &self.places {
             let mut place = match place.try_lock() {
@@ -53,12 +57,12 @@ impl Pool {
                     place
                 }
             };
-            let encoder = place.get_or_insert_with(|| Box::new(Encoder::new(share)));
-            if encoder.cache_bytes() != share {
-                **encoder = Encoder::new(share);
+            let encoder = place.get_or_insert_with(|| Box::new(Encoder::new(model, share)));
+            if encoder.table_bytes() != share {
+                **encoder = Encoder::new(model, share);
             }
             return work(encoder);
         }
-        work(&mut Encoder::new(share))
+        work(&mut Encoder::new(model, share))
     }
 }

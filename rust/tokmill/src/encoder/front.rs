@@ -1,0 +1,95 @@
+//! The table that nearly every piece is found in: short pieces of up to three tokens, two to a cache line.
+//!
+//! A bucket is one line of two slots. The first is for entries of the vocabulary, put there when the encoder is made,
+//! smallest ids (the most frequent ones) first; the second takes whatever piece came last. So what the vocabulary
+//! knows is found from the first text on, and a lookup is one line and no search.
+
+use super::key::{SHORT, hash_short, short_key};
+use crate::model::Model;
+
+/// Ids that a slot holds.
+pub(super) const IDS: usize = 3;
+
+/// A short piece and its ids. Key 0 is no piece's, so a zeroed slot is empty.
+#[derive(Clone, Copy, Debug, Default)]
+#[repr(C)]
+struct Slot {
+    key: u128,
+    found: Found,
+}
+
+/// Up to [`IDS`] ids and their number; the number 0 says that nothing was found.
+pub(super) type Found = [u32; IDS + 1];
+
+#[derive(Clone, Copy, Debug, Default)]
+#[repr(align(64))]
+struct Bucket([Slot; 2]);
+
+/// A direct-mapped table of buckets.
+#[derive(Debug)]
+pub(super) struct FrontTable {
+    buckets: Box<[Bucket]>,
+}
+
+impl FrontTable {
+    /// A table of at most `bytes` with the short entries of `model` that are their own encoding, or an empty one that
+    /// finds nothing where `bytes` is not worth a table.
+    pub(super) fn new(model: &Model, bytes: usize) -> Self {
+        let fitting = bytes / size_of::<Bucket>();
+        if fitting < 64 {
+            return Self { buckets: Box::default() };
+        }
+        let Model::Bpe(bpe) = model;
+        let wanted = bpe.vocab().entries().next_power_of_two();
+        let size = wanted.min(1 << fitting.ilog2());
+        let mut table = Self { buckets: vec![Bucket::default(); size].into_boxed_slice() };
+        for (id, bytes) in bpe.whole_entries().filter(|(_, bytes)| (1..=SHORT).contains(&bytes.len())) {
+            let key = short_key(bytes, 0, bytes.len());
+            let bucket = table.bucket(hash_short(key));
+            if let Some(free) = table.buckets[bucket].0.iter_mut().find(|slot| slot.key == 0) {
+                *free = Slot { key, found: [id, 0, 0, 1] };
+            }
+        }
+        table
+    }
+
+    #[inline]
+    fn bucket(&self, hash: u64) -> usize {
+        hash as usize & (self.buckets.len() - 1)
+    }
+
+    /// Whether the table holds nothing and never will.
+    pub(super) fn is_off(&self) -> bool {
+        self.buckets.is_empty()
+    }
+
+    /// Asks the processor to fetch the line of a hash. The table must not be off.
+    #[inline]
+    pub(super) fn prefetch(&self, hash: u64) {
+        super::prefetch(&raw const self.buckets[self.bucket(hash)]);
+    }
+
+    /// The ids of a short piece. The table must not be off.
+    #[inline]
+    pub(super) fn get(&self, key: u128, hash: u64) -> Found {
+        let Bucket(slots) = &self.buckets[self.bucket(hash)];
+        let slot = &slots[usize::from(slots[1].key == key)];
+        let mut found = slot.found;
+        // Written so that it compiles to no branch: whether a piece is known is not predictable.
+        found[IDS] *= u32::from(slot.key == key);
+        found
+    }
+
+    /// Remembers the ids of a short piece that is not in the table, if a slot holds that many.
+    pub(super) fn insert(&mut self, key: u128, hash: u64, ids: &[u32]) {
+        if ids.len() > IDS || self.is_off() {
+            return;
+        }
+        let mut found = [0; IDS + 1];
+        found[..ids.len()].copy_from_slice(ids);
+        found[IDS] = ids.len() as u32;
+        let bucket = self.bucket(hash);
+        let Bucket(slots) = &mut self.buckets[bucket];
+        slots[usize::from(slots[0].key != 0)] = Slot { key, found };
+    }
+}
