@@ -1,136 +1,187 @@
-//! The bounded cache of pieces that are several tokens.
+//! The bounded cache of pieces that the front table cannot hold: long ones, and short ones of many tokens.
 //!
-//! A slot is one cache line and holds the piece and its ids, so a hit costs one line and the memory is what the slots
-//! take. Pieces that do not fit are not cached. The table begins small and grows while it fills; at its limit a new
-//! piece takes the place of an old one.
+//! Entries lie one behind the other in a ring of words and are found through a table of (hash, position). The ring is
+//! its own eviction: what is written over is the oldest entry, and an index that points further back than the ring
+//! reaches is void. Both begin small and grow while they fill.
 
-/// Bytes of a piece that fit in a slot.
-pub(super) const KEY: usize = 34;
-/// Ids that fit in a slot.
-pub(super) const IDS: usize = 6;
-/// Slots that are looked through for a piece.
+/// The longest piece, in bytes, that is remembered.
+const MAX_KEY: usize = 1024;
+/// Neighbouring places that are looked through for a piece; they share a cache line.
 const WAYS: usize = 4;
-const FIRST_SLOTS: usize = 1 << 12;
+/// Words of the ring for one place of the table.
+const WORDS_PER_PLACE: usize = 8;
+const FIRST_PLACES: usize = 1 << 12;
 
-#[derive(Clone, Copy, Debug)]
-#[repr(C, align(64))]
-struct Slot {
+/// Where the entry of a piece lies.
+#[derive(Clone, Copy, Debug, Default)]
+struct Place {
     hash: u32,
-    ids: [u32; IDS],
-    /// Length of the piece; 0 in an empty slot.
-    len: u8,
-    count: u8,
-    key: [u8; KEY],
+    /// Position in words since the cache was made; 0 in an empty place.
+    position: u32,
 }
-
-const EMPTY: Slot = Slot { hash: 0, ids: [0; IDS], len: 0, count: 0, key: [0; KEY] };
 
 /// A cache from pieces to ids.
 #[derive(Debug)]
 pub(super) struct PieceCache {
-    slots: Vec<Slot>,
-    used: usize,
-    max_slots: usize,
+    places: Vec<Place>,
+    /// Entries: a word with the length of the key and the number of ids, the key padded to words, the ids.
+    ring: Vec<u32>,
+    /// Position in words where the next entry begins.
+    head: u32,
+    max_places: usize,
 }
 
 impl PieceCache {
-    /// A cache that takes at most `bytes` of memory; 0 caches nothing.
+    /// A cache that takes at most `bytes` of memory; 0 remembers nothing.
     pub(super) fn new(bytes: usize) -> Self {
-        let fitting = bytes / size_of::<Slot>();
-        let max_slots = if fitting < WAYS { 0 } else { 1 << fitting.ilog2() };
-        Self { slots: vec![EMPTY; max_slots.min(FIRST_SLOTS)], used: 0, max_slots }
+        let fitting = bytes / (size_of::<Place>() + WORDS_PER_PLACE * size_of::<u32>());
+        let max_places = if fitting < 64 { 0 } else { 1 << fitting.ilog2() };
+        Self::with_places(max_places.min(FIRST_PLACES), max_places)
+    }
+
+    fn with_places(places: usize, max_places: usize) -> Self {
+        Self { places: vec![Place::default(); places], ring: vec![0; places * WORDS_PER_PLACE], head: 1, max_places }
+    }
+
+    fn first(&self, hash: u64) -> usize {
+        // Bits that the front table does not choose by.
+        (hash >> 40) as usize & self.places.len().wrapping_sub(1) & !(WAYS - 1)
     }
 
     /// Asks the processor to fetch the place of a hash.
     #[inline]
     pub(super) fn prefetch(&self, hash: u64) {
-        if let Some(slot) = self.slots.get(self.first(hash)) {
-            super::prefetch(&raw const *slot);
+        if let Some(place) = self.places.get(self.first(hash)) {
+            super::prefetch(&raw const *place);
         }
     }
 
+    /// Asks the processor to fetch the entry of a hash, once its place has come.
     #[inline]
-    fn first(&self, hash: u64) -> usize {
-        // The low bits choose the slot in the table of whole tokens; these are others.
-        (hash >> 32) as usize & self.slots.len().wrapping_sub(1)
+    pub(super) fn prefetch_entry(&self, hash: u64) {
+        if let Some(at) = self.candidates(hash).next() {
+            super::prefetch(&raw const self.ring[at]);
+        }
     }
 
-    /// The ids of a piece, if it is cached.
+    /// Where in the ring entries with this hash begin.
+    #[inline]
+    fn candidates(&self, hash: u64) -> impl Iterator<Item = usize> {
+        let first = self.first(hash);
+        let ways = self.places.get(first..first + WAYS).unwrap_or_default();
+        let held = move |place: &&Place| place.hash == hash as u32 && self.holds(place.position);
+        ways.iter().filter(held).map(|place| place.position as usize & (self.ring.len() - 1))
+    }
+
+    /// Whether the entry at a position has not been written over.
+    #[inline]
+    fn holds(&self, position: u32) -> bool {
+        position != 0 && (self.head - position) as usize <= self.ring.len()
+    }
+
+    /// The ids of a piece, if it is remembered.
     #[inline]
     pub(super) fn get(&self, hash: u64, piece: &[u8]) -> Option<&[u32]> {
-        if piece.len() > KEY || self.slots.is_empty() {
-            return None;
-        }
-        let first = self.first(hash);
-        for way in 0..WAYS {
-            let slot = &self.slots[(first + way) & (self.slots.len() - 1)];
-            if slot.hash == (hash >> 32) as u32 && slot.len as usize == piece.len() && slot.key[..piece.len()] == *piece
-            {
-                return Some(&slot.ids[..slot.count as usize]);
-            }
-        }
-        None
+        self.candidates(hash).find_map(|at| {
+            let (len, count) = (self.ring[at] as usize & 0xFFFF, self.ring[at] as usize >> 16);
+            let key = at + 1..at + 1 + len.div_ceil(4);
+            let ids = key.end..key.end + count;
+            (len == piece.len() && equal(&self.ring[key], piece)).then(|| &self.ring[ids])
+        })
     }
 
-    /// Remembers the ids of a non-empty piece that is not cached, if both fit in a slot.
+    /// Remembers the ids of a non-empty piece that is not remembered yet, if it is not too long.
     pub(super) fn insert(&mut self, hash: u64, piece: &[u8], ids: &[u32]) {
-        if piece.len() > KEY || ids.len() > IDS || self.slots.is_empty() {
+        if piece.len() > MAX_KEY || self.places.is_empty() {
             return;
         }
-        if self.used * 2 > self.slots.len() && self.slots.len() < self.max_slots {
+        let words = 1 + piece.len().div_ceil(4) + ids.len();
+        if self.head as usize + words > self.ring.len() && self.places.len() < self.max_places {
             self.grow();
         }
-        let mut slot = Slot { hash: (hash >> 32) as u32, len: piece.len() as u8, count: ids.len() as u8, ..EMPTY };
-        slot.key[..piece.len()].copy_from_slice(piece);
-        slot.ids[..ids.len()].copy_from_slice(ids);
-        self.place(slot);
+        // An entry does not wrap around; what is left at the end of the ring is skipped.
+        let left = self.ring.len() - (self.head as usize & (self.ring.len() - 1));
+        let skipped = if left < words { left } else { 0 };
+        let Some(head) = self.head.checked_add((skipped + words) as u32) else {
+            // Positions are used up, after 16 GiB of entries.
+            *self = Self::with_places(self.places.len(), self.max_places);
+            return;
+        };
+        let position = self.head + skipped as u32;
+        let at = position as usize & (self.ring.len() - 1);
+        self.head = head;
+        self.ring[at] = piece.len() as u32 | (ids.len() as u32) << 16;
+        for (word, bytes) in self.ring[at + 1..].iter_mut().zip(piece.chunks(4)) {
+            let mut padded = [0; 4];
+            padded[..bytes.len()].copy_from_slice(bytes);
+            *word = u32::from_le_bytes(padded);
+        }
+        self.ring[at + words - ids.len()..at + words].copy_from_slice(ids);
+        let place = self.free_place(hash);
+        self.places[place] = Place { hash: hash as u32, position };
     }
 
-    /// Puts a slot in the first free one of its ways, else in place of one of them.
-    fn place(&mut self, slot: Slot) {
-        let mask = self.slots.len() - 1;
-        let first = slot.hash as usize & mask;
-        let free = (0..WAYS).map(|way| (first + way) & mask).find(|&at| self.slots[at].len == 0);
-        self.used += usize::from(free.is_some());
-        // Which one gives way follows from the piece alone, so a run is repeatable.
-        let at = free.unwrap_or((first + (slot.hash >> 28) as usize % WAYS) & mask);
-        self.slots[at] = slot;
+    /// The first place for a hash whose entry is gone, else the one whose entry is the oldest.
+    fn free_place(&self, hash: u64) -> usize {
+        let first = self.first(hash);
+        (first..first + WAYS)
+            .min_by_key(|&at| {
+                let position = self.places[at].position;
+                if self.holds(position) { position } else { 0 }
+            })
+            .unwrap_or(first)
     }
 
     fn grow(&mut self) {
-        let old = std::mem::take(&mut self.slots);
-        self.slots = vec![EMPTY; (old.len() * 4).min(self.max_slots)];
-        self.used = 0;
-        for slot in old.into_iter().filter(|slot| slot.len != 0) {
-            self.place(slot);
+        let larger = Self::with_places((self.places.len() * 4).min(self.max_places), self.max_places);
+        let old = std::mem::replace(self, larger);
+        let mut held: Vec<Place> = old.places.iter().copied().filter(|place| old.holds(place.position)).collect();
+        held.sort_unstable_by_key(|place| place.position);
+        for place in held {
+            let at = place.position as usize & (old.ring.len() - 1);
+            let (len, count) = (old.ring[at] as usize & 0xFFFF, old.ring[at] as usize >> 16);
+            let key: Vec<u8> = old.ring[at + 1..].iter().flat_map(|word| word.to_le_bytes()).take(len).collect();
+            let ids = at + 1 + len.div_ceil(4);
+            self.insert(super::key::hash(&key), &key, &old.ring[ids..ids + count]);
         }
     }
 }
 
+/// Whether the words, in which bytes are packed little-endian and padded with zeros, hold exactly `piece`.
+#[inline]
+fn equal(words: &[u32], piece: &[u8]) -> bool {
+    let (whole, tail) = piece.as_chunks::<4>();
+    let mut last = [0; 4];
+    last[..tail.len()].copy_from_slice(tail);
+    whole.iter().zip(words).all(|(bytes, word)| u32::from_le_bytes(*bytes) == *word)
+        && (tail.is_empty() || words.last() == Some(&u32::from_le_bytes(last)))
+}
+
 #[cfg(test)]
 mod tests {
+    use super::super::key::hash;
     use super::*;
-    use crate::encoder::key::hash_long;
 
     #[test]
     fn what_is_found_is_what_was_put_in() {
-        let mut cache = PieceCache::new(64 * 8192);
-        let piece = |number: usize| format!("piece number {number:>8}").into_bytes();
-        let mut found = 0;
-        for number in 0..20_000 {
+        let mut cache = PieceCache::new(1 << 19);
+        let piece = |number: usize| format!("{number}{}", "-".repeat(number * 7 % 61)).into_bytes();
+        let ids = |number: usize| vec![number as u32; number % 19];
+        for number in 0..40_000 {
             let bytes = piece(number);
-            cache.insert(hash_long(&bytes), &bytes, &[number as u32, 7]);
-            assert_eq!(cache.get(hash_long(&bytes), &bytes), Some(&[number as u32, 7][..]));
+            cache.insert(hash(&bytes), &bytes, &ids(number));
+            assert_eq!(cache.get(hash(&bytes), &bytes), Some(&ids(number)[..]));
         }
-        for number in 0..20_000 {
+        let mut found = 0;
+        for number in 0..40_000 {
             let bytes = piece(number);
-            if let Some(ids) = cache.get(hash_long(&bytes), &bytes) {
-                assert_eq!(ids, [number as u32, 7]);
+            if let Some(cached) = cache.get(hash(&bytes), &bytes) {
+                assert_eq!(cached, ids(number));
                 found += 1;
             }
         }
-        assert_eq!(cache.slots.len(), 8192);
-        assert!(found > 4000, "{found}");
+        assert_eq!(cache.places.len(), cache.max_places);
+        assert!(found > 2000, "{found}");
     }
 
     #[test]

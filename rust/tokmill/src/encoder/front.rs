@@ -80,16 +80,22 @@ impl FrontTable {
         found
     }
 
-    /// Remembers the ids of a short piece that is not in the table, if a slot holds that many.
-    pub(super) fn insert(&mut self, key: u128, hash: u64, ids: &[u32]) {
+    /// Remembers the ids of a short piece that is not in the table, if a slot holds that many; `false` if not. What
+    /// has to give way is handed to `evicted`.
+    pub(super) fn insert(&mut self, key: u128, hash: u64, ids: &[u32], evicted: impl FnOnce(u128, &[u32])) -> bool {
         if ids.len() > IDS || self.is_off() {
-            return;
+            return false;
         }
         let mut found = [0; IDS + 1];
         found[..ids.len()].copy_from_slice(ids);
         found[IDS] = ids.len() as u32;
         let bucket = self.bucket(hash);
         let Bucket(slots) = &mut self.buckets[bucket];
-        slots[usize::from(slots[0].key != 0)] = Slot { key, found };
+        let slot = &mut slots[usize::from(slots[0].key != 0)];
+        if slot.key != 0 {
+            evicted(slot.key, &slot.found[..slot.found[IDS] as usize]);
+        }
+        *slot = Slot { key, found };
+        true
     }
 }

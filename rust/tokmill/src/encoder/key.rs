@@ -48,6 +48,17 @@ pub(super) fn hash_short(key: u128) -> u64 {
     fold(key as u64 ^ FIRST, (key >> 64) as u64 ^ SECOND)
 }
 
+/// The bytes that a short key was made from, and their number.
+pub(super) fn bytes_of(key: u128) -> ([u8; 16], usize) {
+    let bytes = key.to_le_bytes();
+    (bytes, bytes[15] as usize)
+}
+
+/// Hash of a non-empty piece, by the kind of its length.
+pub(super) fn hash(piece: &[u8]) -> u64 {
+    if piece.len() <= SHORT { hash_short(short_key(piece, 0, piece.len())) } else { hash_long(piece) }
+}
+
 /// Hash of a piece longer than [`SHORT`].
 #[inline]
 pub(super) fn hash_long(piece: &[u8]) -> u64 {

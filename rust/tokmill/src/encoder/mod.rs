@@ -87,8 +87,6 @@ struct Tables {
     scratch: BpeScratch,
     /// Ids of the piece being encoded.
     ids: Vec<u32>,
-    /// Ids of the part being encoded of a piece that is cut.
-    part: Vec<u32>,
 }
 
 impl Encoder {
@@ -99,7 +97,6 @@ impl Encoder {
             cache: PieceCache::new(table_bytes / 2),
             scratch: BpeScratch::default(),
             ids: Vec::new(),
-            part: Vec::new(),
         };
         Self { tables, table_bytes, pieces: Pieces::default() }
     }
@@ -165,6 +162,9 @@ impl Tables {
             }
             self.cache.prefetch(probed.hashes[index]);
         }
+        for &index in unknown {
+            self.cache.prefetch_entry(probed.hashes[index as usize]);
+        }
         let mut done = 0;
         for &index in unknown {
             let index = index as usize;
@@ -181,25 +181,22 @@ impl Tables {
         write(&probed.found[done..group.len()], base, &group[done..], sink);
     }
 
-    /// The ids of a piece that the front table does not know; `hash` is that of its length's kind.
+    /// The ids of a piece that the front table does not know, with its hash.
     fn encode_unknown(&mut self, bpe: &Bpe, piece: &[u8], hash: u64) -> &[u32] {
         self.ids.clear();
         if let Some(ids) = self.cache.get(hash, piece) {
             self.ids.extend_from_slice(ids);
-        } else {
-            match bpe.whole(piece) {
-                Some(id) => self.ids.push(id),
-                None => self.encode_parts(bpe, piece),
-            }
-            self.cache.insert(hash, piece, &self.ids);
+            return &self.ids;
         }
-        if piece.len() <= SHORT {
-            self.front.insert(short_key(piece, 0, piece.len()), hash, &self.ids);
+        match bpe.whole_unmerged(piece) {
+            Some(id) => self.ids.push(id),
+            None => self.encode_parts(bpe, piece),
         }
+        remember(&mut self.front, &mut self.cache, piece, hash, &self.ids);
         &self.ids
     }
 
-    /// Encodes a piece that is not one token, part by part between safe cuts.
+    /// Encodes a piece by merging, part by part between safe cuts.
     fn encode_parts(&mut self, bpe: &Bpe, piece: &[u8]) {
         // A byte without entry vanishes and its neighbours may then merge, so cuts are not safe beside it.
         let first = if bpe.lacks_bytes_of(piece) { piece.len() } else { bpe.cuts().first_part(piece) };
@@ -215,35 +212,37 @@ impl Tables {
     }
 
     fn encode_part(&mut self, bpe: &Bpe, part: &[u8]) {
-        if bpe.options().ignore_merges {
+        if bpe.has_unmerged() {
             // What the tables know is how a part is encoded as a piece of its own, which may be otherwise.
             return bpe.merge(part, &mut self.scratch, &mut self.ids);
         }
-        let hash = if part.len() <= SHORT {
-            let key = short_key(part, 0, part.len());
-            let hash = hash_short(key);
-            if !self.front.is_off() {
-                let found = self.front.get(key, hash);
-                if found[IDS] > 0 {
-                    self.ids.extend_from_slice(&found[..found[IDS] as usize]);
-                    return;
-                }
+        let hash = key::hash(part);
+        if part.len() <= SHORT && !self.front.is_off() {
+            let found = self.front.get(short_key(part, 0, part.len()), hash);
+            if found[IDS] > 0 {
+                self.ids.extend_from_slice(&found[..found[IDS] as usize]);
+                return;
             }
-            hash
-        } else {
-            hash_long(part)
-        };
+        }
         if let Some(ids) = self.cache.get(hash, part) {
             self.ids.extend_from_slice(ids);
             return;
         }
-        self.part.clear();
-        bpe.merge(part, &mut self.scratch, &mut self.part);
-        self.cache.insert(hash, part, &self.part);
-        if part.len() <= SHORT {
-            self.front.insert(short_key(part, 0, part.len()), hash, &self.part);
-        }
-        self.ids.extend_from_slice(&self.part);
+        let begin = self.ids.len();
+        bpe.merge(part, &mut self.scratch, &mut self.ids);
+        remember(&mut self.front, &mut self.cache, part, hash, &self.ids[begin..]);
+    }
+}
+
+/// Puts a piece where it will be looked for first; the cache takes what the front table cannot hold or gives up.
+fn remember(front: &mut FrontTable, cache: &mut PieceCache, piece: &[u8], hash: u64, ids: &[u32]) {
+    let kept = piece.len() <= SHORT
+        && front.insert(short_key(piece, 0, piece.len()), hash, ids, |key, ids| {
+            let (bytes, len) = key::bytes_of(key);
+            cache.insert(hash_short(key), &bytes[..len], ids);
+        });
+    if !kept {
+        cache.insert(hash, piece, ids);
     }
 }
 

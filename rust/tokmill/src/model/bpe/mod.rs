@@ -39,6 +39,8 @@ pub struct Bpe {
     options: BpeOptions,
     symbols: Symbols,
     cuts: SafeCuts,
+    /// Whether entries are taken whole and some are not reached by merging.
+    unmerged: bool,
 }
 
 /// Reusable memory for encoding pieces.
@@ -54,8 +56,7 @@ impl Bpe {
     pub fn new(vocab: Vocab, merges: Vec<Merge>, options: BpeOptions) -> Result<Self> {
         check(&vocab, &merges)?;
         let symbols = Symbols::from_merges(&vocab, &merges)?;
-        let cuts = SafeCuts::new(&vocab);
-        Ok(Self { vocab, merges, options, symbols, cuts })
+        Ok(Self::assemble(vocab, merges, options, symbols))
     }
 
     /// A model that merges whatever neighbours form the entry with the smallest id, and takes a piece that is an entry
@@ -67,8 +68,14 @@ impl Bpe {
             }
         }
         let (symbols, merges) = Symbols::from_ranks(&vocab)?;
+        Ok(Self::assemble(vocab, merges, BpeOptions { ignore_merges: true }, symbols))
+    }
+
+    fn assemble(vocab: Vocab, merges: Vec<Merge>, options: BpeOptions, symbols: Symbols) -> Self {
+        let unmerged =
+            options.ignore_merges && vocab.iter().any(|(id, _)| !symbols.reaches(id) && !vocab.is_inexpressible(id));
         let cuts = SafeCuts::new(&vocab);
-        Ok(Self { vocab, merges, options: BpeOptions { ignore_merges: true }, symbols, cuts })
+        Self { vocab, merges, options, symbols, cuts, unmerged }
     }
 
     /// The vocabulary.
@@ -91,11 +98,15 @@ impl Bpe {
         &self.cuts
     }
 
-    /// The id that a piece becomes as a whole, where that is known without merging: it is an entry, and either merging
-    /// leads to it or merges are ignored for entries.
-    pub fn whole(&self, piece: &[u8]) -> Option<u32> {
-        let id = self.vocab.id(piece)?;
-        (self.options.ignore_merges || self.symbols.reaches(id)).then_some(id)
+    /// The id of a piece that is an entry which merging does not lead to, where entries are taken whole.
+    pub fn whole_unmerged(&self, piece: &[u8]) -> Option<u32> {
+        let id = if self.has_unmerged() { self.vocab.id(piece)? } else { return None };
+        (!self.symbols.reaches(id)).then_some(id)
+    }
+
+    /// Whether there are entries that a piece becomes but that merging does not lead to.
+    pub fn has_unmerged(&self) -> bool {
+        self.unmerged
     }
 
     /// Entries that are their own encoding, in order of id, with their id.
@@ -104,18 +115,8 @@ impl Bpe {
         self.vocab.iter().filter(move |(id, _)| !self.vocab.is_inexpressible(*id) && (all || self.symbols.reaches(*id)))
     }
 
-    /// Appends the ids of a non-empty piece. A byte without entry is dropped, as tokenizers does.
-    pub fn encode(&self, piece: &[u8], scratch: &mut BpeScratch, ids: &mut Vec<u32>) {
-        if self.options.ignore_merges
-            && let Some(id) = self.vocab.id(piece)
-        {
-            ids.push(id);
-            return;
-        }
-        self.merge(piece, scratch, ids);
-    }
-
-    /// Appends the ids of a non-empty piece by merging, also where the piece is an entry.
+    /// Appends the ids of a non-empty piece by merging, also where the piece is an entry. A byte without entry is
+    /// dropped, as tokenizers does.
     pub fn merge(&self, piece: &[u8], scratch: &mut BpeScratch, ids: &mut Vec<u32>) {
         let symbols = &self.symbols;
         if self.lacks_bytes_of(piece) {
