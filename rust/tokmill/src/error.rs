@@ -102,7 +102,10 @@ impl fmt::Display for Error {
                 write!(f, "id {id} is not in the vocabulary (ids run from 0 to {})", vocab_size.saturating_sub(1))
             }
             Self::InvalidUtf8 { position } => {
-                write!(f, "the text is not valid UTF-8 at byte {position}, and this tokenizer is defined on Unicode text")
+                write!(
+                    f,
+                    "the text is not valid UTF-8 at byte {position}, and this tokenizer is defined on Unicode text"
+                )
             }
             Self::UnencodableByte { byte, position } => {
                 write!(f, "byte 0x{byte:02X} at position {position} has no entry in this vocabulary")

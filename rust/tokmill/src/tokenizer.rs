@@ -118,7 +118,12 @@ impl Tokenizer {
     }
 
     /// The ids of `text` and where each came from.
-    pub fn encode_with_offsets(&self, text: &[u8], unit: OffsetUnit, options: &EncodeOptions) -> Result<(Vec<u32>, Offsets)> {
+    pub fn encode_with_offsets(
+        &self,
+        text: &[u8],
+        unit: OffsetUnit,
+        options: &EncodeOptions,
+    ) -> Result<(Vec<u32>, Offsets)> {
         let _ = (text, unit, options);
         todo!()
     }
