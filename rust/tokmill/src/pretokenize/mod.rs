@@ -1,12 +1,19 @@
 //! Pretokenization: cutting a text into the pieces that the model encodes one by one.
 
+mod chars;
+pub mod patterns;
+mod regex;
 mod scan;
+mod split;
+mod staged;
 mod step;
 
 pub use step::{SplitBehavior, SplitPattern, Step};
 
 use std::ops::Range;
 
+use self::scan::Scanner;
+use self::staged::Staged;
 use crate::error::Result;
 
 /// Pieces of a text, as byte positions relative to `base`.
@@ -28,19 +35,32 @@ pub struct Pretokenizer {
     plan: Plan,
 }
 
+/// How the pieces are found.
 #[derive(Debug)]
 enum Plan {
+    /// The text is one piece.
     Whole,
-    Scan(scan::Scanner),
+    /// Step by step, which serves every pattern.
+    Staged(Staged),
+    /// By the vectorised scanner, which serves known patterns.
+    Scan(Scanner),
 }
 
 impl Pretokenizer {
-    /// Compiles a sequence of steps; none means that the whole text is one piece.
+    /// Compiles a sequence of steps; none means that the whole text is one piece. A pattern that cannot be compiled
+    /// and a step that would rewrite the text of later ones are refused.
     pub fn new(steps: Vec<Step>) -> Result<Self> {
-        let plan = match scan::Scanner::for_steps(&steps) {
-            Some(scanner) => Plan::Scan(scanner),
-            None => Plan::Whole,
-        };
+        match Scanner::for_steps(&steps) {
+            Some(scanner) => Ok(Self { steps, plan: Plan::Scan(scanner) }),
+            None => Self::staged(steps),
+        }
+    }
+
+    /// A pretokenizer that goes step by step even where there is a faster plan, for comparison.
+    #[doc(hidden)]
+    pub fn staged(steps: Vec<Step>) -> Result<Self> {
+        let staged = Staged::new(&steps)?;
+        let plan = if staged.is_trivial() { Plan::Whole } else { Plan::Staged(staged) };
         Ok(Self { steps, plan })
     }
 
@@ -58,14 +78,16 @@ impl Pretokenizer {
     /// returns the byte where the next block begins: `text.len()` when the text is used up. A block may be empty
     /// before the end (where a pattern drops text), but every call moves on.
     pub fn fill(&self, text: &[u8], from: usize, pieces: &mut Pieces) -> usize {
+        pieces.base = from;
+        pieces.ends.clear();
+        let reach = reach(text, from);
         match &self.plan {
             Plan::Whole => {
-                pieces.base = from;
-                pieces.ends.clear();
-                pieces.ends.push((0, (text.len() - from) as u32));
-                text.len()
+                pieces.ends.extend((from < reach).then_some((0, (reach - from) as u32)));
+                reach
             }
-            Plan::Scan(scanner) => scanner.fill(text, from, pieces),
+            Plan::Staged(staged) => staged.fill(&text[..reach], from, &mut pieces.ends),
+            Plan::Scan(scanner) => scanner.fill(&text[..reach], from, pieces),
         }
     }
 
@@ -81,4 +103,17 @@ impl Pretokenizer {
         }
         all
     }
+}
+
+/// Bytes of a block at the most, so that positions fit 32 bits.
+const LONGEST_BLOCK: usize = 1 << 31;
+
+/// How far a block from `from` may reach: the end of the text, or a character's begin two GiB on. Only a piece of that
+/// length is cut by it.
+fn reach(text: &[u8], from: usize) -> usize {
+    if text.len() - from <= LONGEST_BLOCK {
+        return text.len();
+    }
+    let limit = from + LONGEST_BLOCK;
+    (limit - 3..=limit).rev().find(|&at| text[at] & 0xC0 != 0x80).unwrap_or(limit)
 }

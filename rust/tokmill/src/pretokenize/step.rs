@@ -20,8 +20,10 @@ pub enum SplitBehavior {
 pub enum SplitPattern {
     /// A literal string.
     Literal(String),
-    /// A regular expression in the syntax of the files (Oniguruma's, as far as it is supported).
+    /// A regular expression in the syntax of tokenizer.json (Oniguruma's, as far as it is supported).
     Regex(String),
+    /// A regular expression in the syntax of tiktoken (that of the `fancy-regex` crate, as far as it is supported).
+    FancyRegex(String),
 }
 
 /// One pretokenizer of a sequence. Names and options are those of tokenizers' JSON.
@@ -59,5 +61,19 @@ pub enum Step {
     Punctuation {
         /// What becomes of the punctuation.
         behavior: SplitBehavior,
+    },
+    /// Cut at and drop one character.
+    CharDelimiterSplit {
+        /// The character.
+        delimiter: char,
+    },
+    /// Cut at and drop white space, then each punctuation mark on its own.
+    BertPreTokenizer,
+    /// Cut where the script changes. Kana count as Han, and blanks go with what precedes them.
+    UnicodeScripts,
+    /// Pieces of so many characters; the last may be shorter.
+    FixedLength {
+        /// Characters a piece, at least one.
+        length: usize,
     },
 }

@@ -1,0 +1,175 @@
+//! Cutting at the matches of a pattern: the behaviours of tokenizers' `Split`.
+
+use super::regex::{Memo, Regex};
+use super::step::SplitBehavior;
+
+/// Begin and end of a piece, relative to the begin of a block.
+pub(super) type Span = (u32, u32);
+
+/// A pattern and what becomes of its matches.
+#[derive(Debug)]
+pub(super) struct Split {
+    pub(super) regex: Regex,
+    pub(super) behavior: SplitBehavior,
+    pub(super) invert: bool,
+}
+
+/// When a block is full.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Limit {
+    /// Pieces.
+    pub(super) pieces: usize,
+    /// Bytes of text.
+    pub(super) bytes: usize,
+}
+
+impl Limit {
+    /// No limit.
+    pub(super) const NONE: Self = Self { pieces: usize::MAX, bytes: usize::MAX };
+
+    /// Whether a block may end before byte `at`, having begun at `from`.
+    ///
+    /// What the search has learnt ends with the block, so a block does not end before it has used up what it learnt:
+    /// the time for a text stays linear in its length, whatever the blocks.
+    fn is_reached(self, pieces: usize, from: usize, at: usize, memo: &Memo) -> bool {
+        let bytes = at - from;
+        (pieces >= self.pieces || bytes >= self.bytes) && memo.work / 16 <= bytes.max(4096)
+    }
+}
+
+impl Split {
+    /// Appends the pieces of `text` from `from`, a boundary between pieces, until the limit is reached, relative to
+    /// `base`. Returns where to go on: a boundary again, from which the same pieces follow as without a stop.
+    pub(super) fn cut(
+        &self,
+        text: &[u8],
+        from: usize,
+        base: usize,
+        limit: Limit,
+        memo: &mut Memo,
+        pieces: &mut Vec<Span>,
+    ) -> usize {
+        // Where a match may be empty, whether one is possible at `from` would depend on what came before. That changes
+        // nothing where each item stands for itself.
+        let stands_alone = matches!(self.behavior, SplitBehavior::Isolated | SplitBehavior::Removed);
+        let limit = if stands_alone || !self.regex.may_be_empty() { limit } else { Limit::NONE };
+        let mut joiner = Joiner { behavior: self.behavior, base, held: None, previous_match: false, pieces };
+        let mut items = Items { regex: &self.regex, text, at: from, last_match: None, search_from: from, found: None };
+        while let Some((begin, end, is_match)) = items.next(memo) {
+            if joiner.add(begin, end, is_match != self.invert)
+                && begin > from
+                && limit.is_reached(joiner.pieces.len(), from, begin, memo)
+            {
+                // The item held now begins a piece, so the next block begins with it.
+                return begin;
+            }
+        }
+        joiner.flush();
+        text.len()
+    }
+}
+
+/// The matches of a pattern and the text between them, in order.
+struct Items<'a> {
+    regex: &'a Regex,
+    text: &'a [u8],
+    /// Where the next item begins.
+    at: usize,
+    /// Where the last match ended: an empty match there is not taken.
+    last_match: Option<usize>,
+    /// Where the next search begins.
+    search_from: usize,
+    /// A match behind text that was given out first.
+    found: Option<(usize, usize)>,
+}
+
+impl Items<'_> {
+    #[inline]
+    fn next(&mut self, memo: &mut Memo) -> Option<(usize, usize, bool)> {
+        if let Some((begin, end)) = self.found.take() {
+            return Some(self.take_match(begin, end));
+        }
+        loop {
+            let found = if self.search_from <= self.text.len() {
+                self.regex.find(self.text, self.search_from, memo)
+            } else {
+                None
+            };
+            match found {
+                Some((begin, end)) if begin == end && self.last_match == Some(end) => {
+                    let step = if end < self.text.len() { super::chars::length_at(self.text, end) } else { 1 };
+                    self.search_from = end + step;
+                }
+                Some((begin, end)) if begin > self.at => {
+                    self.found = Some((begin, end));
+                    return Some((self.at, begin, false));
+                }
+                Some((begin, end)) => return Some(self.take_match(begin, end)),
+                None if self.at < self.text.len() => {
+                    let begin = std::mem::replace(&mut self.at, self.text.len());
+                    self.search_from = self.text.len() + 1;
+                    return Some((begin, self.text.len(), false));
+                }
+                None => return None,
+            }
+        }
+    }
+
+    fn take_match(&mut self, begin: usize, end: usize) -> (usize, usize, bool) {
+        self.at = end;
+        self.search_from = end;
+        self.last_match = Some(end);
+        (begin, end, true)
+    }
+}
+
+/// Joins items to pieces as a behaviour says.
+struct Joiner<'a> {
+    behavior: SplitBehavior,
+    base: usize,
+    /// A piece that the next item may still extend.
+    held: Option<(usize, usize)>,
+    /// Whether the last item was a match.
+    previous_match: bool,
+    pieces: &'a mut Vec<Span>,
+}
+
+impl Joiner<'_> {
+    /// Takes the next item. True if it begins a piece.
+    #[inline]
+    fn add(&mut self, begin: usize, end: usize, is_match: bool) -> bool {
+        let previous_match = std::mem::replace(&mut self.previous_match, is_match);
+        let joins = match self.behavior {
+            SplitBehavior::Isolated => false,
+            SplitBehavior::Removed if is_match => {
+                self.flush();
+                return true;
+            }
+            SplitBehavior::Removed => false,
+            SplitBehavior::MergedWithPrevious => is_match && !previous_match,
+            SplitBehavior::MergedWithNext => !is_match && previous_match,
+            SplitBehavior::Contiguous => is_match == previous_match,
+        };
+        match &mut self.held {
+            Some((_, held_end)) if joins => {
+                *held_end = end;
+                false
+            }
+            _ => {
+                self.flush();
+                self.held = Some((begin, end));
+                true
+            }
+        }
+    }
+
+    /// Completes the piece that is held.
+    #[inline]
+    fn flush(&mut self) {
+        if let Some((begin, end)) = self.held.take()
+            && begin < end
+        {
+            self.pieces.push(((begin - self.base) as u32, (end - self.base) as u32));
+        }
+    }
+}
