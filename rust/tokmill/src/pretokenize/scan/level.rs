@@ -20,6 +20,26 @@ pub(super) trait Level {
 
     /// The bytes of a block at which the given characters begin.
     fn to_bytes(block: &Block, characters: u64) -> u64;
+
+    /// Adds the pieces that end at the bytes `ends` of a block, the first of which begins with the block. The block
+    /// is at `offset`. Returns the end of the last.
+    #[inline(always)]
+    fn push(pieces: &mut Vec<(u32, u32)>, offset: u32, mut ends: u64) -> u32 {
+        // Eight at a time, without a branch for each; those past the last bit are taken off again.
+        let length = pieces.len() + ends.count_ones() as usize;
+        let last = offset + 63 - (ends | 1).leading_zeros();
+        let mut begin = offset;
+        while ends != 0 {
+            pieces.extend([(); 8].map(|()| {
+                let piece = (begin, offset + ends.trailing_zeros());
+                begin = piece.1;
+                ends &= ends.wrapping_sub(1);
+                piece
+            }));
+        }
+        pieces.truncate(length);
+        last
+    }
 }
 
 /// Plain code for any machine.
@@ -27,30 +47,31 @@ pub(super) struct Portable;
 
 impl Level for Portable {
     fn block(roles: &Roles, window: &[u8; WINDOW], length: usize) -> Block {
-        let mut characters = [0; BLOCK];
-        let mut bytes = [0; BLOCK];
-        let mut count = 0;
-        let mut starts = 0;
+        let mut classes = [0; BLOCK];
+        let mut signs = [0; BLOCK];
+        let mut count = length;
+        let mut starts = low(length as u32);
         if window[..BLOCK].is_ascii() {
-            for (role, &byte) in characters.iter_mut().zip(window) {
-                *role = roles.ascii[byte as usize];
+            for ((class, sign), &byte) in classes.iter_mut().zip(&mut signs).zip(window) {
+                *class = roles.ascii[byte as usize];
+                *sign = SIGNS[byte as usize];
             }
-            bytes.copy_from_slice(&window[..BLOCK]);
-            count = length;
-            starts = low(length as u32);
         } else {
+            count = 0;
+            starts = 0;
             let mut at = 0;
             while at < length {
                 let (role, length) = roles.at(window, at);
-                characters[count] = role;
-                bytes[count] = window[at];
+                classes[count] = role;
+                signs[count] = SIGNS[window[at] as usize];
                 count += 1;
                 starts |= 1 << at;
                 at += length;
             }
         }
         let valid = low(count as u32);
-        let of = |role: u8| valid & mask(&characters, |character| character & role != 0);
+        let of = |role: u8| valid & mask(&classes, role.trailing_zeros());
+        let sign = |bit: u32| valid & mask(&signs, bit);
         Block {
             letter: of(role::LETTER),
             number: of(role::NUMBER),
@@ -60,10 +81,10 @@ impl Level for Portable {
             lower: of(role::LOWER),
             mark: of(role::MARK),
             ideograph: of(role::IDEOGRAPH),
-            blank: valid & mask(&bytes, |byte| byte == b' '),
-            apostrophe: valid & mask(&bytes, |byte| byte == b'\''),
-            slash: valid & mask(&bytes, |byte| byte == b'/'),
-            ascii: valid & mask(&bytes, |byte| byte < 0x80),
+            ascii: sign(0),
+            blank: sign(1),
+            apostrophe: sign(2),
+            slash: sign(3),
             count: count as u32,
             is_last: false,
             starts,
@@ -87,10 +108,30 @@ impl Level for Portable {
     }
 }
 
-/// One bit a byte, where `is` holds.
+/// Which of the characters that have masks of their own begins with a byte.
+static SIGNS: [u8; 256] = {
+    let mut signs = [0; 256];
+    let mut byte = 0;
+    while byte < 128 {
+        signs[byte] = 1;
+        byte += 1;
+    }
+    signs[b' ' as usize] |= 1 << 1;
+    signs[b'\'' as usize] |= 1 << 2;
+    signs[b'/' as usize] |= 1 << 3;
+    signs
+};
+
+/// One bit a byte: the given bit of each.
 #[inline(always)]
-fn mask(bytes: &[u8; BLOCK], is: impl Fn(u8) -> bool) -> u64 {
-    bytes.iter().enumerate().fold(0, |mask, (at, &byte)| mask | u64::from(is(byte)) << at)
+fn mask(bytes: &[u8; BLOCK], bit: u32) -> u64 {
+    const ONES: u64 = u64::from_le_bytes([1; 8]);
+    // Moves the lowest bits of eight bytes into the highest byte.
+    const GATHER: u64 = 0x0102_0408_1020_4080;
+    bytes.as_chunks::<8>().0.iter().rev().fold(0, |mask, &word| {
+        let bits = (u64::from_le_bytes(word) >> bit & ONES).wrapping_mul(GATHER) >> 56;
+        mask << 8 | bits
+    })
 }
 
 /// What is known of the bytes of a block before its longer characters are looked up, as masks.

@@ -95,52 +95,58 @@ impl Scanner {
     fn fill_with<L: Level>(&self, text: &[u8], from: usize, pieces: &mut Pieces) -> usize {
         pieces.base = from;
         pieces.ends.clear();
+        pieces.ends.reserve(BLOCK_PIECES + BLOCK);
         let mut at = from;
         while at < text.len() && pieces.ends.len() < BLOCK_PIECES && at - from < BLOCK_BYTES {
-            if self.family.digits_only {
-                at = self.push_single(text, at, pieces);
-                continue;
-            }
-            let rest = text.len() - at;
-            let length = rest.min(BLOCK);
-            let mut copy = [0; WINDOW];
-            let window = match text[at..].first_chunk() {
-                Some(window) => window,
+            let rest = &text[at..];
+            at = match rest.first_chunk() {
+                Some(window) => self.push_block::<L>(text, at, window, rest.len(), pieces),
                 None => {
-                    copy[..rest].copy_from_slice(&text[at..]);
-                    &copy
+                    let mut window = [0; WINDOW];
+                    window[..rest.len()].copy_from_slice(rest);
+                    self.push_block::<L>(text, at, &window, rest.len(), pieces)
                 }
             };
-            let mut block = L::block(&self.roles, window, length);
-            block.is_last = rest <= BLOCK;
-            let cuts = block.cuts(self.family);
-            let mut begins = L::to_bytes(&block, cuts.begins);
-            let mut is_last = block.is_last && cuts.usable == low(block.count);
-            if cuts.apostrophes != 0 {
-                let apostrophes = L::to_bytes(&block, cuts.apostrophes);
-                is_last &= self.mend_contractions(text, at, apostrophes, &mut begins);
-                begins &= L::to_bytes(&block, cuts.usable);
-            }
-            begins &= !1;
-            if begins == 0 && !is_last {
-                at = self.push_single(text, at, pieces);
-                continue;
-            }
-            let offset = (at - from) as u32;
-            let mut begin = offset;
-            while begins != 0 {
-                let end = offset + begins.trailing_zeros();
-                pieces.ends.push((begin, end));
-                begin = end;
-                begins &= begins - 1;
-            }
-            at = from + begin as usize;
-            if is_last {
-                pieces.ends.push((begin, (text.len() - from) as u32));
-                at = text.len();
-            }
         }
         at
+    }
+
+    /// Pushes the pieces that are certain in the block at `at`, at least one, and returns where they end. `window`
+    /// holds the first of the `rest` bytes of the text from there on.
+    #[inline(always)]
+    fn push_block<L: Level>(
+        &self,
+        text: &[u8],
+        at: usize,
+        window: &[u8; WINDOW],
+        rest: usize,
+        pieces: &mut Pieces,
+    ) -> usize {
+        if self.family.digits_only {
+            return self.push_single(text, at, pieces);
+        }
+        let mut block = L::block(&self.roles, window, rest.min(BLOCK));
+        block.is_last = rest <= BLOCK;
+        let cuts = block.cuts(self.family);
+        let mut begins = L::to_bytes(&block, cuts.begins);
+        let mut is_last = block.is_last && cuts.usable == low(block.count);
+        if cuts.apostrophes != 0 {
+            let apostrophes = L::to_bytes(&block, cuts.apostrophes);
+            is_last &= self.mend_contractions(text, at, apostrophes, &mut begins);
+            begins &= L::to_bytes(&block, cuts.usable);
+        }
+        begins &= !1;
+        if is_last {
+            let offset = (at - pieces.base) as u32;
+            let begin = L::push(&mut pieces.ends, offset, begins);
+            pieces.ends.push((begin, offset + rest as u32));
+            text.len()
+        } else if begins == 0 {
+            self.push_single(text, at, pieces)
+        } else {
+            L::push(&mut pieces.ends, (at - pieces.base) as u32, begins);
+            at + 63 - begins.leading_zeros() as usize
+        }
     }
 
     /// Pushes the piece at `at` and returns its end.

@@ -5,10 +5,13 @@
 use std::arch::x86_64::{
     __m256i, _mm_loadu_si128, _mm256_adds_epu8, _mm256_broadcastsi128_si256, _mm256_cmpeq_epi8, _mm256_loadu_si256,
     _mm256_max_epu8, _mm256_movemask_epi8, _mm256_or_si256, _mm256_set1_epi8, _mm256_setzero_si256,
-    _mm256_shuffle_epi8, _mm256_slli_epi16, _mm256_storeu_si256, _mm256_xor_si256, _mm512_cmpeq_epi8_mask,
-    _mm512_cmpge_epu8_mask, _mm512_loadu_si512, _mm512_movepi8_mask, _mm512_permutex2var_epi8, _mm512_set1_epi8,
-    _mm512_storeu_si512, _mm512_test_epi8_mask, _pdep_u64, _pext_u64,
+    _mm256_shuffle_epi8, _mm256_slli_epi16, _mm256_storeu_si256, _mm256_xor_si256, _mm512_add_epi32,
+    _mm512_alignr_epi32, _mm512_castsi512_si128, _mm512_cmpeq_epi8_mask, _mm512_cmpge_epu8_mask, _mm512_cvtepu8_epi32,
+    _mm512_loadu_si512, _mm512_maskz_compress_epi8, _mm512_movepi8_mask, _mm512_permutex2var_epi8,
+    _mm512_permutex2var_epi32, _mm512_set1_epi8, _mm512_set1_epi32, _mm512_storeu_si512, _mm512_test_epi8_mask,
+    _pdep_u64, _pext_u64,
 };
+use std::mem::offset_of;
 
 use super::block::{Block, low};
 use super::classes::{Roles, role};
@@ -36,6 +39,7 @@ impl Avx512 {
             && is_x86_feature_detected!("avx512f")
             && is_x86_feature_detected!("avx512bw")
             && is_x86_feature_detected!("avx512vbmi")
+            && is_x86_feature_detected!("avx512vbmi2")
     }
 }
 
@@ -46,7 +50,7 @@ pub(super) fn fill_avx2(scanner: &Scanner, text: &[u8], from: usize, pieces: &mu
 }
 
 /// [`Scanner::fill_with`] compiled for AVX-512.
-#[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt,avx512f,avx512bw,avx512vbmi")]
+#[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt,avx512f,avx512bw,avx512vbmi,avx512vbmi2")]
 pub(super) fn fill_avx512(scanner: &Scanner, text: &[u8], from: usize, pieces: &mut Pieces) -> usize {
     scanner.fill_with::<Avx512>(text, from, pieces)
 }
@@ -126,7 +130,51 @@ impl Level for Avx512 {
         // SAFETY: as above.
         unsafe { _pdep_u64(characters, block.starts) }
     }
+
+    #[inline(always)]
+    fn push(pieces: &mut Vec<(u32, u32)>, offset: u32, ends: u64) -> u32 {
+        const { assert!(size_of::<(u32, u32)>() == 8 && offset_of!((u32, u32), 0) == 0) };
+        let count = ends.count_ones() as usize;
+        pieces.reserve(BLOCK);
+        // SAFETY: as above. Pairs are laid out as their two numbers in order, and those of the stores are within the
+        // reserved capacity: 16 at a time, up to the multiple of 16 from `count`, which is at most 64.
+        unsafe {
+            let base = _mm512_set1_epi32(offset as i32);
+            let mut positions = _mm512_maskz_compress_epi8(ends, _mm512_loadu_si512(POSITIONS.as_ptr().cast()));
+            let mut before = base;
+            let mut out = pieces.as_mut_ptr().add(pieces.len()).cast::<u64>();
+            let mut left = count as isize;
+            while left > 0 {
+                let end = _mm512_add_epi32(base, _mm512_cvtepu8_epi32(_mm512_castsi512_si128(positions)));
+                let begin = _mm512_alignr_epi32::<15>(end, before);
+                let (low, high) = (_mm512_loadu_si512(LOW.as_ptr().cast()), _mm512_loadu_si512(HIGH.as_ptr().cast()));
+                _mm512_storeu_si512(out.cast(), _mm512_permutex2var_epi32(begin, low, end));
+                _mm512_storeu_si512(out.add(8).cast(), _mm512_permutex2var_epi32(begin, high, end));
+                before = end;
+                positions = _mm512_alignr_epi32::<4>(positions, positions);
+                out = out.add(16);
+                left -= 16;
+            }
+            pieces.set_len(pieces.len() + count);
+        }
+        offset + 63 - (ends | 1).leading_zeros()
+    }
 }
+
+/// The positions of the bytes of a block.
+static POSITIONS: [u8; BLOCK] = {
+    let mut positions = [0; BLOCK];
+    let mut at = 0;
+    while at < BLOCK {
+        positions[at] = at as u8;
+        at += 1;
+    }
+    positions
+};
+
+/// Which of 16 begins and 16 ends make the first and the last eight pairs.
+static LOW: [u32; 16] = [0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23];
+static HIGH: [u32; 16] = [8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31];
 
 impl Level for Avx2 {
     #[inline(always)]
