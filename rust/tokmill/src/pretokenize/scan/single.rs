@@ -64,7 +64,7 @@ impl Scanner {
         self.unmatched_end(text, at)
     }
 
-    fn is_word(&self, role: u8) -> bool {
+    pub(super) fn is_word(&self, role: u8) -> bool {
         role & (role::LETTER | role::MARK) != 0 && role & role::IDEOGRAPH == 0
     }
 

@@ -4,7 +4,7 @@ use onig::Regex;
 use proptest::prelude::*;
 
 use super::family::{self, Family};
-use super::{Pieces, Scanner};
+use super::{Path, Pieces, Scanner};
 
 /// A family with the patterns that define it, in the syntax of Oniguruma, in the order in which they cut.
 struct Oracle {
@@ -119,9 +119,10 @@ impl Oracle {
     }
 }
 
-/// The scanner of a family.
+/// The scanners of a family, one for each path of this machine.
 fn scanners(family: &'static Family) -> Vec<Scanner> {
-    vec![Scanner::new(family)]
+    let scanner = Scanner::new(family);
+    Path::available().into_iter().map(|path| Scanner { path, ..scanner.clone() }).collect()
 }
 
 /// The ends of all pieces, after checking that they cover the text and that blocks are consistent.
@@ -182,7 +183,14 @@ fn check(text: &str) -> Result<(), TestCaseError> {
     for oracle in oracles() {
         let expected = oracle.ends(text);
         for scanner in scanners(oracle.family) {
-            prop_assert_eq!(scanned(&scanner, text.as_bytes()), &expected[..], "{} of {:?}", oracle.name, text);
+            prop_assert_eq!(
+                scanned(&scanner, text.as_bytes()),
+                &expected[..],
+                "{} of {:?} by {:?}",
+                oracle.name,
+                text,
+                scanner.path
+            );
         }
     }
     Ok(())
@@ -203,7 +211,14 @@ fn check_bytes(bytes: &[u8]) -> Result<(), TestCaseError> {
     for oracle in oracles() {
         let expected: Vec<usize> = oracle.ends(&text).into_iter().map(|end| positions[end]).collect();
         for scanner in scanners(oracle.family) {
-            prop_assert_eq!(scanned(&scanner, bytes), &expected[..], "{} of {:?}", oracle.name, bytes);
+            prop_assert_eq!(
+                scanned(&scanner, bytes),
+                &expected[..],
+                "{} of {:?} by {:?}",
+                oracle.name,
+                bytes,
+                scanner.path
+            );
         }
     }
     Ok(())
