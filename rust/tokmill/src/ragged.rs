@@ -131,11 +131,6 @@ impl<'a, T> RaggedView<'a, T> {
         self.len() == 0
     }
 
-    /// All rows end to end.
-    pub fn values(self) -> &'a [T] {
-        self.values
-    }
-
     /// Row `index`, if there is one.
     pub fn row(self, index: usize) -> Option<&'a [T]> {
         let ends = self.offsets.get(index..index + 2)?;
