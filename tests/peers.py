@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import functools
+import json
 from typing import TYPE_CHECKING
 from unittest import mock
 
@@ -35,8 +37,10 @@ COHERE2 = r"\d{1,3}(?=(?:\d{3})*\b)"
 @functools.cache
 def tiktoken_pattern(name: str) -> str:
     """The pattern that tiktoken itself uses for an encoding."""
-    loader = "load_tiktoken_bpe"
-    with mock.patch.object(tiktoken_ext.openai_public, loader, lambda *_, **__: {}):
+    with (
+        mock.patch.object(tiktoken_ext.openai_public, "load_tiktoken_bpe", return_value={}),
+        mock.patch.object(tiktoken_ext.openai_public, "data_gym_to_mergeable_bpe_ranks", return_value={}),
+    ):
         return str(getattr(tiktoken_ext.openai_public, name)()["pat_str"])
 
 
@@ -116,3 +120,24 @@ def train(pre_tokenizer: str, *, nfc: bool = False, added: bool = False, templat
             ]
         )
     return tokenizer
+
+
+@functools.cache
+def ranks(pre_tokenizer: str) -> dict[bytes, int]:
+    """A trained vocabulary as tiktoken has it: the bytes first, then what merges make, by rank."""
+    model = json.loads(train(pre_tokenizer).to_str())["model"]
+    alphabet = {char: byte for byte, char in enumerate(spell(bytes(range(256))))}
+    merged = [bytes(alphabet[char] for half in pair for char in half) for pair in model["merges"]]
+    return {token: rank for rank, token in enumerate(dict.fromkeys([*(bytes([b]) for b in range(256)), *merged]))}
+
+
+def tiktoken_file(ranks: dict[bytes, int]) -> bytes:
+    """The content of a .tiktoken file."""
+    return b"".join(b"%s %d\n" % (base64.b64encode(token), rank) for token, rank in ranks.items())
+
+
+def spell(token: bytes) -> str:
+    """Bytes in the printable alphabet of GPT-2."""
+    own = {*range(ord("!"), ord("~") + 1), *range(0xA1, 0xAD), *range(0xAE, 0x100)}
+    others = [byte for byte in range(256) if byte not in own]
+    return "".join(chr(byte) if byte in own else chr(256 + others.index(byte)) for byte in token)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-
 import numpy as np
 import peers
 import pytest
@@ -127,13 +125,13 @@ def test_flags_of_added_tokens(flag: str, normalized: bool, special: bool, text:
 
 @pytest.mark.parametrize("name", ["r50k_base", "cl100k_base", "o200k_base"])
 def test_tiktoken(name: str) -> None:
-    ranks = _ranks(name)
+    ranks = peers.ranks({"r50k_base": "gpt2"}.get(name, name.removesuffix("_base")))
     specials = {"<|x|>": len(ranks), "<|xy|>": len(ranks) + 7}
     pattern = peers.tiktoken_pattern(name)
     peer = tiktoken.Encoding(name, pat_str=pattern, mergeable_ranks=ranks, special_tokens=specials)
-    lines = [b"%s %d\n" % (base64.b64encode(token), rank) for token, rank in ranks.items()]
-    by_name = tokmill.Tokenizer.from_bytes(b"".join(lines), pattern=name, special_tokens=specials)
-    by_regex = tokmill.Tokenizer.from_bytes(b"".join(lines), pattern=pattern, special_tokens=specials)
+    file = peers.tiktoken_file(ranks)
+    by_name = tokmill.Tokenizer.from_bytes(file, pattern=name, special_tokens=specials)
+    by_regex = tokmill.Tokenizer.from_bytes(file, pattern=pattern, special_tokens=specials)
 
     @given(text=texts)
     def compare(text: str) -> None:
@@ -148,10 +146,3 @@ def test_tiktoken(name: str) -> None:
 
     compare()
     assert [by_name.token_bytes(id) for id in range(len(ranks))] == sorted(ranks, key=ranks.__getitem__)
-
-
-def _ranks(name: str) -> dict[bytes, int]:
-    """Ranks of a trained vocabulary; the bytes come first, as in every file of tiktoken."""
-    trained = tokmill.Tokenizer.from_bytes(peers.train({"r50k_base": "gpt2"}.get(name, name.split("_")[0])).to_str())
-    merged = [left + right for left, right in trained.merges]
-    return {token: rank for rank, token in enumerate(dict.fromkeys([*(bytes([byte]) for byte in range(256)), *merged]))}

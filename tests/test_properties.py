@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import base64
 import json
 from typing import TYPE_CHECKING
 
 import numpy as np
 import peers
 import pytest
-import regex
 from hypothesis import given
 from hypothesis import strategies as st
 from reference import Reference
@@ -142,8 +140,7 @@ def test_ranks_against_the_specification(
     made: tuple[dict[bytes, int], list[tuple[bytes, bytes]]], text: str, pattern: str
 ) -> None:
     ranks, _ = made
-    lines = b"".join(b"%s %d\n" % (base64.b64encode(token), rank) for token, rank in ranks.items())
-    tokenizer = tokmill.Tokenizer.from_bytes(lines, pattern=pattern)
+    tokenizer = tokmill.Tokenizer.from_bytes(peers.tiktoken_file(ranks), pattern=pattern)
     assert tokenizer.encode(text).tolist() == Reference(ranks, None, pattern, ignore_merges=True).encode(text)
 
 
@@ -156,8 +153,8 @@ def tokenizer_json(
     model = {
         "type": "BPE",
         "ignore_merges": ignore_merges,
-        "vocab": {spell(token): id for token, id in vocab.items()},
-        "merges": [[spell(left), spell(right)] for left, right in merges],
+        "vocab": {peers.spell(token): id for token, id in vocab.items()},
+        "merges": [[peers.spell(left), peers.spell(right)] for left, right in merges],
     }
     steps = [split, byte_level] if pattern else [byte_level]
     file = {
@@ -168,10 +165,3 @@ def tokenizer_json(
         "model": model,
     }
     return json.dumps(file)
-
-
-def spell(token: bytes) -> str:
-    """Bytes in GPT-2's printable alphabet."""
-    printable = regex.compile(rb"[!-~\xa1-\xac\xae-\xff]")
-    others = [byte for byte in range(256) if not printable.match(bytes([byte]))]
-    return "".join(chr(byte) if byte not in others else chr(256 + others.index(byte)) for byte in token)
