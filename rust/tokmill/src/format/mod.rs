@@ -3,6 +3,7 @@
 //! The format is told from the content, never from the name. Readers turn a file into [`Parts`]; whatever the file
 //! gets wrong comes back as an error that says where.
 
+mod atomic;
 mod json;
 mod ranks;
 mod sniff;
@@ -13,7 +14,11 @@ mod tiktoken;
 mod tokenizer_json;
 mod vocab_merges;
 
+use std::fmt::Write as _;
+use std::io::BufWriter;
 use std::path::Path;
+
+use sha2::{Digest, Sha256};
 
 use crate::error::{Error, Result};
 use crate::tokenizer::{Parts, Tokenizer};
@@ -118,19 +123,46 @@ pub enum Format {
 }
 
 /// The bytes of a file in `format`, and what the format cannot hold, as warnings. What would change ids is refused.
+///
+/// A tokenizer writes the same bytes every time, and reading them gives a tokenizer that writes them again.
 pub fn to_bytes(tokenizer: &Tokenizer, format: Format) -> Result<(Vec<u8>, Vec<String>)> {
-    let _ = (tokenizer, format);
-    todo!()
+    match format {
+        Format::TokenizerJson => {
+            let mut bytes = Vec::new();
+            tokenizer_json::write(tokenizer, &mut bytes)?;
+            Ok((bytes, Vec::new()))
+        }
+        Format::Tiktoken => tiktoken::to_bytes(tokenizer),
+    }
 }
 
 /// Writes a file atomically: under another name in the same directory, synced, then renamed. Returns the warnings.
+///
+/// Where no format is given, the name tells it: `.json` or `.tiktoken`.
 pub fn save(tokenizer: &Tokenizer, path: &Path, format: Option<Format>) -> Result<Vec<String>> {
-    let _ = (tokenizer, path, format);
-    todo!()
+    let format = match (format, path.extension().and_then(|extension| extension.to_str())) {
+        (Some(format), _) => format,
+        (None, Some("json")) => Format::TokenizerJson,
+        (None, Some("tiktoken")) => Format::Tiktoken,
+        (None, _) => {
+            let why =
+                format!("must be given for {}, whose name ends neither in .json nor in .tiktoken", path.display());
+            return Err(Error::option("format", why));
+        }
+    };
+    let (bytes, warnings) = to_bytes(tokenizer, format)?;
+    atomic::write(path, &bytes)?;
+    Ok(warnings)
 }
 
-/// A hexadecimal digest that is equal for tokenizers that write the same file.
-pub fn fingerprint(tokenizer: &Tokenizer) -> String {
-    let _ = tokenizer;
-    todo!()
+/// The SHA-256 of a tokenizer's `tokenizer.json` in hexadecimal: equal for tokenizers that write the same file. Fails
+/// for a tokenizer that has none ([`to_bytes`]).
+pub fn fingerprint(tokenizer: &Tokenizer) -> Result<String> {
+    let mut digest = BufWriter::with_capacity(1 << 16, Sha256::new());
+    tokenizer_json::write(tokenizer, &mut digest)?;
+    let digest = digest.into_inner().map_err(|error| Error::format("tokenizer.json", error.to_string()))?;
+    Ok(digest.finalize().iter().fold(String::with_capacity(64), |mut hex, byte| {
+        let _ = write!(hex, "{byte:02x}");
+        hex
+    }))
 }

@@ -2,29 +2,49 @@
 //!
 //! The bytes depend on the tokenizer alone, and reading them gives a tokenizer that writes the same bytes.
 
+use std::io;
+
 use hashbrown::HashMap;
 use serde::ser::{Serialize, SerializeMap, SerializeSeq, SerializeStruct, Serializer};
 use serde_json::{Map, Value, json};
 
-use super::components::behavior_name;
+use super::components::{behavior_name, maps_bytes};
 use crate::added_tokens::AddedToken;
 use crate::decode::Decoder;
 use crate::error::{Error, Result};
 use crate::lengths::{StoredPadding, StoredTruncation, TruncationStrategy};
-use crate::model::{Bpe, BpeScratch, Model};
+use crate::model::bpe::BpeScratch;
+use crate::model::{Bpe, Model};
 use crate::normalize::Normalizer;
 use crate::pretokenize::{SplitPattern, Step};
 use crate::ragged::Side;
 use crate::template::{PostProcessor, Template, TemplatePiece};
-use crate::tokenizer::Parts;
+use crate::tokenizer::Tokenizer;
 use crate::vocab::{Spelling, Vocab};
 
-/// The bytes of a tokenizer.json. Refused is what would have other ids when it is read.
-pub(crate) fn to_bytes(parts: &Parts) -> Result<Vec<u8>> {
-    let Model::Bpe(bpe) = &parts.model;
-    let file = File { parts, bpe, placed: placed_tokens(&parts.added_tokens, bpe.vocab())? };
-    let bytes = serde_json::to_vec_pretty(&file);
-    bytes.map_err(|error| Error::format("tokenizer.json", error.to_string()))
+/// Writes a tokenizer.json. Refused is what a reader would refuse, or give other ids.
+pub(crate) fn write(tokenizer: &Tokenizer, out: &mut impl io::Write) -> Result<()> {
+    let Model::Bpe(bpe) = tokenizer.model();
+    check_spelling(tokenizer, bpe.vocab().spelling())?;
+    let placed = placed_tokens(tokenizer.added_tokens(), bpe.vocab())?;
+    let ignore_merges = ignores_merges(tokenizer, bpe, &placed)?;
+    let file = File { tokenizer, bpe, placed, ignore_merges };
+    serde_json::to_writer_pretty(out, &file).map_err(|error| Error::format("tokenizer.json", error.to_string()))
+}
+
+/// How a vocabulary is spelled is not written down; it follows from the pretokenizer.
+fn check_spelling(tokenizer: &Tokenizer, spelling: Spelling) -> Result<()> {
+    let steps = tokenizer.pretokenizer().steps();
+    let told = match spelling {
+        Spelling::ByteLevel => maps_bytes(steps)?,
+        Spelling::Latin1 => steps.is_empty() && tokenizer.normalizer().is_none(),
+        Spelling::Plain => false,
+    };
+    if told {
+        return Ok(());
+    }
+    let what = format!("a vocabulary in {spelling:?} spelling with this pretokenizer in a tokenizer.json");
+    Err(Error::unsupported("pre_tokenizer", what))
 }
 
 /// Added tokens that have to stand in the model's vocabulary to get their id, in order of id.
@@ -79,23 +99,24 @@ fn known_ids(tokens: &[AddedToken], vocab: &Vocab) -> Vec<Option<u32>> {
 
 /// A whole file.
 struct File<'p> {
-    parts: &'p Parts,
+    tokenizer: &'p Tokenizer,
     bpe: &'p Bpe,
     placed: Vec<&'p AddedToken>,
+    ignore_merges: bool,
 }
 
 impl Serialize for File<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let Self { parts, bpe, .. } = self;
+        let Self { tokenizer, bpe, .. } = self;
         let mut file = serializer.serialize_struct("Tokenizer", 9)?;
         file.serialize_field("version", "1.0")?;
-        file.serialize_field("truncation", &parts.lengths.truncation.as_ref().map(truncation))?;
-        file.serialize_field("padding", &parts.lengths.padding.as_ref().map(padding))?;
-        file.serialize_field("added_tokens", &parts.added_tokens.iter().map(added_token).collect::<Vec<_>>())?;
-        file.serialize_field("normalizer", &parts.normalizer.as_ref().map(normalizer))?;
-        file.serialize_field("pre_tokenizer", &pretokenizer(parts.pretokenizer.steps()))?;
-        file.serialize_field("post_processor", &parts.post_processor.as_ref().map(post_processor))?;
-        file.serialize_field("decoder", &decoder(&parts.decoder, bpe.vocab().spelling()))?;
+        file.serialize_field("truncation", &tokenizer.lengths().truncation.as_ref().map(truncation))?;
+        file.serialize_field("padding", &tokenizer.lengths().padding.as_ref().map(padding))?;
+        file.serialize_field("added_tokens", &tokenizer.added_tokens().iter().map(added_token).collect::<Vec<_>>())?;
+        file.serialize_field("normalizer", &tokenizer.normalizer().map(normalizer))?;
+        file.serialize_field("pre_tokenizer", &pretokenizer(tokenizer.pretokenizer().steps()))?;
+        file.serialize_field("post_processor", &tokenizer.post_processor().map(post_processor))?;
+        file.serialize_field("decoder", &decoder(tokenizer.decoder(), bpe.vocab().spelling()))?;
         file.serialize_field("model", &BpeModel(self))?;
         file.end()
     }
@@ -106,7 +127,7 @@ struct BpeModel<'f>(&'f File<'f>);
 
 impl Serialize for BpeModel<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let File { bpe, placed, .. } = self.0;
+        let File { bpe, placed, ignore_merges, .. } = self.0;
         let mut model = serializer.serialize_struct("BPE", 10)?;
         model.serialize_field("type", "BPE")?;
         for key in ["dropout", "unk_token", "continuing_subword_prefix", "end_of_word_suffix"] {
@@ -114,28 +135,39 @@ impl Serialize for BpeModel<'_> {
         }
         model.serialize_field("fuse_unk", &false)?;
         model.serialize_field("byte_fallback", &false)?;
-        model.serialize_field("ignore_merges", &ignores_merges(bpe, placed))?;
+        model.serialize_field("ignore_merges", ignore_merges)?;
         model.serialize_field("vocab", &VocabMap { vocab: bpe.vocab(), placed })?;
         model.serialize_field("merges", &MergeList(bpe))?;
         model.end()
     }
 }
 
-/// Whether the file has to say `ignore_merges`. Placed tokens must not become entries that text can be equal to, so
-/// where there are any, the switch is left out if every entry is its own encoding without it.
-fn ignores_merges(bpe: &Bpe, placed: &[&AddedToken]) -> bool {
-    let ignores = bpe.options().ignore_merges;
-    if !ignores || placed.is_empty() {
-        return ignores;
+/// Whether the file has to say `ignore_merges`.
+///
+/// A placed token must not become an entry that a piece of text can be equal to. So where there are any, the switch is
+/// left out if every entry is its own encoding without it, and else no placed token may be one piece.
+fn ignores_merges(tokenizer: &Tokenizer, bpe: &Bpe, placed: &[&AddedToken]) -> Result<bool> {
+    if !bpe.options().ignore_merges || placed.is_empty() {
+        return Ok(bpe.options().ignore_merges);
     }
     let (mut scratch, mut ids) = (BpeScratch::default(), Vec::new());
-    let mut reaches_itself = |(id, key): (u32, &[u8])| {
+    let mut encodes_to_itself = |(id, key): (u32, &[u8])| {
         ids.clear();
         bpe.merge(key, &mut scratch, &mut ids);
         ids == [id]
     };
     let mut entries = bpe.vocab().iter().filter(|(id, key)| !key.is_empty() && !bpe.vocab().is_inexpressible(*id));
-    !entries.all(|entry| reaches_itself(entry))
+    if entries.all(&mut encodes_to_itself) {
+        return Ok(false);
+    }
+    let is_piece = |token: &&&AddedToken| tokenizer.pretokenizer().split(token.content.as_bytes()).len() == 1;
+    match placed.iter().find(is_piece) {
+        Some(token) => {
+            let what = format!("its id {} in a tokenizer.json, where text that is equal to it would get it", token.id);
+            Err(Error::unsupported(format!("added token {:?}", token.content), what))
+        }
+        None => Ok(true),
+    }
 }
 
 struct VocabMap<'v> {
