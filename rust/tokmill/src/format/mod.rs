@@ -16,7 +16,7 @@ mod vocab_merges;
 
 use std::fmt::Write as _;
 use std::io::BufWriter;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
@@ -62,11 +62,10 @@ pub fn from_bytes(bytes: &[u8], options: &LoadOptions) -> Result<Tokenizer> {
 /// The parts of the tokenizer in a file or directory.
 pub fn load_parts(path: &Path, options: &LoadOptions) -> Result<Parts> {
     if path.is_dir() {
-        let tokenizer_json = path.join("tokenizer.json");
-        if tokenizer_json.exists() {
-            return load_parts(&tokenizer_json, options);
-        }
-        return load_vocab_merges(path, options);
+        return match file_in(path, "tokenizer.json") {
+            Some(tokenizer_json) => load_parts(&tokenizer_json, options),
+            None => load_vocab_merges(path, options),
+        };
     }
     let packed = source::read(path)?;
     let bytes = source::unpack(&packed)?;
@@ -104,13 +103,18 @@ fn parts_of_kind(kind: Kind, bytes: &[u8], options: &LoadOptions) -> Result<Part
 
 /// Reads `vocab.json` and `merges.txt` of a directory.
 fn load_vocab_merges(directory: &Path, options: &LoadOptions) -> Result<Parts> {
-    let read = |name: &str| {
-        let packed = source::read(&directory.join(name))?;
+    let read = |path: &Path| {
+        let packed = source::read(path)?;
         Ok(source::text(&source::unpack(&packed)?)?.to_owned())
     };
-    let config = "tokenizer_config.json";
-    let config = directory.join(config).exists().then(|| read(config)).transpose()?;
-    vocab_merges::parts(&read("vocab.json")?, &read("merges.txt")?, config.as_deref(), options)
+    let find = |name: &str| file_in(directory, name).unwrap_or_else(|| directory.join(name));
+    let config = file_in(directory, "tokenizer_config.json").map(|path| read(&path)).transpose()?;
+    vocab_merges::parts(&read(&find("vocab.json"))?, &read(&find("merges.txt"))?, config.as_deref(), options)
+}
+
+/// The file of this name in a directory, or its gzipped form.
+fn file_in(directory: &Path, name: &str) -> Option<PathBuf> {
+    [name.to_owned(), format!("{name}.gz")].iter().map(|name| directory.join(name)).find(|path| path.exists())
 }
 
 /// A format that can be written.

@@ -89,6 +89,8 @@ fn json_kind(bytes: &[u8]) -> Result<Kind> {
 struct Scan {
     keys: Vec<String>,
     kind: Option<Kind>,
+    /// Whether the first value is a number; a second one makes it a vocabulary.
+    begins_with_number: bool,
 }
 
 impl<'de> Visitor<'de> for &mut Scan {
@@ -119,9 +121,10 @@ enum Shape {
 impl Scan {
     /// Settles the kind if the last key and the shape of its value tell it, and then ends the walk by an error.
     fn tell<E: serde::de::Error>(&mut self, shape: Shape) -> Result<(), E> {
+        self.begins_with_number |= self.keys.len() == 1 && shape == Shape::Number;
         let key = self.keys.last().map_or("", String::as_str);
         self.kind = match (key, shape) {
-            (_, Shape::Number) if self.keys.len() == 1 => Some(Kind::VocabJson),
+            (_, Shape::Number) if self.keys.len() == 2 && self.begins_with_number => Some(Kind::VocabJson),
             ("config", Shape::Map) | ("vocab", Shape::List) => Some(Kind::Tekken),
             ("model" | "pre_tokenizer" | "post_processor" | "normalizer" | "decoder", Shape::Map)
             | ("added_tokens", Shape::List) => Some(Kind::TokenizerJson),

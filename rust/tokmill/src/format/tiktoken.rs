@@ -187,6 +187,9 @@ fn check_merges(bpe: &Bpe, ranked: &Vocab) -> Result<()> {
     }
 }
 
+/// So many special tokens are named in a warning.
+const SHOWN: usize = 8;
+
 /// What the file does not hold.
 fn warnings(tokenizer: &Tokenizer) -> Vec<String> {
     let mut warnings = Vec::new();
@@ -200,7 +203,9 @@ fn warnings(tokenizer: &Tokenizer) -> Vec<String> {
     });
     let tokens: Vec<_> = tokenizer.special_tokens().map(|(content, id)| format!("{content:?}: {id}")).collect();
     if !tokens.is_empty() {
-        warnings.push(format!("a .tiktoken file does not hold special tokens, which are {{{}}}", tokens.join(", ")));
+        let (shown, more) = (&tokens[..tokens.len().min(SHOWN)], if tokens.len() > SHOWN { ", ..." } else { "" });
+        let (count, shown) = (tokens.len(), shown.join(", "));
+        warnings.push(format!("a .tiktoken file does not hold special tokens; there are {count}: {{{shown}{more}}}"));
     }
     if tokenizer.post_processor().is_some() {
         warnings.push("a .tiktoken file does not hold the post-processor".to_owned());
