@@ -58,7 +58,7 @@ impl Tokenizer {
         if let Some(digest) = self.fingerprint.get() {
             return Ok(digest);
         }
-        let digest = call(py, LONG, || Ok::<_, Failure>(format::fingerprint(&self.core)))?;
+        let digest = call(py, LONG, || format::fingerprint(&self.core))?;
         Ok(self.fingerprint.get_or_init(|| digest))
     }
 }

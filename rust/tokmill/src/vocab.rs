@@ -45,6 +45,12 @@ impl Vocab {
         Self { spelling, ..Self::default() }
     }
 
+    /// An empty vocabulary with room for so many entries.
+    pub fn with_capacity(spelling: Spelling, entries: usize) -> Self {
+        let by_key = HashTable::with_capacity(entries);
+        Self { spelling, spans: Vec::with_capacity(entries), by_key, ..Self::default() }
+    }
+
     /// Adds an entry by its key. Fails if the id or the key is taken, or the id is beyond [`MAX_VOCAB`].
     pub fn insert(&mut self, id: u32, key: &[u8]) -> Result<()> {
         let hash = hash(key);

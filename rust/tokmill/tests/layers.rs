@@ -13,7 +13,7 @@ const FLOORS: &[&[&str]] = &[
     // Tables.
     &["vocab", "merges"],
     // Stages of encoding and decoding.
-    &["normalize", "added_tokens", "pretokenize", "model", "template", "decode"],
+    &["normalize", "added_tokens", "pretokenize", "model", "template", "decode", "lengths"],
     // The waist.
     &["encoder", "tokenizer"],
     // The verbs, strangers to one another.

@@ -3,6 +3,7 @@
 //! The format is told from the content, never from the name. Readers turn a file into [`Parts`]; whatever the file
 //! gets wrong comes back as an error that says where.
 
+mod atomic;
 mod json;
 mod ranks;
 mod sniff;
@@ -13,7 +14,11 @@ mod tiktoken;
 mod tokenizer_json;
 mod vocab_merges;
 
-use std::path::Path;
+use std::fmt::Write as _;
+use std::io::BufWriter;
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest, Sha256};
 
 use crate::error::{Error, Result};
 use crate::tokenizer::{Parts, Tokenizer};
@@ -57,11 +62,10 @@ pub fn from_bytes(bytes: &[u8], options: &LoadOptions) -> Result<Tokenizer> {
 /// The parts of the tokenizer in a file or directory.
 pub fn load_parts(path: &Path, options: &LoadOptions) -> Result<Parts> {
     if path.is_dir() {
-        let tokenizer_json = path.join("tokenizer.json");
-        if tokenizer_json.exists() {
-            return load_parts(&tokenizer_json, options);
-        }
-        return load_vocab_merges(path, options);
+        return match file_in(path, "tokenizer.json") {
+            Some(tokenizer_json) => load_parts(&tokenizer_json, options),
+            None => load_vocab_merges(path, options),
+        };
     }
     let packed = source::read(path)?;
     let bytes = source::unpack(&packed)?;
@@ -99,13 +103,18 @@ fn parts_of_kind(kind: Kind, bytes: &[u8], options: &LoadOptions) -> Result<Part
 
 /// Reads `vocab.json` and `merges.txt` of a directory.
 fn load_vocab_merges(directory: &Path, options: &LoadOptions) -> Result<Parts> {
-    let read = |name: &str| {
-        let packed = source::read(&directory.join(name))?;
+    let read = |path: &Path| {
+        let packed = source::read(path)?;
         Ok(source::text(&source::unpack(&packed)?)?.to_owned())
     };
-    let config = "tokenizer_config.json";
-    let config = directory.join(config).exists().then(|| read(config)).transpose()?;
-    vocab_merges::parts(&read("vocab.json")?, &read("merges.txt")?, config.as_deref(), options)
+    let find = |name: &str| file_in(directory, name).unwrap_or_else(|| directory.join(name));
+    let config = file_in(directory, "tokenizer_config.json").map(|path| read(&path)).transpose()?;
+    vocab_merges::parts(&read(&find("vocab.json"))?, &read(&find("merges.txt"))?, config.as_deref(), options)
+}
+
+/// The file of this name in a directory, or its gzipped form.
+fn file_in(directory: &Path, name: &str) -> Option<PathBuf> {
+    [name.to_owned(), format!("{name}.gz")].iter().map(|name| directory.join(name)).find(|path| path.exists())
 }
 
 /// A format that can be written.
@@ -118,19 +127,46 @@ pub enum Format {
 }
 
 /// The bytes of a file in `format`, and what the format cannot hold, as warnings. What would change ids is refused.
+///
+/// A tokenizer writes the same bytes every time, and reading them gives a tokenizer that writes them again.
 pub fn to_bytes(tokenizer: &Tokenizer, format: Format) -> Result<(Vec<u8>, Vec<String>)> {
-    let _ = (tokenizer, format);
-    todo!()
+    match format {
+        Format::TokenizerJson => {
+            let mut bytes = Vec::new();
+            tokenizer_json::write(tokenizer, &mut bytes)?;
+            Ok((bytes, Vec::new()))
+        }
+        Format::Tiktoken => tiktoken::to_bytes(tokenizer),
+    }
 }
 
 /// Writes a file atomically: under another name in the same directory, synced, then renamed. Returns the warnings.
+///
+/// Where no format is given, the name tells it: `.json` or `.tiktoken`.
 pub fn save(tokenizer: &Tokenizer, path: &Path, format: Option<Format>) -> Result<Vec<String>> {
-    let _ = (tokenizer, path, format);
-    todo!()
+    let format = match (format, path.extension().and_then(|extension| extension.to_str())) {
+        (Some(format), _) => format,
+        (None, Some("json")) => Format::TokenizerJson,
+        (None, Some("tiktoken")) => Format::Tiktoken,
+        (None, _) => {
+            let why =
+                format!("must be given for {}, whose name ends neither in .json nor in .tiktoken", path.display());
+            return Err(Error::option("format", why));
+        }
+    };
+    let (bytes, warnings) = to_bytes(tokenizer, format)?;
+    atomic::write(path, &bytes)?;
+    Ok(warnings)
 }
 
-/// A hexadecimal digest that is equal for tokenizers that write the same file.
-pub fn fingerprint(tokenizer: &Tokenizer) -> String {
-    let _ = tokenizer;
-    todo!()
+/// The SHA-256 of a tokenizer's `tokenizer.json` in hexadecimal: equal for tokenizers that write the same file. Fails
+/// for a tokenizer that has none ([`to_bytes`]).
+pub fn fingerprint(tokenizer: &Tokenizer) -> Result<String> {
+    let mut digest = BufWriter::with_capacity(1 << 16, Sha256::new());
+    tokenizer_json::write(tokenizer, &mut digest)?;
+    let digest = digest.into_inner().map_err(|error| Error::format("tokenizer.json", error.to_string()))?;
+    Ok(digest.finalize().iter().fold(String::with_capacity(64), |mut hex, byte| {
+        let _ = write!(hex, "{byte:02x}");
+        hex
+    }))
 }

@@ -24,22 +24,9 @@ pub(super) fn parts(vocab: Vocab, pattern: String, added_tokens: Vec<AddedToken>
         pretokenizer: Pretokenizer::new(steps)?,
         model: Model::Bpe(Bpe::from_ranks(vocab)?),
         post_processor: None,
-        decoder: Decoder::ByteLevel { add_prefix_space: true, trim_offsets: true, use_regex: true },
+        decoder: Decoder::byte_level(),
         lengths: Lengths::default(),
     })
-}
-
-/// A special token as rank files know them: a string and its id.
-pub(super) fn special_token(content: &str, id: u32) -> AddedToken {
-    AddedToken {
-        id,
-        content: content.to_owned(),
-        single_word: false,
-        lstrip: false,
-        rstrip: false,
-        normalized: false,
-        special: true,
-    }
 }
 
 /// Refuses a vocabulary without an entry for each byte: text could not be encoded.

@@ -22,10 +22,13 @@ pub(super) fn kind(bytes: &[u8]) -> Result<Kind> {
     if bytes.starts_with(b"GGUF") {
         return Err(Error::unsupported("file", "GGUF"));
     }
-    let first = bytes.split(|&byte| byte == b'\n').map(<[u8]>::trim_ascii).find(|line| !line.is_empty());
-    let Some(first) = first else { return Err(Error::format("file", "is empty")) };
-    if first.starts_with(b"{") {
-        return json_kind(source::text(bytes)?);
+    let begun = bytes.trim_ascii_start();
+    if begun.starts_with(b"{") {
+        return json_kind(bytes);
+    }
+    let first = begun.split(|&byte| byte == b'\n').next().unwrap_or_default().trim_ascii_end();
+    if first.is_empty() {
+        return Err(Error::format("file", "is empty"));
     }
     if is_rank_line(first) {
         return Ok(Kind::Tiktoken);
@@ -70,9 +73,9 @@ fn is_sentencepiece(bytes: &[u8]) -> bool {
 
 /// Tells JSON files apart by their keys. The walk ends at the first telling key, which in real files comes before the
 /// long lists.
-fn json_kind(text: &str) -> Result<Kind> {
+fn json_kind(bytes: &[u8]) -> Result<Kind> {
     let mut scan = Scan::default();
-    let mut parser = serde_json::Deserializer::from_str(text);
+    let mut parser = serde_json::Deserializer::from_slice(bytes);
     let end = serde::Deserializer::deserialize_map(&mut parser, &mut scan);
     if let Some(kind) = scan.kind {
         return Ok(kind);
@@ -86,6 +89,8 @@ fn json_kind(text: &str) -> Result<Kind> {
 struct Scan {
     keys: Vec<String>,
     kind: Option<Kind>,
+    /// Whether the first value is a number; a second one makes it a vocabulary.
+    begins_with_number: bool,
 }
 
 impl<'de> Visitor<'de> for &mut Scan {
@@ -116,9 +121,10 @@ enum Shape {
 impl Scan {
     /// Settles the kind if the last key and the shape of its value tell it, and then ends the walk by an error.
     fn tell<E: serde::de::Error>(&mut self, shape: Shape) -> Result<(), E> {
+        self.begins_with_number |= self.keys.len() == 1 && shape == Shape::Number;
         let key = self.keys.last().map_or("", String::as_str);
         self.kind = match (key, shape) {
-            (_, Shape::Number) if self.keys.len() == 1 => Some(Kind::VocabJson),
+            (_, Shape::Number) if self.keys.len() == 2 && self.begins_with_number => Some(Kind::VocabJson),
             ("config", Shape::Map) | ("vocab", Shape::List) => Some(Kind::Tekken),
             ("model" | "pre_tokenizer" | "post_processor" | "normalizer" | "decoder", Shape::Map)
             | ("added_tokens", Shape::List) => Some(Kind::TokenizerJson),

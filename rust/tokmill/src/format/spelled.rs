@@ -26,7 +26,7 @@ impl SpelledVocab {
         if !entries.ids.is_sorted() {
             order.sort_by_key(|&index| entries.ids[index as usize]);
         }
-        let mut vocab = Vocab::new(spelling);
+        let mut vocab = Vocab::with_capacity(spelling, order.len());
         let mut inexpressible = HashMap::new();
         let mut key = Vec::new();
         for index in order {
@@ -69,11 +69,13 @@ impl SpelledVocab {
     pub(crate) fn merges(&self, entries: &MergeEntries, place: impl Fn(usize) -> String) -> Result<Vec<Merge>> {
         let mut merges = Vec::with_capacity(entries.len());
         let mut key = Vec::new();
+        let mut result = 0;
         for index in 0..entries.len() {
             let (left, right) = entries.get(index);
-            let merge = self.merge(left, right, &mut key).map_err(|missing| {
+            let merge = self.merge(left, right, result, &mut key).map_err(|missing| {
                 Error::format(place(entries.line(index)), format!("{} is not in the vocabulary", excerpt(&missing)))
             })?;
+            result = merge.result;
             merges.push(merge);
         }
         keep_last_of_pair(&mut merges, self.vocab.size());
@@ -81,20 +83,28 @@ impl SpelledVocab {
     }
 
     /// Resolves one merge; an error is the token that is missing.
-    fn merge(&self, left: &str, right: &str, key: &mut Vec<u8>) -> Result<Merge, String> {
+    ///
+    /// Trained lists make one entry after the other, so the entry after the previous result is tried before the index
+    /// is asked.
+    fn merge(&self, left: &str, right: &str, previous: u32, key: &mut Vec<u8>) -> Result<Merge, String> {
         let spelling = self.vocab.spelling();
         key.clear();
         if spelling.append_bytes(left, key) {
             let cut = key.len();
             if spelling.append_bytes(right, key)
-                && let (Some(left), Some(right), Some(result)) =
-                    (self.vocab.id(&key[..cut]), self.vocab.id(&key[cut..]), self.vocab.id(key))
+                && let (Some(left), Some(right)) = (self.vocab.id(&key[..cut]), self.vocab.id(&key[cut..]))
+                && let Some(result) = self.id_near(previous, key)
             {
                 return Ok(Merge { left, right, result });
             }
         }
         let id = |token: &str| self.id(token).ok_or_else(|| token.to_owned());
         Ok(Merge { left: id(left)?, right: id(right)?, result: id(&format!("{left}{right}"))? })
+    }
+
+    fn id_near(&self, previous: u32, key: &[u8]) -> Option<u32> {
+        let is_entry = |id: &u32| self.vocab.key(*id) == Some(key) && !self.vocab.is_inexpressible(*id);
+        [previous + 1, previous].into_iter().find(is_entry).or_else(|| self.vocab.id(key))
     }
 
     /// Gives added tokens their ids as tokenizers does, whatever ids they come with: in order, the id of the entry of

@@ -135,7 +135,7 @@ fn added_tokens(listed: Option<Vec<Special>>, count: usize, version: &str) -> Re
         }
     }
     let mut tokens: Vec<_> =
-        all.iter().map(|special| ranks::special_token(&special.token_str, special.rank as u32)).collect();
+        all.iter().map(|special| AddedToken::special(special.token_str.as_str(), special.rank as u32)).collect();
     tokens.sort_by_key(|token| token.id);
     Ok(tokens)
 }

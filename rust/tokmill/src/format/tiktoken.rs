@@ -1,15 +1,19 @@
 //! `.tiktoken`: a line for each entry, its bytes in base64 and its rank, which is its id.
 //!
-//! The file holds neither the pattern nor the special tokens; the caller gives them.
+//! The file holds neither the pattern nor the special tokens; the caller gives them. Merges follow from the ranks, so a
+//! tokenizer can only be written if its merges are the ones that follow.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use hashbrown::HashSet;
+use hashbrown::{HashMap, HashSet};
 
 use super::{LoadOptions, ranks};
 use crate::added_tokens::AddedToken;
 use crate::error::{Error, Result};
-use crate::tokenizer::Parts;
+use crate::model::{Bpe, Model};
+use crate::normalize::Normalizer;
+use crate::pretokenize::{SplitPattern, Step};
+use crate::tokenizer::{Parts, Tokenizer};
 use crate::vocab::{MAX_VOCAB, Spelling, Vocab};
 
 /// Reads the parts of a tokenizer from a `.tiktoken` file.
@@ -71,7 +75,7 @@ fn special_tokens(tokens: &[(String, u32)], vocab: &Vocab) -> Result<Vec<AddedTo
             return wrong(content, "is given twice".to_owned());
         }
     }
-    let mut tokens: Vec<_> = tokens.iter().map(|(content, id)| ranks::special_token(content, *id)).collect();
+    let mut tokens: Vec<_> = tokens.iter().map(|(content, id)| AddedToken::special(content, *id)).collect();
     tokens.sort_by_key(|token| token.id);
     Ok(tokens)
 }
@@ -90,5 +94,131 @@ fn pattern(options: &LoadOptions) -> Result<String> {
     match &options.pattern {
         Some(pattern) => Ok(pattern.clone()),
         None => Err(Error::option("pattern", "a .tiktoken file has no pattern; give a regular expression")),
+    }
+}
+
+/// The bytes of a `.tiktoken` file and what it does not hold. Refused is what would have other ids when it is read.
+pub(super) fn to_bytes(tokenizer: &Tokenizer) -> Result<(Vec<u8>, Vec<String>)> {
+    let Model::Bpe(bpe) = tokenizer.model();
+    check_pipeline(tokenizer)?;
+    let ranked = ranked_entries(bpe.vocab(), tokenizer.added_tokens())?;
+    ranks::check_bytes(&ranked).map_err(|error| refused(error.to_string()))?;
+    check_gaps(&ranked, tokenizer.added_tokens()).map_err(|error| refused(error.to_string()))?;
+    check_merges(bpe, &ranked)?;
+    let mut bytes = Vec::new();
+    for (id, key) in ranked.iter() {
+        let token = if key.is_empty() { "=".to_owned() } else { STANDARD.encode(key) };
+        bytes.extend_from_slice(format!("{token} {id}\n").as_bytes());
+    }
+    Ok((bytes, warnings(tokenizer)))
+}
+
+fn refused(what: impl Into<String>) -> Error {
+    Error::unsupported(".tiktoken", what)
+}
+
+/// Whether text reaches the model as it is, and added tokens are special tokens without flags.
+fn check_pipeline(tokenizer: &Tokenizer) -> Result<()> {
+    if tokenizer.normalizer().is_some_and(|normalizer| *normalizer != Normalizer::Sequence(Vec::new())) {
+        return Err(refused("a normalizer"));
+    }
+    if tokenizer.pretokenizer().adds_prefix_space() {
+        return Err(refused("a blank put before the text (add_prefix_space)"));
+    }
+    let plain = |token: &&AddedToken| **token == AddedToken::special(token.content.clone(), token.id);
+    match tokenizer.added_tokens().iter().find(|token| !plain(token)) {
+        Some(token) => Err(refused(format!("the added token {:?}, which is not special or has flags", token.content))),
+        None => Ok(()),
+    }
+}
+
+/// The vocabulary without the entries of added tokens.
+fn ranked_entries(vocab: &Vocab, added_tokens: &[AddedToken]) -> Result<Vocab> {
+    let mut ranked = Vocab::with_capacity(vocab.spelling(), vocab.entries());
+    for (id, key) in vocab.iter() {
+        if added_tokens.binary_search_by_key(&id, |token| token.id).is_ok() {
+            continue;
+        }
+        if vocab.is_inexpressible(id) {
+            return Err(refused(format!(
+                "the entry {:?}, which stands for no bytes",
+                vocab.spelled(id).unwrap_or_default()
+            )));
+        }
+        ranked.insert(id, key)?;
+    }
+    Ok(ranked)
+}
+
+/// Whether a model's merges are those that follow from its ids.
+///
+/// Of all pairs that spell an entry only one can ever meet, the one that the ranks lead to. So it is enough that these
+/// pairs are merges of the model, in the same order, and that no entry outside the file takes part. A rank file also
+/// takes pieces that are entries whole, which makes a difference for entries that merging does not reach.
+fn check_merges(bpe: &Bpe, ranked: &Vocab) -> Result<()> {
+    let by_ranks = Bpe::from_ranks(ranked.clone())?;
+    let mut order: HashMap<(u32, u32), usize> = HashMap::with_capacity(bpe.merges().len());
+    for (rank, merge) in bpe.merges().iter().enumerate() {
+        if [merge.left, merge.right, merge.result].iter().any(|&id| ranked.key(id).is_none()) {
+            return Err(refused(format!("the merge of rank {rank}, which has part in an added token")));
+        }
+        order.insert((merge.left, merge.right), rank);
+    }
+    let mut least = 0;
+    for merge in by_ranks.merges() {
+        match order.get(&(merge.left, merge.right)) {
+            Some(&rank) if rank >= least => least = rank,
+            _ => {
+                return Err(refused(format!(
+                    "merges in another order than that of ids: id {} is not made in turn",
+                    merge.result
+                )));
+            }
+        }
+    }
+    let one_step = ranked.iter().filter(|(_, key)| key.len() < 2).count();
+    let all_reached = by_ranks.merges().len() + one_step == ranked.entries();
+    match bpe.options().ignore_merges {
+        false if !all_reached => Err(refused("entries that no merges lead to, without ignore_merges")),
+        true if ranked.entries() != bpe.vocab().entries() => {
+            Err(refused("ignore_merges, with added tokens among the entries"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// So many special tokens are named in a warning.
+const SHOWN: usize = 8;
+
+/// What the file does not hold.
+fn warnings(tokenizer: &Tokenizer) -> Vec<String> {
+    let mut warnings = Vec::new();
+    let patterns: Vec<_> = tokenizer.pretokenizer().steps().iter().filter_map(pattern_of).collect();
+    warnings.push(match patterns.as_slice() {
+        [] => "a .tiktoken file does not hold the pattern; this tokenizer has none".to_owned(),
+        [one] => format!("a .tiktoken file does not hold the pattern, which is {one}"),
+        more => {
+            format!("a .tiktoken file does not hold the pretokenizer, which splits by {} patterns in turn", more.len())
+        }
+    });
+    let tokens: Vec<_> = tokenizer.special_tokens().map(|(content, id)| format!("{content:?}: {id}")).collect();
+    if !tokens.is_empty() {
+        let (shown, more) = (&tokens[..tokens.len().min(SHOWN)], if tokens.len() > SHOWN { ", ..." } else { "" });
+        let (count, shown) = (tokens.len(), shown.join(", "));
+        warnings.push(format!("a .tiktoken file does not hold special tokens; there are {count}: {{{shown}{more}}}"));
+    }
+    if tokenizer.post_processor().is_some() {
+        warnings.push("a .tiktoken file does not hold the post-processor".to_owned());
+    }
+    warnings
+}
+
+/// What a pretokenizer's step cuts by.
+fn pattern_of(step: &Step) -> Option<String> {
+    match step {
+        Step::ByteLevel { use_regex: false, .. } => None,
+        Step::ByteLevel { use_regex: true, .. } => Some("gpt2".to_owned()),
+        Step::Split { pattern: SplitPattern::Regex(regex), .. } => Some(regex.clone()),
+        other => Some(format!("{other:?}")),
     }
 }

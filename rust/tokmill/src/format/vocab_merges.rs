@@ -7,7 +7,6 @@ use serde_json::Value;
 
 use super::LoadOptions;
 use super::json::{self, Node};
-use super::ranks::special_token;
 use super::spelled::SpelledVocab;
 use super::tokenizer_json::{self, MergeEntries};
 use crate::added_tokens::AddedToken;
@@ -44,7 +43,7 @@ pub(super) fn parts(vocab: &str, merges: &str, config: Option<&str>, options: &L
         }])?,
         model: Model::Bpe(Bpe::new(spelled.into_vocab(), merges, BpeOptions { ignore_merges: false })?),
         post_processor: Some(PostProcessor::ByteLevel { add_prefix_space: true, trim_offsets: false, use_regex: true }),
-        decoder: Decoder::ByteLevel { add_prefix_space: true, trim_offsets: true, use_regex: true },
+        decoder: Decoder::byte_level(),
         lengths: Lengths::default(),
     })
 }
@@ -73,7 +72,7 @@ fn added_tokens(config: &Node<'_>, spelled: &SpelledVocab, options: &LoadOptions
         None => role_tokens(config)?,
     };
     let given = options.special_tokens.iter();
-    declared.extend(given.map(|(content, id)| (special_token(content, *id), Some(*id))));
+    declared.extend(given.map(|(content, id)| (AddedToken::special(content, *id), Some(*id))));
     let said: HashMap<String, u32> =
         declared.iter().filter_map(|(token, id)| Some((token.content.clone(), (*id)?))).collect();
     let tokens = spelled.assign_ids(declared.into_iter().map(|(token, _)| token).collect(), "added tokens")?;
@@ -113,7 +112,7 @@ fn role_tokens(config: &Node<'_>) -> Result<Vec<Declared>> {
 /// A token: its content alone, or an object with the flags of tokenizers' `AddedToken`.
 fn token(node: &Node<'_>, id: u32) -> Result<AddedToken> {
     if let Ok(content) = node.string() {
-        return Ok(special_token(content, id));
+        return Ok(AddedToken::special(content, id));
     }
     Ok(AddedToken {
         id,

@@ -8,6 +8,8 @@
 mod components;
 mod read;
 mod stream;
+mod write;
 
 pub(crate) use read::parts;
 pub(crate) use stream::{MergeEntries, VocabEntries, vocabulary};
+pub(crate) use write::write;

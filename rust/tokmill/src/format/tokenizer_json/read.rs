@@ -31,9 +31,6 @@ pub(crate) fn parts(text: &str) -> Result<Parts> {
     let merges = spelled.merges(&merge_entries, |line| format!("model.merges[{line}]"))?;
     let decoder = match component("decoder") {
         Some(node) => components::decoder(&node)?,
-        None if spelling == Spelling::Latin1 => {
-            Decoder::ByteLevel { add_prefix_space: true, trim_offsets: true, use_regex: true }
-        }
         None => Decoder::Joined,
     };
     let added_tokens = match component("added_tokens") {

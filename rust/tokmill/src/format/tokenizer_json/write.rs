@@ -1,0 +1,341 @@
+//! From a tokenizer to the bytes of a tokenizer.json, laid out as tokenizers lays it out.
+//!
+//! The bytes depend on the tokenizer alone, and reading them gives a tokenizer that writes the same bytes.
+
+use std::io;
+
+use hashbrown::HashMap;
+use serde::ser::{Serialize, SerializeMap, SerializeSeq, SerializeStruct, Serializer};
+use serde_json::{Map, Value, json};
+
+use super::components::{behavior_name, maps_bytes};
+use crate::added_tokens::AddedToken;
+use crate::decode::Decoder;
+use crate::error::{Error, Result};
+use crate::lengths::{StoredPadding, StoredTruncation, TruncationStrategy};
+use crate::model::bpe::BpeScratch;
+use crate::model::{Bpe, Model};
+use crate::normalize::Normalizer;
+use crate::pretokenize::{SplitPattern, Step};
+use crate::ragged::Side;
+use crate::template::{PostProcessor, Template, TemplatePiece};
+use crate::tokenizer::Tokenizer;
+use crate::vocab::{Spelling, Vocab};
+
+/// Writes a tokenizer.json. Refused is what a reader would refuse, or give other ids.
+pub(crate) fn write(tokenizer: &Tokenizer, out: &mut impl io::Write) -> Result<()> {
+    let Model::Bpe(bpe) = tokenizer.model();
+    check_spelling(tokenizer, bpe.vocab().spelling())?;
+    let placed = placed_tokens(tokenizer.added_tokens(), bpe.vocab())?;
+    let ignore_merges = ignores_merges(tokenizer, bpe, &placed)?;
+    let file = File { tokenizer, bpe, placed, ignore_merges };
+    serde_json::to_writer_pretty(out, &file).map_err(|error| Error::format("tokenizer.json", error.to_string()))
+}
+
+/// How a vocabulary is spelled is not written down; it follows from the pretokenizer.
+fn check_spelling(tokenizer: &Tokenizer, spelling: Spelling) -> Result<()> {
+    let steps = tokenizer.pretokenizer().steps();
+    let told = match spelling {
+        Spelling::ByteLevel => maps_bytes(steps)?,
+        Spelling::Latin1 => steps.is_empty() && tokenizer.normalizer().is_none(),
+        Spelling::Plain => false,
+    };
+    if told {
+        return Ok(());
+    }
+    let what = format!("a vocabulary in {spelling:?} spelling with this pretokenizer in a tokenizer.json");
+    Err(Error::unsupported("pre_tokenizer", what))
+}
+
+/// Added tokens that have to stand in the model's vocabulary to get their id, in order of id.
+///
+/// The format does not honour the ids of added tokens ([`super`]). Where the ids that a reader would give differ, all
+/// added tokens go into the vocabulary, where ids are honoured.
+fn placed_tokens<'p>(tokens: &'p [AddedToken], vocab: &Vocab) -> Result<Vec<&'p AddedToken>> {
+    let known = known_ids(tokens, vocab);
+    let mut next = vocab.entries() as u32;
+    let mut all_right = true;
+    for (token, known) in tokens.iter().zip(&known) {
+        match known {
+            Some(id) if *id == token.id => {}
+            Some(id) => {
+                let at = format!("added token {:?}", token.content);
+                let what = format!("its id {}: a tokenizer.json gives it {id}, the id of the same entry", token.id);
+                return Err(Error::unsupported(at, what));
+            }
+            None => {
+                all_right &= token.id == next && vocab.key(next).is_none();
+                next += 1;
+            }
+        }
+    }
+    if all_right {
+        return Ok(Vec::new());
+    }
+    let mut placed: Vec<_> =
+        tokens.iter().zip(&known).filter(|(_, known)| known.is_none()).map(|(token, _)| token).collect();
+    placed.sort_by_key(|token| token.id);
+    match placed.iter().find(|token| vocab.key(token.id).is_some()) {
+        Some(token) => {
+            let why = format!("has the id {}, which another token has", token.id);
+            Err(Error::format(format!("added token {:?}", token.content), why))
+        }
+        None => Ok(placed),
+    }
+}
+
+/// The ids of the entries that are spelled as the tokens are.
+fn known_ids(tokens: &[AddedToken], vocab: &Vocab) -> Vec<Option<u32>> {
+    let apart: HashMap<String, u32> = (0..vocab.size() as u32)
+        .filter(|&id| vocab.is_inexpressible(id))
+        .filter_map(|id| Some((vocab.spelled(id)?, id)))
+        .collect();
+    let known = |token: &AddedToken| match vocab.spelling().to_bytes(&token.content) {
+        Some(key) => vocab.id(&key),
+        None => apart.get(&token.content).copied(),
+    };
+    tokens.iter().map(known).collect()
+}
+
+/// A whole file.
+struct File<'p> {
+    tokenizer: &'p Tokenizer,
+    bpe: &'p Bpe,
+    placed: Vec<&'p AddedToken>,
+    ignore_merges: bool,
+}
+
+impl Serialize for File<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Self { tokenizer, bpe, .. } = self;
+        let mut file = serializer.serialize_struct("Tokenizer", 9)?;
+        file.serialize_field("version", "1.0")?;
+        file.serialize_field("truncation", &tokenizer.lengths().truncation.as_ref().map(truncation))?;
+        file.serialize_field("padding", &tokenizer.lengths().padding.as_ref().map(padding))?;
+        file.serialize_field("added_tokens", &tokenizer.added_tokens().iter().map(added_token).collect::<Vec<_>>())?;
+        file.serialize_field("normalizer", &tokenizer.normalizer().map(normalizer))?;
+        file.serialize_field("pre_tokenizer", &pretokenizer(tokenizer.pretokenizer().steps()))?;
+        file.serialize_field("post_processor", &tokenizer.post_processor().map(post_processor))?;
+        file.serialize_field("decoder", &decoder(tokenizer.decoder(), bpe.vocab().spelling()))?;
+        file.serialize_field("model", &BpeModel(self))?;
+        file.end()
+    }
+}
+
+/// The model of a file, whose two lists are written without building them.
+struct BpeModel<'f>(&'f File<'f>);
+
+impl Serialize for BpeModel<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let File { bpe, placed, ignore_merges, .. } = self.0;
+        let mut model = serializer.serialize_struct("BPE", 10)?;
+        model.serialize_field("type", "BPE")?;
+        for key in ["dropout", "unk_token", "continuing_subword_prefix", "end_of_word_suffix"] {
+            model.serialize_field(key, &())?;
+        }
+        model.serialize_field("fuse_unk", &false)?;
+        model.serialize_field("byte_fallback", &false)?;
+        model.serialize_field("ignore_merges", ignore_merges)?;
+        model.serialize_field("vocab", &VocabMap { vocab: bpe.vocab(), placed })?;
+        model.serialize_field("merges", &MergeList(bpe))?;
+        model.end()
+    }
+}
+
+/// Whether the file has to say `ignore_merges`.
+///
+/// A placed token must not become an entry that a piece of text can be equal to. So where there are any, the switch is
+/// left out if every entry is its own encoding without it, and else no placed token may be one piece.
+fn ignores_merges(tokenizer: &Tokenizer, bpe: &Bpe, placed: &[&AddedToken]) -> Result<bool> {
+    if !bpe.options().ignore_merges || placed.is_empty() {
+        return Ok(bpe.options().ignore_merges);
+    }
+    let (mut scratch, mut ids) = (BpeScratch::default(), Vec::new());
+    let mut encodes_to_itself = |(id, key): (u32, &[u8])| {
+        ids.clear();
+        bpe.merge(key, &mut scratch, &mut ids);
+        ids == [id]
+    };
+    let mut entries = bpe.vocab().iter().filter(|(id, key)| !key.is_empty() && !bpe.vocab().is_inexpressible(*id));
+    if entries.all(&mut encodes_to_itself) {
+        return Ok(false);
+    }
+    let is_piece = |token: &&&AddedToken| tokenizer.pretokenizer().split(token.content.as_bytes()).len() == 1;
+    match placed.iter().find(is_piece) {
+        Some(token) => {
+            let what = format!("its id {} in a tokenizer.json, where text that is equal to it would get it", token.id);
+            Err(Error::unsupported(format!("added token {:?}", token.content), what))
+        }
+        None => Ok(true),
+    }
+}
+
+struct VocabMap<'v> {
+    vocab: &'v Vocab,
+    placed: &'v [&'v AddedToken],
+}
+
+impl Serialize for VocabMap<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Self { vocab, placed } = self;
+        let mut map = serializer.serialize_map(Some(vocab.entries() + placed.len()))?;
+        let mut placed = placed.iter().peekable();
+        for (id, _) in vocab.iter() {
+            while let Some(token) = placed.next_if(|token| token.id < id) {
+                map.serialize_entry(&token.content, &token.id)?;
+            }
+            map.serialize_entry(&vocab.spelled(id).unwrap_or_default(), &id)?;
+        }
+        for token in placed {
+            map.serialize_entry(&token.content, &token.id)?;
+        }
+        map.end()
+    }
+}
+
+struct MergeList<'b>(&'b Bpe);
+
+impl Serialize for MergeList<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let spelled = |id| self.0.vocab().spelled(id).unwrap_or_default();
+        let mut list = serializer.serialize_seq(Some(self.0.merges().len()))?;
+        for merge in self.0.merges() {
+            list.serialize_element(&(spelled(merge.left), spelled(merge.right)))?;
+        }
+        list.end()
+    }
+}
+
+fn added_token(token: &AddedToken) -> Value {
+    json!({
+        "id": token.id,
+        "content": token.content,
+        "single_word": token.single_word,
+        "lstrip": token.lstrip,
+        "rstrip": token.rstrip,
+        "normalized": token.normalized,
+        "special": token.special,
+    })
+}
+
+fn normalizer(normalizer: &Normalizer) -> Value {
+    match normalizer {
+        Normalizer::Nfc => json!({ "type": "NFC" }),
+        Normalizer::Sequence(steps) => {
+            json!({ "type": "Sequence", "normalizers": steps.iter().map(self::normalizer).collect::<Vec<_>>() })
+        }
+    }
+}
+
+fn pretokenizer(steps: &[Step]) -> Option<Value> {
+    match steps {
+        [] => None,
+        [one] => Some(step(one)),
+        more => Some(json!({ "type": "Sequence", "pretokenizers": more.iter().map(step).collect::<Vec<_>>() })),
+    }
+}
+
+fn step(step: &Step) -> Value {
+    match step {
+        Step::ByteLevel { add_prefix_space, trim_offsets, use_regex } => {
+            byte_level(*add_prefix_space, *trim_offsets, *use_regex)
+        }
+        Step::Split { pattern, behavior, invert } => {
+            let pattern = match pattern {
+                SplitPattern::Literal(literal) => json!({ "String": literal }),
+                SplitPattern::Regex(regex) => json!({ "Regex": regex }),
+            };
+            json!({ "type": "Split", "pattern": pattern, "behavior": behavior_name(*behavior), "invert": invert })
+        }
+        Step::Digits { individual_digits } => json!({ "type": "Digits", "individual_digits": individual_digits }),
+        Step::Whitespace => json!({ "type": "Whitespace" }),
+        Step::WhitespaceSplit => json!({ "type": "WhitespaceSplit" }),
+        Step::Punctuation { behavior } => json!({ "type": "Punctuation", "behavior": behavior_name(*behavior) }),
+    }
+}
+
+fn post_processor(post_processor: &PostProcessor) -> Value {
+    match post_processor {
+        PostProcessor::ByteLevel { add_prefix_space, trim_offsets, use_regex } => {
+            byte_level(*add_prefix_space, *trim_offsets, *use_regex)
+        }
+        PostProcessor::Template(template) => self::template(template),
+        PostProcessor::Sequence(steps) => {
+            json!({ "type": "Sequence", "processors": steps.iter().map(self::post_processor).collect::<Vec<_>>() })
+        }
+    }
+}
+
+fn template(template: &Template) -> Value {
+    let piece = |piece: &TemplatePiece| match piece {
+        TemplatePiece::Sequence { second, type_id } => {
+            json!({ "Sequence": { "id": if *second { "B" } else { "A" }, "type_id": type_id } })
+        }
+        TemplatePiece::Special { name, type_id } => json!({ "SpecialToken": { "id": name, "type_id": type_id } }),
+    };
+    let mut specials: Vec<_> = template.special_tokens.iter().collect();
+    specials.sort_by(|one, other| one.name.cmp(&other.name));
+    let entry = |special: &&crate::template::TemplateSpecial| {
+        (special.name.clone(), json!({ "id": special.name, "ids": special.ids, "tokens": special.tokens }))
+    };
+    json!({
+        "type": "TemplateProcessing",
+        "single": template.single.iter().map(piece).collect::<Vec<_>>(),
+        "pair": template.pair.iter().map(piece).collect::<Vec<_>>(),
+        "special_tokens": specials.iter().map(entry).collect::<Map<_, _>>(),
+    })
+}
+
+/// The decoder of a file; a Latin-1 file has none, which is how it is known.
+fn decoder(decoder: &Decoder, spelling: Spelling) -> Option<Value> {
+    match decoder {
+        Decoder::ByteLevel { .. } if spelling == Spelling::Latin1 => None,
+        Decoder::ByteLevel { add_prefix_space, trim_offsets, use_regex } => {
+            Some(byte_level(*add_prefix_space, *trim_offsets, *use_regex))
+        }
+        Decoder::Joined => None,
+    }
+}
+
+fn byte_level(add_prefix_space: bool, trim_offsets: bool, use_regex: bool) -> Value {
+    json!({
+        "type": "ByteLevel",
+        "add_prefix_space": add_prefix_space,
+        "trim_offsets": trim_offsets,
+        "use_regex": use_regex,
+    })
+}
+
+fn truncation(truncation: &StoredTruncation) -> Value {
+    json!({
+        "direction": side(truncation.direction),
+        "max_length": truncation.max_length,
+        "strategy": match truncation.strategy {
+            TruncationStrategy::LongestFirst => "LongestFirst",
+            TruncationStrategy::OnlyFirst => "OnlyFirst",
+            TruncationStrategy::OnlySecond => "OnlySecond",
+        },
+        "stride": truncation.stride,
+    })
+}
+
+fn padding(padding: &StoredPadding) -> Value {
+    json!({
+        "strategy": match padding.length {
+            Some(length) => json!({ "Fixed": length }),
+            None => json!("BatchLongest"),
+        },
+        "direction": side(padding.direction),
+        "pad_to_multiple_of": padding.pad_to_multiple_of,
+        "pad_id": padding.pad_id,
+        "pad_type_id": padding.pad_type_id,
+        "pad_token": padding.pad_token,
+    })
+}
+
+fn side(side: Side) -> &'static str {
+    match side {
+        Side::Left => "Left",
+        Side::Right => "Right",
+    }
+}
