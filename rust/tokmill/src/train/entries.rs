@@ -1,0 +1,222 @@
+//! The entries of a vocabulary in training: special tokens, alphabet, and what merges make.
+
+use crate::error::{Error, Result};
+use crate::vocab::{MAX_VOCAB, Spelling, Vocab};
+
+use super::bpe::Corpus;
+use super::options::{AlphabetOrder, Base, BpeTrainerOptions, InitialAlphabet};
+use super::veto::Veto;
+
+/// The entries while they grow.
+#[derive(Debug)]
+pub(super) struct Entries {
+    vocab: Vocab,
+    special_tokens: Vec<(String, u32)>,
+    byte_ids: [u32; 256],
+    /// By id.
+    measures: Vec<Measures>,
+    limits: Limits,
+    scratch: Vec<u8>,
+}
+
+/// How long an entry is.
+#[derive(Clone, Copy, Debug)]
+struct Measures {
+    bytes: u32,
+    /// Bytes that begin a character.
+    begins: u32,
+    /// Whether the entry begins inside a character, which then counts as one more.
+    begins_inside: bool,
+}
+
+/// The most that an entry may hold.
+#[derive(Clone, Copy, Debug)]
+struct Limits {
+    bytes: u32,
+    chars: u32,
+}
+
+/// Stands for a byte that has no entry.
+const NO_ID: u32 = u32::MAX;
+
+impl Entries {
+    /// Special tokens and alphabet, or the base; checks the sizes asked for.
+    pub(super) fn new(corpus: &Corpus, options: &BpeTrainerOptions) -> Result<Self> {
+        let vocab = match &options.base {
+            Some(base) => checked_base(base)?,
+            None => Vocab::new(Spelling::ByteLevel),
+        };
+        let limit = |limit: Option<usize>| limit.map_or(u32::MAX, |limit| u32::try_from(limit).unwrap_or(u32::MAX));
+        let mut entries = Self {
+            vocab,
+            special_tokens: Vec::new(),
+            byte_ids: [NO_ID; 256],
+            measures: Vec::new(),
+            limits: Limits { bytes: limit(options.max_token_bytes), chars: limit(options.max_token_chars) },
+            scratch: Vec::new(),
+        };
+        entries.add_special_tokens(&options.special_tokens)?;
+        if options.base.is_some() {
+            entries.find_alphabet(corpus)?;
+        } else {
+            entries.add_alphabet(corpus, &options.initial_alphabet, options.alphabet_order)?;
+        }
+        let least = entries.vocab.size();
+        if options.vocab_size < least {
+            let what = if options.base.is_some() { "the base" } else { "special tokens and alphabet" };
+            let why = format!("{} is too small: {what} alone have {least} entries", options.vocab_size);
+            return Err(Error::option("vocab_size", why));
+        }
+        if options.vocab_size > MAX_VOCAB {
+            return Err(Error::option("vocab_size", format!("{} is more than {MAX_VOCAB}", options.vocab_size)));
+        }
+        if options.pad_to.is_some_and(|size| size > MAX_VOCAB) {
+            return Err(Error::option("pad_to", format!("is more than {MAX_VOCAB}")));
+        }
+        entries.measure_new();
+        Ok(entries)
+    }
+
+    fn add_special_tokens(&mut self, tokens: &[String]) -> Result<()> {
+        for token in tokens {
+            if token.is_empty() {
+                return Err(Error::option("special_tokens", "an empty string cannot be a token"));
+            }
+            if self.special_tokens.iter().any(|(other, _)| other == token) {
+                continue;
+            }
+            let id = match self.vocab.id_spelled(token) {
+                Some(id) => id,
+                None => {
+                    let id = self.vocab.size() as u32;
+                    self.vocab.insert_spelled(id, token)?;
+                    id
+                }
+            };
+            self.special_tokens.push((token.clone(), id));
+        }
+        Ok(())
+    }
+
+    fn add_alphabet(&mut self, corpus: &Corpus, alphabet: &InitialAlphabet, order: AlphabetOrder) -> Result<()> {
+        for byte in order.bytes() {
+            let wanted = match alphabet {
+                InitialAlphabet::Bytes => true,
+                InitialAlphabet::Seen(also) => corpus.seen[usize::from(byte)] || also.contains(&byte),
+            };
+            if wanted {
+                self.byte_ids[usize::from(byte)] = self.add_entry(&[byte])?.0;
+            }
+        }
+        Ok(())
+    }
+
+    /// Looks up the alphabet of a base.
+    fn find_alphabet(&mut self, corpus: &Corpus) -> Result<()> {
+        for byte in 0..=u8::MAX {
+            match self.vocab.id(&[byte]) {
+                Some(id) => self.byte_ids[usize::from(byte)] = id,
+                None if corpus.seen[usize::from(byte)] => {
+                    return Err(Error::option(
+                        "base",
+                        format!("has no entry for byte 0x{byte:02X}, which the corpus holds"),
+                    ));
+                }
+                None => (),
+            }
+        }
+        Ok(())
+    }
+
+    /// The id of an entry, and whether it had one before.
+    fn add_entry(&mut self, key: &[u8]) -> Result<(u32, bool)> {
+        if let Some(id) = self.vocab.id(key) {
+            return Ok((id, true));
+        }
+        let id = self.vocab.size() as u32;
+        self.vocab.insert(id, key)?;
+        Ok((id, false))
+    }
+
+    /// Takes the measures of the entries that have none yet.
+    fn measure_new(&mut self) {
+        for id in self.measures.len() as u32..self.vocab.size() as u32 {
+            let key = self.vocab.key(id).unwrap_or_default();
+            self.measures.push(Measures {
+                bytes: key.len() as u32,
+                begins: key.iter().filter(|&&byte| !is_continuation(byte)).count() as u32,
+                begins_inside: key.first().is_some_and(|&byte| is_continuation(byte)),
+            });
+        }
+    }
+
+    /// Whether an entry of both together is short enough.
+    #[inline]
+    pub(super) fn fits(&self, left: u32, right: u32) -> bool {
+        let (left, right) = (&self.measures[left as usize], &self.measures[right as usize]);
+        left.bytes + right.bytes <= self.limits.bytes
+            && left.begins + right.begins + u32::from(left.begins_inside) <= self.limits.chars
+    }
+
+    /// Whether the veto and the limits allow a merge.
+    pub(super) fn allows(&mut self, left: u32, right: u32, veto: Option<&Veto>) -> bool {
+        self.fits(left, right) && veto.is_none_or(|veto| veto.allows(self.spell(left, right)))
+    }
+
+    /// The bytes of both together.
+    fn spell(&mut self, left: u32, right: u32) -> &[u8] {
+        self.scratch.clear();
+        for id in [left, right] {
+            self.scratch.extend_from_slice(self.vocab.key(id).expect("symbols of the corpus are entries"));
+        }
+        &self.scratch
+    }
+
+    /// The id of the entry of both together, and whether it was an entry before.
+    pub(super) fn merged(&mut self, left: u32, right: u32) -> Result<(u32, bool)> {
+        self.spell(left, right);
+        let key = std::mem::take(&mut self.scratch);
+        let added = self.add_entry(&key);
+        self.scratch = key;
+        self.measure_new();
+        added
+    }
+
+    /// One more than the largest id.
+    pub(super) fn size(&self) -> usize {
+        self.vocab.size()
+    }
+
+    /// The id of a byte that the corpus holds.
+    pub(super) fn byte_id(&self, byte: u8) -> u32 {
+        self.byte_ids[usize::from(byte)]
+    }
+
+    /// The vocabulary and the special tokens.
+    pub(super) fn into_parts(self) -> (Vocab, Vec<(String, u32)>) {
+        (self.vocab, self.special_tokens)
+    }
+}
+
+fn is_continuation(byte: u8) -> bool {
+    byte & 0xC0 == 0x80
+}
+
+/// A base whose merges are sound.
+fn checked_base(base: &Base) -> Result<Vocab> {
+    if base.vocab.spelling() == Spelling::Plain {
+        return Err(Error::unsupported("base", "a vocabulary whose entries are text and not bytes"));
+    }
+    for (rank, merge) in base.merges.iter().enumerate() {
+        let key = |id| base.vocab.key(id).filter(|_| !base.vocab.is_inexpressible(id));
+        let sound = match (key(merge.left), key(merge.right), key(merge.result)) {
+            (Some(left), Some(right), Some(result)) => result.strip_prefix(left) == Some(right),
+            _ => false,
+        };
+        if !sound {
+            let why = "its result is not the entry of both parts together";
+            return Err(Error::format(format!("base.merges[{rank}]"), why));
+        }
+    }
+    Ok(base.vocab.clone())
+}
