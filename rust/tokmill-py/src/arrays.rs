@@ -81,6 +81,19 @@ impl<'py> Ids<'py> {
     }
 }
 
+/// The ids of many texts, gathered from an iterable of what [`Ids::new`] takes.
+pub(crate) fn gather_rows(batch: &Bound<'_, PyAny>, vocab_size: usize) -> Result<Rows<u32>> {
+    let Ok(iterator) = batch.try_iter() else {
+        return Err(Failure::wrong_type("a Ragged or an iterable of sequences of ids", batch));
+    };
+    let mut rows = Rows::default();
+    for ids in iterator {
+        rows.values_mut().extend_from_slice(Ids::new(&ids?, vocab_size)?.as_slice());
+        rows.end_row();
+    }
+    Ok(rows)
+}
+
 /// One id. An integer that cannot be one is unknown to a vocabulary of `vocab_size`.
 pub(crate) fn id_from(id: &Bound<'_, PyAny>, vocab_size: usize) -> Result<u32> {
     id.extract::<u32>().map_err(|error| {

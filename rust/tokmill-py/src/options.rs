@@ -3,8 +3,9 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use pyo3::exceptions::PyOverflowError;
+use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::PyString;
+use pyo3::types::{PyBytes, PyString};
 use tokmill::format::Format;
 use tokmill::ragged::Side;
 use tokmill::tokenizer::{AllowedSpecial, OffsetUnit, Tokenizer};
@@ -106,9 +107,8 @@ impl Allowed {
             Self::All => return Ok(AllowedSpecial::All),
             Self::Names(names) => names,
         };
-        let specials = || tokenizer.added_tokens().iter().filter(|token| token.special);
-        let id = |name: &String| match specials().find(|token| token.content == *name) {
-            Some(token) => Ok(token.id),
+        let id = |name: &String| match tokenizer.special_tokens().find(|(content, _)| content == name) {
+            Some((_, id)) => Ok(id),
             None => Err(Failure::option("allowed_special", format!("{name:?} is not a special token"))),
         };
         Ok(AllowedSpecial::Only(names.iter().map(id).collect::<Result<_>>()?))
@@ -130,6 +130,39 @@ pub(crate) fn parse_unit(unit: &str) -> Result<OffsetUnit> {
         "char" => Ok(OffsetUnit::Char),
         "byte" => Ok(OffsetUnit::Byte),
         _ => Err(Failure::option("unit", format!("{unit:?} is neither \"char\" nor \"byte\""))),
+    }
+}
+
+/// The option `errors`: what becomes of bytes that are not UTF-8.
+#[derive(Clone, Copy)]
+pub(crate) enum OnInvalid {
+    Replace,
+    /// Raise or leave out, as the Python error handler of this name does.
+    Handler(&'static str),
+}
+
+impl OnInvalid {
+    pub(crate) fn parse(errors: &str) -> Result<Self> {
+        match errors {
+            "replace" => Ok(Self::Replace),
+            "strict" => Ok(Self::Handler("strict")),
+            "ignore" => Ok(Self::Handler("ignore")),
+            _ => {
+                Err(Failure::option("errors", format!("{errors:?} is none of \"replace\", \"strict\" and \"ignore\"")))
+            }
+        }
+    }
+
+    /// Makes a `str` of UTF-8.
+    pub(crate) fn decode<'py>(self, py: Python<'py>, bytes: &[u8]) -> Result<Bound<'py, PyString>> {
+        match (std::str::from_utf8(bytes), self) {
+            (Ok(text), _) => Ok(PyString::new(py, text)),
+            (Err(_), Self::Replace) => Ok(PyString::new(py, &String::from_utf8_lossy(bytes))),
+            (Err(_), Self::Handler(name)) => {
+                let text = PyBytes::new(py, bytes).call_method1(intern!(py, "decode"), ("utf-8", name))?;
+                Ok(text.cast_into().map_err(PyErr::from)?)
+            }
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! `tokmill.Tokenizer` and its streaming decoder: arguments in, one call of the core, results out.
 
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use numpy::{PyArray1, PyArray2};
 use pyo3::exceptions::PyUserWarning;
@@ -9,13 +9,15 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyList, PyString, PyType};
 use tokmill::Error;
+use tokmill::decode;
 use tokmill::format::{self, LoadOptions};
 use tokmill::model::Model;
+use tokmill::ragged::RaggedView;
 use tokmill::tokenizer::{self as core, EncodeOptions, Truncation};
 
-use crate::arrays::{Ids, Ragged, id_from, spans_to_numpy, to_numpy};
+use crate::arrays::{Ids, Ragged, gather_rows, id_from, spans_to_numpy, to_numpy};
 use crate::error::{Failure, Result, call};
-use crate::options::{Allowed, Size, parse_format, parse_side, parse_unit, threads};
+use crate::options::{self, Allowed, OnInvalid, Size, parse_format, parse_side, parse_unit};
 use crate::text::{Text, Texts, total_len};
 
 /// More input than any: for calls that are long whatever their input.
@@ -48,7 +50,7 @@ impl Tokenizer {
         Ok(EncodeOptions {
             allowed_special: allowed.unwrap_or(Allowed::None).resolve(&self.core)?,
             add_special_tokens: add,
-            threads: threads(asked_threads)?,
+            threads: options::threads(asked_threads)?,
         })
     }
 
@@ -354,22 +356,11 @@ impl Tokenizer {
         skip_special_tokens: bool,
         errors: &str,
     ) -> Result<Bound<'py, PyString>> {
+        let errors = OnInvalid::parse(errors)?;
         let ids = Ids::new(ids, self.core.vocab_size())?;
         let ids = ids.as_slice();
-        match errors {
-            "replace" => {
-                let text = call(py, size_of_val(ids), || self.core.decode(ids, skip_special_tokens))?;
-                Ok(PyString::new(py, &text))
-            }
-            "strict" | "ignore" => {
-                let bytes = call(py, size_of_val(ids), || self.core.decode_bytes(ids, skip_special_tokens))?;
-                let text = PyBytes::new(py, &bytes).call_method1(intern!(py, "decode"), ("utf-8", errors))?;
-                Ok(text.cast_into().map_err(PyErr::from)?)
-            }
-            _ => {
-                Err(Failure::option("errors", format!("{errors:?} is none of \"replace\", \"strict\" and \"ignore\"")))
-            }
-        }
+        let bytes = call(py, size_of_val(ids), || self.core.decode_bytes(ids, skip_special_tokens))?;
+        errors.decode(py, &bytes)
     }
 
     /// The bytes that ids stand for. Ids and errors as for `decode`.
@@ -386,19 +377,29 @@ impl Tokenizer {
         Ok(PyBytes::new(py, &bytes))
     }
 
-    /// The text of each row of a `Ragged`, or of an iterable of what `decode` takes.
-    #[pyo3(signature = (batch, *, skip_special_tokens = false))]
-    fn decode_batch(&self, py: Python<'_>, batch: &Bound<'_, PyAny>, skip_special_tokens: bool) -> Result<Vec<String>> {
-        let decode = |ids: &[u32]| self.core.decode(ids, skip_special_tokens);
-        if let Ok(batch) = batch.cast::<Ragged>() {
-            let lent = batch.get().lend(py)?;
-            let rows = lent.view()?;
-            return call(py, LONG, || rows.rows().map(decode).collect::<Result<Vec<_>, Error>>());
-        }
-        let vocab_size = self.core.vocab_size();
-        let ids = batch.try_iter()?.map(|ids| Ids::new(&ids?, vocab_size)).collect::<Result<Vec<_>>>()?;
-        let ids: Vec<_> = ids.iter().map(Ids::as_slice).collect();
-        call(py, LONG, || ids.into_iter().map(decode).collect::<Result<Vec<_>, Error>>())
+    /// The text of each row of a `Ragged`, or of an iterable of what `decode` takes. Errors as for `decode`.
+    ///
+    /// `threads=None` is what `set_default_threads` says.
+    #[pyo3(signature = (batch, *, skip_special_tokens = false, errors = "replace", threads = None))]
+    fn decode_batch<'py>(
+        &self,
+        py: Python<'py>,
+        batch: &Bound<'py, PyAny>,
+        skip_special_tokens: bool,
+        errors: &str,
+        threads: Option<Size>,
+    ) -> Result<Vec<Bound<'py, PyString>>> {
+        let errors = OnInvalid::parse(errors)?;
+        let threads = options::threads(threads)?;
+        let decode = |rows: RaggedView<'_, u32>| {
+            call(py, size_of_val(rows.values()), || self.core.decode_batch(rows, skip_special_tokens, threads))
+        };
+        let texts = if let Ok(batch) = batch.cast::<Ragged>() {
+            decode(batch.get().lend(py)?.view()?)?
+        } else {
+            decode(gather_rows(batch, self.core.vocab_size())?.view())?
+        };
+        texts.iter().map(|bytes| errors.decode(py, bytes)).collect()
     }
 
     /// A decoder that takes ids one at a time and never gives out half a character.
@@ -406,7 +407,7 @@ impl Tokenizer {
     fn stream(&self, skip_special_tokens: bool) -> DecodeStream {
         DecodeStream {
             tokenizer: Arc::clone(&self.core),
-            state: Mutex::new(core::DecodeStream::new(skip_special_tokens)),
+            state: Mutex::new(decode::DecodeStream::new(skip_special_tokens)),
         }
     }
 
@@ -440,7 +441,7 @@ impl Tokenizer {
         let vocab_size = self.core.vocab_size();
         let id = id_from(id, vocab_size)?;
         let bytes = call(py, 0, || self.core.token_bytes(id).ok_or(Error::UnknownId { id: id.into(), vocab_size }))?;
-        Ok(PyBytes::new(py, &bytes))
+        Ok(PyBytes::new(py, bytes))
     }
 
     /// The id of a token, or `None`: given as `bytes`, by what it stands for; as `str`, by the owner's spelling.
@@ -457,8 +458,8 @@ impl Tokenizer {
     #[getter]
     fn special_tokens<'py>(&self, py: Python<'py>) -> Result<Bound<'py, PyDict>> {
         let specials = PyDict::new(py);
-        for token in self.core.added_tokens().iter().filter(|token| token.special) {
-            specials.set_item(&token.content, token.id)?;
+        for (content, id) in self.core.special_tokens() {
+            specials.set_item(content, id)?;
         }
         Ok(specials)
     }
@@ -466,7 +467,7 @@ impl Tokenizer {
     /// The merges of a BPE in order of rank, as a new list of the two halves' bytes; empty for other models.
     #[getter]
     fn merges<'py>(&self, py: Python<'py>) -> Result<Bound<'py, PyList>> {
-        let bytes = |id| PyBytes::new(py, &self.core.token_bytes(id).unwrap_or_default());
+        let bytes = |id| PyBytes::new(py, self.core.token_bytes(id).unwrap_or_default());
         let merges = call(py, 0, || Ok::<_, Failure>(self.core.merges()))?;
         Ok(PyList::new(py, merges.iter().map(|merge| (bytes(merge.left), bytes(merge.right))))?)
     }
@@ -518,11 +519,10 @@ impl Tokenizer {
     }
 
     fn __repr__(&self) -> String {
-        let model = match self.core.model() {
-            Model::Bpe(_) => "BPE",
-            _ => "model",
+        let Model::Bpe(_) = self.core.model() else {
+            return format!("<tokmill.Tokenizer: {} ids>", self.core.vocab_size());
         };
-        format!("<tokmill.Tokenizer: {model}, {} ids>", self.core.vocab_size())
+        format!("<tokmill.Tokenizer: BPE, {} ids>", self.core.vocab_size())
     }
 }
 
@@ -530,7 +530,14 @@ impl Tokenizer {
 #[pyclass(frozen, module = "tokmill")]
 pub(crate) struct DecodeStream {
     tokenizer: Arc<core::Tokenizer>,
-    state: Mutex<core::DecodeStream>,
+    state: Mutex<decode::DecodeStream>,
+}
+
+impl DecodeStream {
+    /// The state, which is whole even if a panic interrupted a call: ids are taken up one at a time.
+    fn lock(&self) -> MutexGuard<'_, decode::DecodeStream> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 #[pymethods]
@@ -540,14 +547,11 @@ impl DecodeStream {
     /// Raises `UnknownId` for an id that the vocabulary does not have, and goes on as if it had not been given.
     fn push(&self, py: Python<'_>, id: &Bound<'_, PyAny>) -> Result<String> {
         let id = id_from(id, self.tokenizer.vocab_size())?;
-        call(py, 0, || {
-            let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-            self.tokenizer.decode_next(&mut state, id)
-        })
+        call(py, 0, || self.tokenizer.decode_next(&mut self.lock(), id))
     }
 
     /// What is left: an unfinished character becomes U+FFFD. The stream begins anew.
     fn finish(&self, py: Python<'_>) -> Result<String> {
-        call(py, 0, || Ok::<_, Failure>(self.state.lock().unwrap_or_else(PoisonError::into_inner).finish()))
+        call(py, 0, || Ok::<_, Failure>(self.lock().finish()))
     }
 }
