@@ -24,6 +24,7 @@ const FLOORS: &[&[&str]] = &[
 const NEIGHBOURS: &[(&str, &str, &str)] = &[
     ("ragged", "error", "every module returns the one error type"),
     ("added_tokens", "normalize", "tokens marked `normalized` are matched in normalized text"),
+    ("decode", "added_tokens", "an added token decodes to its content, whatever the model"),
     ("tokenizer", "encoder", "a tokenizer keeps a small pool of encoders"),
 ];
 
