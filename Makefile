@@ -46,7 +46,7 @@ $(VENV)/.peers: pyproject.toml | $(VENV)/.created
 	@touch $@
 
 $(VENV)/.extension: $(RUST_SOURCES) $(VENV)/.group-build
-	$(PY) -m maturin develop --release --locked --quiet
+	$(PY) -m maturin develop --release --locked --quiet --group build
 	@touch $@
 
 # -- everyday -------------------------------------------------------------------------------------------------------
@@ -87,10 +87,12 @@ soak: $(VENV)/.extension $(VENV)/.group-test ## Run the property tests a hundred
 	PROPTEST_CASES=25600 cargo test --locked --release
 	$(PYTEST) --hypothesis-profile=soak
 
+FUZZ_SECONDS ?= 60
+
 .PHONY: fuzz
-fuzz: ## Fuzz each target for a minute (needs nightly Rust and cargo-fuzz); FUZZ_SECONDS=60
-	cd rust && for target in $$(cargo +nightly fuzz list); do \
-		cargo +nightly fuzz run $$target -- -max_total_time=$(or $(FUZZ_SECONDS),60) || exit 1; done
+fuzz: ## Fuzz each target for FUZZ_SECONDS=60 (needs nightly Rust and cargo-fuzz)
+	for target in $$(cargo +nightly fuzz list --fuzz-dir rust/fuzz); do \
+		cargo +nightly fuzz run --fuzz-dir rust/fuzz $$target -- -max_total_time=$(FUZZ_SECONDS) || exit 1; done
 
 # -- measuring ------------------------------------------------------------------------------------------------------
 

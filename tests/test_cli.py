@@ -223,6 +223,38 @@ def test_doctor_finds_this_installation_well(capsys: pytest.CaptureFixture[str])
     assert "FAILED" not in out
 
 
+@pytest.mark.usefixtures("directory")
+@pytest.mark.skipif(os.name == "nt", reason="links need rights on Windows")
+def test_a_link_stays_a_link() -> None:
+    Path("real.bin").write_bytes(b"old")
+    Path("link.bin").symlink_to("real.bin")
+    run("encode", "text.txt", "-t", "t.json", "--out", "link.bin")
+    assert Path("link.bin").is_symlink()
+    assert Path("real.bin").read_bytes() != b"old"
+
+
+class Terminal(io.StringIO):
+    """Standard error as a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.usefixtures("directory")
+@pytest.mark.parametrize("has_tqdm", [True, False])
+@pytest.mark.parametrize("command", [["encode", "--out", "ids.bin"], ["count"]])
+def test_progress_is_shown_on_a_terminal(command: list[str], has_tqdm: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    if has_tqdm:
+        pytest.importorskip("tqdm")
+    else:
+        monkeypatch.setitem(sys.modules, "tqdm", None)
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    run(command[0], "text.txt", "-t", "t.json", *command[1:])
+    assert f"\r{command[0]}: " in terminal.getvalue()
+    assert "100%" in terminal.getvalue()
+
+
 # -- what goes wrong --------------------------------------------------------------------------------------------------
 
 

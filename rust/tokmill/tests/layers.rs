@@ -11,7 +11,7 @@ const FLOORS: &[&[&str]] = &[
     // Nouns that know nothing of tokenization.
     &["error", "ragged", "parallel"],
     // Tables.
-    &["vocab", "merges"],
+    &["vocab", "merges", "lengths"],
     // Stages of encoding and decoding.
     &["normalize", "added_tokens", "pretokenize", "model", "template", "decode", "lengths"],
     // The waist.
@@ -24,6 +24,8 @@ const FLOORS: &[&[&str]] = &[
 const NEIGHBOURS: &[(&str, &str, &str)] = &[
     ("ragged", "error", "every module returns the one error type"),
     ("added_tokens", "normalize", "tokens marked `normalized` are matched in normalized text"),
+    ("decode", "added_tokens", "an added token decodes to its content, whatever the model"),
+    ("tokenizer", "encoder", "a tokenizer keeps a small pool of encoders"),
 ];
 
 /// A mention of another module: who, whom, where.
