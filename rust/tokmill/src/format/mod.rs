@@ -21,6 +21,7 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest, Sha256};
 
 use crate::error::{Error, Result};
+use crate::pretokenize::{SplitPattern, Step};
 use crate::tokenizer::{Parts, Tokenizer};
 use sniff::Kind;
 
@@ -154,9 +155,24 @@ pub fn save(tokenizer: &Tokenizer, path: &Path, format: Option<Format>) -> Resul
             return Err(Error::option("format", why));
         }
     };
+    if format == Format::TokenizerJson {
+        check_patterns(tokenizer)?;
+    }
     let (bytes, warnings) = to_bytes(tokenizer, format)?;
     atomic::write(path, &bytes)?;
     Ok(warnings)
+}
+
+/// A `tokenizer.json` for others cannot hold a pattern that tiktoken and tokenizers read differently.
+fn check_patterns(tokenizer: &Tokenizer) -> Result<()> {
+    let foreign = tokenizer.pretokenizer().steps().iter().find_map(|step| match step {
+        Step::Split { pattern: SplitPattern::FancyRegex(pattern), .. } => Some(pattern),
+        _ => None,
+    });
+    foreign.map_or(Ok(()), |pattern| {
+        let what = format!("a tokenizer.json with the pattern {pattern:?}, which tokenizers would read differently");
+        Err(Error::unsupported("pre_tokenizer", what))
+    })
 }
 
 /// The SHA-256 of a tokenizer's `tokenizer.json` in hexadecimal: equal for tokenizers that write the same file. Fails

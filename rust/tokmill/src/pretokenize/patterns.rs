@@ -3,6 +3,7 @@
 //! Spellings are chosen so that Oniguruma (tokenizer.json) and tiktoken's engine read them alike; where the owner's text is
 //! read differently by the other engine, the possessive interval of `cl100k_base`, the plain one means the same there.
 
+use super::regex::Regex;
 use super::step::{SplitBehavior, SplitPattern, Step};
 
 /// A pattern that users call by name.
@@ -50,7 +51,11 @@ pub fn tiktoken_steps(pattern_or_name: &str) -> Vec<Step> {
     match pattern(known.unwrap_or(pattern_or_name)).or_else(|| PATTERNS.iter().find(same_text)) {
         Some(named) => named.steps(),
         None => vec![Step::Split {
-            pattern: SplitPattern::FancyRegex(pattern_or_name.to_owned()),
+            pattern: if Regex::reads_alike(pattern_or_name) {
+                SplitPattern::Regex(pattern_or_name.to_owned())
+            } else {
+                SplitPattern::FancyRegex(pattern_or_name.to_owned())
+            },
             behavior: SplitBehavior::Removed,
             invert: true,
         }],

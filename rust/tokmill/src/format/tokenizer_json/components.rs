@@ -38,6 +38,19 @@ pub(crate) fn steps(node: &Node<'_>) -> Result<Vec<Step>> {
             let behavior = node.get("behavior").map_or(Ok(SplitBehavior::Isolated), |node| split_behavior(&node))?;
             Step::Punctuation { behavior }
         }
+        "CharDelimiterSplit" => {
+            let delimiter = node.field("delimiter")?;
+            let mut chars = delimiter.string()?.chars();
+            match (chars.next(), chars.next()) {
+                (Some(delimiter), None) => Step::CharDelimiterSplit { delimiter },
+                _ => return Err(delimiter.wrong("a string of one character")),
+            }
+        }
+        "BertPreTokenizer" => Step::BertPreTokenizer,
+        "UnicodeScripts" => Step::UnicodeScripts,
+        "FixedLength" => {
+            Step::FixedLength { length: node.get("length").map_or(Ok(5), |length| length.count())? as usize }
+        }
         other => return Err(node.unsupported(format!("the pretokenizer {other}"))),
     };
     Ok(vec![step])
@@ -51,6 +64,9 @@ fn split_pattern(node: &Node<'_>) -> Result<SplitPattern> {
         }
         (Some((kind, _)), None) if kind == "Regex" => {
             Ok(SplitPattern::Regex(node.field("Regex")?.string()?.to_owned()))
+        }
+        (Some((kind, _)), None) if kind == "FancyRegex" => {
+            Ok(SplitPattern::FancyRegex(node.field("FancyRegex")?.string()?.to_owned()))
         }
         _ => Err(node.wrong("an object with the one field `String` or `Regex`")),
     }

@@ -244,6 +244,8 @@ fn step(step: &Step) -> Value {
             let pattern = match pattern {
                 SplitPattern::Literal(literal) => json!({ "String": literal }),
                 SplitPattern::Regex(regex) => json!({ "Regex": regex }),
+                // Not of tokenizers: only for tokmill's own use, see `format::save`.
+                SplitPattern::FancyRegex(regex) => json!({ "FancyRegex": regex }),
             };
             json!({ "type": "Split", "pattern": pattern, "behavior": behavior_name(*behavior), "invert": invert })
         }
@@ -251,6 +253,10 @@ fn step(step: &Step) -> Value {
         Step::Whitespace => json!({ "type": "Whitespace" }),
         Step::WhitespaceSplit => json!({ "type": "WhitespaceSplit" }),
         Step::Punctuation { behavior } => json!({ "type": "Punctuation", "behavior": behavior_name(*behavior) }),
+        Step::CharDelimiterSplit { delimiter } => json!({ "type": "CharDelimiterSplit", "delimiter": delimiter }),
+        Step::BertPreTokenizer => json!({ "type": "BertPreTokenizer" }),
+        Step::UnicodeScripts => json!({ "type": "UnicodeScripts" }),
+        Step::FixedLength { length } => json!({ "type": "FixedLength", "length": length }),
     }
 }
 

@@ -75,6 +75,12 @@ impl Regex {
             .map_err(|why| Error::Pattern { pattern: pattern.to_owned(), why })
     }
 
+    /// Whether both dialects read a pattern alike.
+    pub(super) fn reads_alike(pattern: &str) -> bool {
+        let read = |dialect| parse::parse(pattern, dialect).ok();
+        read(Dialect::Oniguruma).is_some_and(|node| Some(node) == read(Dialect::FancyRegex))
+    }
+
     /// Matches a string, which may be empty.
     pub(super) fn literal(literal: &str) -> Result<Self> {
         let chars = literal.chars().map(|c| Node::set(CharSet::one(c))).collect();
