@@ -1,23 +1,21 @@
 //! What rank files have in common: a table of byte strings by rank, and a pattern beside it.
 //!
 //! tiktoken merges whichever neighbours form the entry of the lowest rank, and leaves out text that its pattern does
-//! not match. The second is written down as the pretokenizer `Split` with the behavior `Removed`, inverted.
+//! not match ([`patterns::tiktoken_steps`]).
 
 use crate::added_tokens::AddedToken;
 use crate::decode::Decoder;
 use crate::error::{Error, Result};
 use crate::lengths::Lengths;
 use crate::model::{Bpe, Model};
-use crate::pretokenize::{Pretokenizer, SplitBehavior, SplitPattern, Step};
+use crate::pretokenize::{Pretokenizer, Step, patterns};
 use crate::tokenizer::Parts;
 use crate::vocab::Vocab;
 
-/// The parts of a tokenizer of ranked entries.
-pub(super) fn parts(vocab: Vocab, pattern: String, added_tokens: Vec<AddedToken>) -> Result<Parts> {
-    let steps = vec![
-        Step::Split { pattern: SplitPattern::Regex(pattern), behavior: SplitBehavior::Removed, invert: true },
-        Step::ByteLevel { add_prefix_space: false, trim_offsets: true, use_regex: false },
-    ];
+/// The parts of a tokenizer of ranked entries; `pattern` is a name or a regular expression in tiktoken's syntax.
+pub(super) fn parts(vocab: Vocab, pattern: &str, added_tokens: Vec<AddedToken>) -> Result<Parts> {
+    let mut steps = patterns::tiktoken_steps(pattern);
+    steps.push(Step::ByteLevel { add_prefix_space: false, trim_offsets: true, use_regex: false });
     Ok(Parts {
         normalizer: None,
         added_tokens,

@@ -90,7 +90,7 @@ pub(super) fn parts(text: &str) -> Result<Parts> {
     let added_tokens = added_tokens(special_tokens, special_count, &config.version)?;
     let vocab = read_entries(entries, special_count)?;
     ranks::check_bytes(&vocab)?;
-    ranks::parts(vocab, config.pattern, added_tokens)
+    ranks::parts(vocab, &config.pattern, added_tokens)
 }
 
 fn read_entries(entries: &[Entry<'_>], special_count: usize) -> Result<Vocab> {

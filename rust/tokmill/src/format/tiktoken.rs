@@ -12,7 +12,7 @@ use crate::added_tokens::AddedToken;
 use crate::error::{Error, Result};
 use crate::model::{Bpe, Model};
 use crate::normalize::Normalizer;
-use crate::pretokenize::{SplitPattern, Step};
+use crate::pretokenize::{SplitPattern, Step, patterns};
 use crate::tokenizer::{Parts, Tokenizer};
 use crate::vocab::{MAX_VOCAB, Spelling, Vocab};
 
@@ -89,12 +89,13 @@ fn check_gaps(vocab: &Vocab, special_tokens: &[AddedToken]) -> Result<()> {
     }
 }
 
-/// The pattern of the options: one that is known by name, else a regular expression.
-fn pattern(options: &LoadOptions) -> Result<String> {
-    match &options.pattern {
-        Some(pattern) => Ok(pattern.clone()),
-        None => Err(Error::option("pattern", "a .tiktoken file has no pattern; give a regular expression")),
-    }
+/// The pattern of the options.
+fn pattern(options: &LoadOptions) -> Result<&str> {
+    options.pattern.as_deref().ok_or_else(|| {
+        let names: Vec<_> = patterns::patterns().iter().map(|pattern| pattern.name).collect();
+        let why = format!("a .tiktoken file has no pattern; give a regular expression, or one of {}", names.join(", "));
+        Error::option("pattern", why)
+    })
 }
 
 /// The bytes of a `.tiktoken` file and what it does not hold. Refused is what would have other ids when it is read.
@@ -218,7 +219,9 @@ fn pattern_of(step: &Step) -> Option<String> {
     match step {
         Step::ByteLevel { use_regex: false, .. } => None,
         Step::ByteLevel { use_regex: true, .. } => Some("gpt2".to_owned()),
-        Step::Split { pattern: SplitPattern::Regex(regex), .. } => Some(regex.clone()),
+        Step::Split { pattern: SplitPattern::Regex(regex) | SplitPattern::FancyRegex(regex), .. } => {
+            Some(regex.clone())
+        }
         other => Some(format!("{other:?}")),
     }
 }
