@@ -3,33 +3,31 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
+use super::small::Small;
 use super::symbols::{NONE, Symbols};
+use super::window::Window;
 
-/// Pieces up to this length are merged in one go; longer ones chunk by chunk.
-const SHORT: usize = 64;
-
-/// Bytes by which the encoding of a long piece advances.
-const CHUNK: usize = 128;
+/// Bytes by which the encoding of a long piece advances: a chunk and a few tokens before it fit in [`Small`].
+const CHUNK: usize = 40;
 
 /// When a chunk and the tokens it disturbs grow beyond this, the piece is left to the heap.
 const WINDOW: usize = 4096;
 
-/// From this many occurrences on, the merges of one product are made in one pass over the window.
-const PASS: usize = 4;
-
 /// Reusable memory for merging.
 #[derive(Debug, Default)]
 pub(super) struct Scratch {
+    small: Small,
     window: Window,
     heap: Heap,
+    /// Symbols of the chunk being encoded.
+    chunk: Vec<u32>,
 }
 
 impl Scratch {
     /// Appends the symbols of `piece`, whose bytes all have entries, to `out`, which is empty.
     pub(super) fn encode(&mut self, symbols: &Symbols, piece: &[u8], out: &mut Vec<u32>) {
-        if piece.len() <= SHORT {
-            self.window.encode(symbols, piece);
-            out.extend_from_slice(&self.window.parts);
+        if piece.len() <= Small::MAX {
+            self.small.encode(symbols, piece, out);
         } else if !symbols.regular() || !self.encode_in_chunks(symbols, piece, out) {
             out.clear();
             self.heap.encode(symbols, piece, out);
@@ -45,9 +43,14 @@ impl Scratch {
             let end = (done + CHUNK).min(piece.len());
             let mut begin = done;
             loop {
-                self.window.encode(symbols, &piece[begin..end]);
+                self.chunk.clear();
+                if end - begin <= Small::MAX {
+                    self.small.encode(symbols, &piece[begin..end], &mut self.chunk);
+                } else {
+                    self.window.encode(symbols, &piece[begin..end], &mut self.chunk);
+                }
                 match out.last() {
-                    Some(&last) if !symbols.separable(last, self.window.parts[0]) => {
+                    Some(&last) if !symbols.separable(last, self.chunk[0]) => {
                         out.pop();
                         begin -= symbols.len(last);
                     }
@@ -57,69 +60,10 @@ impl Scratch {
                     return false;
                 }
             }
-            out.extend_from_slice(&self.window.parts);
+            out.extend_from_slice(&self.chunk);
             done = end;
         }
         true
-    }
-}
-
-/// A short run of symbols with the product of each and its right neighbour.
-#[derive(Debug, Default)]
-struct Window {
-    parts: Vec<u32>,
-    /// `products[i]` is what `parts[i]` and `parts[i + 1]` merge into; one shorter than `parts`.
-    products: Vec<u32>,
-}
-
-impl Window {
-    /// Replaces the window by the encoding of `bytes`, which is not empty.
-    fn encode(&mut self, symbols: &Symbols, bytes: &[u8]) {
-        self.parts.clear();
-        self.parts.extend(bytes.iter().map(|&byte| u32::from(byte)));
-        self.products.clear();
-        self.products.extend(bytes.windows(2).map(|pair| symbols.product(pair[0].into(), pair[1].into())));
-        loop {
-            let first = self.products.iter().fold(NONE, |least, &product| least.min(product));
-            if first == NONE {
-                return;
-            }
-            let occurrences = self.products.iter().filter(|&&product| product == first).count();
-            if occurrences >= PASS && symbols.regular() {
-                self.merge_everywhere(symbols, first);
-            } else if let Some(at) = self.products.iter().position(|&product| product == first) {
-                self.merge_at(symbols, at, first);
-            }
-        }
-    }
-
-    /// Makes one merge.
-    #[inline]
-    fn merge_at(&mut self, symbols: &Symbols, at: usize, product: u32) {
-        self.parts[at] = product;
-        self.parts.remove(at + 1);
-        self.products.remove(at);
-        if at > 0 {
-            self.products[at - 1] = symbols.product(self.parts[at - 1], product);
-        }
-        if at + 1 < self.parts.len() {
-            self.products[at] = symbols.product(product, self.parts[at + 1]);
-        }
-    }
-
-    /// Makes all merges of one product, from the left. What a product merges into is made later than the product
-    /// itself, so nothing that arises on the way comes first.
-    fn merge_everywhere(&mut self, symbols: &Symbols, product: u32) {
-        let (mut read, mut write) = (0, 0);
-        while read < self.parts.len() {
-            let merged = self.products.get(read) == Some(&product);
-            self.parts[write] = if merged { product } else { self.parts[read] };
-            read += if merged { 2 } else { 1 };
-            write += 1;
-        }
-        self.parts.truncate(write);
-        self.products.clear();
-        self.products.extend(self.parts.windows(2).map(|pair| symbols.product(pair[0], pair[1])));
     }
 }
 

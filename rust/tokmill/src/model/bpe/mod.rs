@@ -14,7 +14,9 @@
 
 mod cuts;
 mod merge;
+mod small;
 mod symbols;
+mod window;
 
 pub use cuts::SafeCuts;
 

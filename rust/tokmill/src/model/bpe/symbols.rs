@@ -157,6 +157,12 @@ impl Symbols {
         self.pairs.get(left, right)
     }
 
+    /// What two bytes merge into, or [`NONE`].
+    #[inline]
+    pub(super) fn product_of_bytes(&self, left: u8, right: u8) -> u32 {
+        self.pairs.bytes[usize::from(left) << 8 | usize::from(right)]
+    }
+
     /// The two parts of a product.
     fn split(&self, symbol: u32) -> (u32, u32) {
         self.splits[symbol as usize - 256]
