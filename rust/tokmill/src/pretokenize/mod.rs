@@ -3,6 +3,7 @@
 mod chars;
 pub mod patterns;
 mod regex;
+mod scripts;
 mod split;
 mod staged;
 mod step;
