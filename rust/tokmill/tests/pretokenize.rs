@@ -1,10 +1,11 @@
 //! Pretokenizers against Oniguruma and the behaviours of tokenizers, written as plainly as possible.
 
 use std::ops::Range;
+use std::sync::OnceLock;
 
 use proptest::prelude::*;
-use tokmill::pretokenize::patterns::patterns;
-use tokmill::pretokenize::{Pieces, Pretokenizer, SplitBehavior, SplitPattern, Step};
+use tokmill::pretokenize::patterns::{NamedPattern, patterns};
+use tokmill::pretokenize::{Pretokenizer, SplitBehavior, SplitPattern, Step};
 
 /// Text and matches in turn: what tokenizers' `Pattern::find_matches` returns for an onig regex.
 fn items(regex: &onig::Regex, text: &str) -> Vec<(Range<usize>, bool)> {
@@ -76,16 +77,158 @@ fn texts() -> impl Strategy<Value = String> {
     prop::collection::vec(weighted, 0..60).prop_map(|chars| chars.into_iter().collect())
 }
 
+fn named() -> &'static [(&'static str, Pretokenizer, Vec<onig::Regex>)] {
+    static NAMED: OnceLock<Vec<(&'static str, Pretokenizer, Vec<onig::Regex>)>> = OnceLock::new();
+    NAMED.get_or_init(|| {
+        let named = patterns().iter();
+        let compile = |named: &NamedPattern| Pretokenizer::staged(named.steps()).expect("compiles");
+        named.map(|named| (named.name, compile(named), compiled(named.regexes, named.digits_first))).collect()
+    })
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 2000, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 3000, ..ProptestConfig::default() })]
     #[test]
     fn named_patterns_cut_as_oniguruma_does(text in texts()) {
-        for named in patterns() {
-            let regexes = compiled(named.regexes, named.digits_first);
-            let pretokenizer = Pretokenizer::staged(named.steps()).expect("compiles");
-            prop_assert_eq!(
-                pretokenizer.split(text.as_bytes()), onig_pieces(&regexes, &text), "{} on {:?}", named.name, &text
-            );
+        for (name, pretokenizer, regexes) in named() {
+            let expected = onig_pieces(regexes, &text);
+            prop_assert_eq!(pretokenizer.split(text.as_bytes()), expected, "{} on {:?}", name, &text);
         }
     }
+
+    /// U+0378 is not assigned: like an invalid byte it belongs to no class that the patterns name.
+    #[test]
+    fn an_invalid_byte_is_a_character_of_no_class(bytes in bytes()) {
+        let mut text = String::new();
+        let mut origin = vec![0];
+        for chunk in bytes.utf8_chunks() {
+            let invalid = chunk.invalid().iter().map(|_| '\u{378}');
+            for (c, length) in chunk.valid().chars().map(|c| (c, c.len_utf8())).chain(invalid.map(|c| (c, 1))) {
+                text.push(c);
+                let at = origin.last().expect("begins with 0") + length;
+                origin.resize(text.len(), usize::MAX);
+                origin.push(at);
+            }
+        }
+        for (name, pretokenizer, regexes) in named() {
+            let expected: Vec<_> =
+                onig_pieces(regexes, &text).into_iter().map(|piece| origin[piece.start]..origin[piece.end]).collect();
+            prop_assert_eq!(pretokenizer.split(&bytes), expected, "{} on {:?}", name, &bytes);
+        }
+    }
+
+    #[test]
+    fn any_pattern_cuts_as_in_oniguruma(
+        pattern in pattern(), behavior in behavior(), invert in any::<bool>(), text in short_texts()
+    ) {
+        let step = Step::Split { pattern: SplitPattern::Regex(pattern.clone()), behavior, invert };
+        let (Ok(ours), Ok(theirs)) = (Pretokenizer::staged(vec![step]), onig::Regex::new(&pattern)) else {
+            return Ok(());
+        };
+        prop_assert_eq!(
+            ours.split(text.as_bytes()), behave(items(&theirs, &text), behavior, invert),
+            "{:?} {} on {:?}", behavior, pattern, text
+        );
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 3000, ..ProptestConfig::default() })]
+    /// Without lazy repeats, which fancy-regex takes for greedy ones inside of some atomic groups and the reverse.
+    #[test]
+    fn any_pattern_of_tiktoken_cuts_as_in_fancy_regex(pattern in pattern(), text in short_texts()) {
+        prop_assume!(!["+?", "*?", "??", "}?"].iter().any(|lazy| pattern.contains(lazy)));
+        let step = Step::Split {
+            pattern: SplitPattern::FancyRegex(pattern.clone()), behavior: SplitBehavior::Removed, invert: true,
+        };
+        let (Ok(ours), Ok(theirs)) = (Pretokenizer::staged(vec![step]), fancy_regex::Regex::new(&pattern)) else {
+            return Ok(());
+        };
+        let matches: Result<Vec<_>, _> = theirs.find_iter(&text).map(|found| found.map(|found| found.range())).collect();
+        let Ok(mut matches) = matches else { return Ok(()) };
+        matches.retain(|found| !found.is_empty());
+        prop_assert_eq!(ours.split(text.as_bytes()), matches, "{} on {:?}", pattern, text);
+    }
+}
+
+fn bytes() -> impl Strategy<Value = Vec<u8>> {
+    let valid = texts().prop_map(String::into_bytes);
+    let broken = prop::collection::vec(prop::sample::select(b"\xE2\x82\xAC\xF0\x9F\xC3\xA9\xFF a1\n".to_vec()), 0..6);
+    prop::collection::vec(prop_oneof![valid, broken], 0..5).prop_map(|parts| parts.concat())
+}
+
+fn behavior() -> impl Strategy<Value = SplitBehavior> {
+    use SplitBehavior::{Contiguous, Isolated, MergedWithNext, MergedWithPrevious, Removed};
+    prop::sample::select(vec![Removed, Isolated, MergedWithPrevious, MergedWithNext, Contiguous])
+}
+
+fn short_texts() -> impl Strategy<Value = String> {
+    let chars: Vec<char> = "aaabbbcAB  1122\n\r.é²ſ中\u{200d}".chars().collect();
+    prop::collection::vec(prop::sample::select(chars), 0..24).prop_map(|chars| chars.into_iter().collect())
+}
+
+/// Patterns with everything that is supported.
+fn pattern() -> impl Strategy<Value = String> {
+    let atoms = prop::sample::select(vec![
+        "a",
+        "b",
+        "c",
+        "A",
+        " ",
+        "1",
+        "é",
+        ".",
+        r"\s",
+        r"\S",
+        r"\d",
+        r"\w",
+        r"\W",
+        r"\h",
+        r"\n",
+        r"\r\n",
+        r"\R",
+        r"\p{L}",
+        r"\p{Lu}",
+        r"\P{L}",
+        r"\p{^N}",
+        "[a-c]",
+        "[^a]",
+        "[ab&&[^b]]",
+        r"[^\s\p{L}]",
+        r"[\p{L}\d]",
+        "[[:alpha:]_-]",
+        "ab",
+        r"[^\r\n]",
+        r"\O",
+        r"\N",
+        r"\x{61}",
+        "[^a-b&&a-c]",
+        "(?i:b)",
+        "(?i:[a-b])",
+        "(?i)k",
+    ]);
+    let anchors =
+        prop::sample::select(vec!["^", "$", r"\A", r"\z", r"\Z", r"\b", r"\B", "(?!a)", r"(?!\S)", "(?<!a)", "(?<=b)"]);
+    let quantifiers = prop::sample::select(vec![
+        "", "", "?", "*", "+", "{2}", "{1,2}", "{2,}", "{,2}", "??", "*?", "+?", "{1,2}?", "?+", "*+", "++", "{1,2}+",
+        "{2}?",
+    ]);
+    let leaf = prop_oneof![
+        5 => (atoms, quantifiers.clone()).prop_map(|(atom, quantifier)| {
+            let atom = if atom.starts_with("(?i)") { format!("({atom})") } else { format!("(?:{atom})") };
+            format!("{atom}{quantifier}")
+        }),
+        1 => anchors.prop_map(str::to_owned),
+    ];
+    leaf.prop_recursive(4, 24, 4, move |inner| {
+        let group = prop::sample::select(vec!["(?:", "(", "(?>", "(?=", "(?!", "(?<=", "(?<!", "(?<name>"]);
+        prop_oneof![
+            4 => prop::collection::vec(inner.clone(), 1..4).prop_map(|parts| parts.concat()),
+            3 => prop::collection::vec(inner.clone(), 1..4).prop_map(|parts| format!("(?:{})", parts.join("|"))),
+            3 => (group, inner, quantifiers.clone()).prop_map(|(group, inner, quantifier)| {
+                let looks = ["(?=", "(?!", "(?<=", "(?<!"].contains(&group);
+                format!("{group}{inner}){}", if looks { "" } else { quantifier })
+            }),
+        ]
+    })
 }

@@ -7,6 +7,11 @@ use unicode_categories::UnicodeCategories;
 
 use super::regex::CharSet;
 
+/// What tokenizers 0.23 counts as numeric: `char::is_numeric` of its compiler, which has the numbers of Unicode 17.
+pub(super) fn numeric() -> CharSet {
+    CharSet::known(r"[\p{N}\x{11DE0}-\x{11DE9}\x{16FF4}-\x{16FF6}]")
+}
+
 /// What tokenizers counts as punctuation: that of ASCII and the Unicode 8 categories that its table crate holds.
 pub(super) fn punctuation() -> CharSet {
     let is_punctuation = |c: &char| c.is_ascii_punctuation() || c.is_punctuation();

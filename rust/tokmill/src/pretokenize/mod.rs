@@ -4,6 +4,7 @@ mod chars;
 pub mod patterns;
 mod regex;
 mod scan;
+mod scripts;
 mod split;
 mod staged;
 mod step;

@@ -6,6 +6,7 @@
 use super::chars;
 use super::patterns::GPT2;
 use super::regex::{CharSet, Dialect, Memo, Regex};
+use super::scripts::Scripts;
 use super::split::{Limit, Span, Split};
 use super::step::{SplitBehavior, SplitPattern, Step};
 use crate::error::{Error, Result};
@@ -23,6 +24,7 @@ pub(super) struct Staged {
 #[derive(Debug)]
 enum Stage {
     Split(Box<Split>),
+    Scripts(Box<Scripts>),
     /// Pieces of so many characters.
     FixedLength(usize),
 }
@@ -39,6 +41,7 @@ impl Stage {
     ) -> usize {
         match self {
             Self::Split(split) => split.cut(text, from, base, limit, memo, pieces),
+            Self::Scripts(scripts) => scripts.cut(text, from, base, limit, pieces),
             Self::FixedLength(length) => {
                 let mut at = from;
                 while at < text.len() && pieces.len() < limit.pieces {
@@ -123,7 +126,7 @@ fn compile(step: &Step, index: usize, count: usize, stages: &mut Vec<Stage>) -> 
         }
         Step::Digits { individual_digits } => {
             let behavior = if *individual_digits { SplitBehavior::Isolated } else { SplitBehavior::Contiguous };
-            split(Regex::one_of(CharSet::known(r"\p{N}"))?, behavior, false);
+            split(Regex::one_of(chars::numeric())?, behavior, false);
         }
         Step::Whitespace => {
             split(Regex::new(r"\w+|[^\w\s]+", Dialect::FancyRegex)?, SplitBehavior::Removed, true);
@@ -137,7 +140,7 @@ fn compile(step: &Step, index: usize, count: usize, stages: &mut Vec<Stage>) -> 
             split(Regex::one_of(CharSet::known(r"\s"))?, SplitBehavior::Removed, false);
             split(Regex::one_of(chars::punctuation())?, SplitBehavior::Isolated, false);
         }
-        Step::UnicodeScripts => return refuse("UnicodeScripts"),
+        Step::UnicodeScripts => stages.push(Stage::Scripts(Box::new(Scripts::new()))),
         Step::FixedLength { length: 0 } => return refuse("FixedLength of length 0"),
         Step::FixedLength { length } => stages.push(Stage::FixedLength(*length)),
     }

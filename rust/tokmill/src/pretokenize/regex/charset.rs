@@ -15,17 +15,17 @@ pub(super) const EDGE: u32 = 0x11_0001;
 
 /// A set of code points, of [`INVALID`] and of [`EDGE`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(in crate::pretokenize) struct CharSet {
+pub(crate) struct CharSet {
     /// First and last member of each run: sorted, neither overlapping nor touching.
     ranges: Vec<(u32, u32)>,
 }
 
 impl CharSet {
-    pub(in crate::pretokenize) fn one(c: char) -> Self {
+    pub(crate) fn one(c: char) -> Self {
         Self { ranges: vec![(c as u32, c as u32)] }
     }
 
-    pub(in crate::pretokenize) fn of(mut ranges: Vec<(u32, u32)>) -> Self {
+    pub(crate) fn of(mut ranges: Vec<(u32, u32)>) -> Self {
         ranges.sort_unstable();
         let mut merged: Vec<(u32, u32)> = Vec::with_capacity(ranges.len());
         for (first, last) in ranges {
@@ -38,12 +38,12 @@ impl CharSet {
     }
 
     /// The only member of a set of one character.
-    pub(super) fn edge() -> Self {
+    pub(crate) fn edge() -> Self {
         Self { ranges: vec![(EDGE, EDGE)] }
     }
 
     /// The characters that a class of the `regex` crate matches; `None` where that crate does not know it.
-    pub(super) fn parse(class: &str) -> Option<Self> {
+    pub(crate) fn parse(class: &str) -> Option<Self> {
         let hir = regex_syntax::Parser::new().parse(class).ok()?;
         match hir.kind() {
             HirKind::Class(Class::Unicode(class)) => Some(Self::from(class)),
@@ -56,34 +56,39 @@ impl CharSet {
     }
 
     /// A class that is known to parse.
-    pub(in crate::pretokenize) fn known(class: &str) -> Self {
+    pub(crate) fn known(class: &str) -> Self {
         Self::parse(class).expect("the class is written in this crate and tested")
     }
 
-    pub(super) fn ranges(&self) -> &[(u32, u32)] {
+    pub(crate) fn ranges(&self) -> &[(u32, u32)] {
         &self.ranges
     }
 
-    pub(super) fn contains(&self, c: u32) -> bool {
+    pub(crate) fn contains(&self, c: u32) -> bool {
         let after = self.ranges.partition_point(|&(first, _)| first <= c);
         after > 0 && c <= self.ranges[after - 1].1
     }
 
-    pub(super) fn union(&self, other: &Self) -> Self {
+    pub(crate) fn union(&self, other: &Self) -> Self {
         Self::of(self.ranges.iter().chain(&other.ranges).copied().collect())
     }
 
-    pub(super) fn intersection(&self, other: &Self) -> Self {
+    pub(crate) fn intersection(&self, other: &Self) -> Self {
         self.complement_to(EDGE).union(&other.complement_to(EDGE)).complement_to(EDGE)
     }
 
+    /// Whether it is what `.` matches, with or without newlines.
+    pub(crate) fn is_any(&self) -> bool {
+        *self == Self::default().negated() || *self == Self::one('\n').negated()
+    }
+
     /// What a negated class matches: every other character, and invalid bytes.
-    pub(super) fn negated(&self) -> Self {
+    pub(crate) fn negated(&self) -> Self {
         self.complement_to(INVALID)
     }
 
     /// What a negative look-around of one character accepts: every other neighbour, or none.
-    pub(super) fn negated_neighbour(&self) -> Self {
+    pub(crate) fn negated_neighbour(&self) -> Self {
         self.complement_to(EDGE)
     }
 
@@ -103,7 +108,7 @@ impl CharSet {
     }
 
     /// The set with the other cases of its characters (Unicode's simple case folding).
-    pub(super) fn with_other_cases(&self) -> Self {
+    pub(crate) fn with_other_cases(&self) -> Self {
         let scalars = self.ranges.iter().filter_map(|&(first, last)| {
             let (first, last) = (scalar_from(first)?, scalar_until(last)?);
             (first <= last).then(|| ClassUnicodeRange::new(first, last))

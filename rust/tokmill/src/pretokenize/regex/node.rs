@@ -109,7 +109,7 @@ impl Node {
     }
 
     /// Whether it matches at every position.
-    fn never_fails(&self) -> bool {
+    pub(super) fn never_fails(&self) -> bool {
         match self {
             Self::Empty => true,
             Self::Set(_) | Self::Near(..) | Self::Look { .. } => false,
@@ -150,9 +150,7 @@ impl Node {
             Self::Repeat { node, min, max, greedy } => {
                 Self::repeat(node.without_atomic_groups(false)?, min, max, greedy)
             }
-            Self::Look { side, negated, node } => {
-                Self::look(side, negated, node.without_atomic_groups(side == Side::Ahead)?)
-            }
+            Self::Look { side, negated, node } => Self::look(side, negated, node.without_atomic_groups(true)?),
             Self::Atomic(node) if tail => node.without_atomic_groups(true)?,
             Self::Atomic(node) => node.without_atomic_groups(true)?.committed()?,
         })

@@ -13,7 +13,7 @@ use super::node::{Node, Refusal, Side};
 
 /// Whose reading of a pattern counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::pretokenize) enum Dialect {
+pub(crate) enum Dialect {
     Oniguruma,
     FancyRegex,
 }
@@ -39,11 +39,13 @@ pub(super) struct Parser {
     at: usize,
     pub(super) dialect: Dialect,
     depth: usize,
+    /// Inside of a look-behind, where the engines have rules of their own for what looks further.
+    in_look_behind: bool,
 }
 
 /// Reads a pattern.
 pub(super) fn parse(pattern: &str, dialect: Dialect) -> Result<Node, Refusal> {
-    let mut parser = Parser { chars: pattern.chars().collect(), at: 0, dialect, depth: 0 };
+    let mut parser = Parser { chars: pattern.chars().collect(), at: 0, dialect, depth: 0, in_look_behind: false };
     if parser.chars.len() > LONGEST_PATTERN {
         return Err(format!("the pattern is longer than {LONGEST_PATTERN} characters"));
     }
@@ -51,7 +53,38 @@ pub(super) fn parse(pattern: &str, dialect: Dialect) -> Result<Node, Refusal> {
     if parser.at < parser.chars.len() {
         return Err(parser.refuse("an unmatched ')'"));
     }
+    if dialect == Dialect::Oniguruma && begins_with_any_after_condition(&node, false) {
+        return Err(
+            parser.refuse("'.*' behind a condition at the begin of a pattern, which Oniguruma misses matches of,")
+        );
+    }
     Ok(node)
+}
+
+/// Whether the first thing read may be a run of any characters after a condition. Oniguruma tries such a pattern at the
+/// begin of the text or of lines only, as is right without the condition.
+fn begins_with_any_after_condition(node: &Node, mut condition: bool) -> bool {
+    match node {
+        Node::Empty | Node::Set(_) | Node::Near(..) | Node::Look { .. } => false,
+        Node::Alternate(nodes) => nodes.iter().any(|node| begins_with_any_after_condition(node, condition)),
+        Node::Atomic(node) => begins_with_any_after_condition(node, condition),
+        Node::Repeat { node, max, .. } => match node.as_ref() {
+            Node::Set(set) => condition && max.is_none() && set.is_any(),
+            node => begins_with_any_after_condition(node, condition),
+        },
+        Node::Concat(nodes) => {
+            for node in nodes {
+                if begins_with_any_after_condition(node, condition) {
+                    return true;
+                }
+                if !node.may_be_empty() {
+                    return false;
+                }
+                condition |= !node.never_fails();
+            }
+            false
+        }
+    }
 }
 
 /// What one step of a branch yields.
@@ -238,6 +271,7 @@ impl Parser {
             }
             'b' | 'B' if self.peek() != Some('{') => self.word_boundary(c == 'B'),
             'R' => {
+                self.check_look_behind("\\R")?;
                 let one = [(0x0A, 0x0D), (0x85, 0x85), (0x2028, 0x2029)];
                 let pair = Node::Concat(vec![Node::set(CharSet::one('\r')), Node::set(CharSet::one('\n'))]);
                 Node::Atomic(Box::new(Node::Alternate(vec![pair, Node::set(CharSet::of(one.to_vec()))])))
@@ -316,10 +350,14 @@ impl Parser {
             ("?<!", Side::Behind, true),
         ];
         if let Some(&(_, side, negated)) = look.iter().find(|(opening, ..)| self.eat(opening)) {
+            self.check_look_behind("a look-around")?;
+            self.in_look_behind = side == Side::Behind;
             let node = self.until_closed(flags)?;
+            self.in_look_behind = false;
             return Ok(Piece::Node(Node::look(side, negated, node)));
         }
         if self.eat("?>") {
+            self.check_look_behind("an atomic group")?;
             return Ok(Piece::Node(Node::Atomic(Box::new(self.until_closed(flags)?))));
         }
         if self.eat("?#") {
@@ -341,6 +379,10 @@ impl Parser {
             return Err(self.refuse("a control verb (*...)"));
         }
         Ok(Piece::Node(self.until_closed(flags)?))
+    }
+
+    fn check_look_behind(&self, what: &str) -> Result<(), Refusal> {
+        if self.in_look_behind { Err(self.refuse(format!("{what} inside of a look-behind"))) } else { Ok(()) }
     }
 
     /// After `(?`, where flags are to come.
@@ -379,11 +421,17 @@ impl Parser {
             if matches!(node, Node::Near(..) | Node::Look { .. }) {
                 return Err(self.refuse("a repeated look-around or anchor"));
             }
+            let repeats_nothing = node.may_be_empty() && (is_interval || self.dialect == Dialect::FancyRegex);
+            if repeats_nothing && (min, max) != (0, Some(1)) {
+                // Engines differ in whether a copy that matches nothing counts.
+                return Err(self.refuse("this repeat of what may match nothing"));
+            }
             let onig_interval = is_interval && self.dialect == Dialect::Oniguruma;
             let lazy = !(onig_interval && max == Some(min)) && self.eat("?");
             let possessive = !lazy && !onig_interval && self.eat("+");
             node = Node::repeat(node, min, max, !lazy);
             if possessive {
+                self.check_look_behind("a possessive repeat")?;
                 node = Node::Atomic(Box::new(node));
             }
         }

@@ -123,28 +123,71 @@ impl Compiler<'_> {
     }
 
     fn repeat(&mut self, node: &Node, min: u32, max: Option<u32>, greedy: bool, next: Pc) -> Result<Pc, Refusal> {
-        let ways = |body, out| if greedy { Instruction::Split(body, out) } else { Instruction::Split(out, body) };
-        let (copies, entry) = match max {
-            Some(max) => {
-                let mut entry = next;
-                for _ in min..max {
-                    let body = self.compile(node, entry)?;
-                    entry = self.push(ways(body, next))?;
-                }
-                (min, entry)
-            }
+        let entry = match max {
+            Some(max) => (min..max).try_fold(next, |entry, _| {
+                let body = self.compile(node, entry)?;
+                self.push(split(greedy, body, next))
+            })?,
             None => {
-                // The split behind the body decides whether to go on, so that a body that matched nothing goes out.
-                let split = self.push(ways(next, next))?;
-                let body = self.compile(node, split)?;
-                self.instructions[split as usize] = ways(body, next);
-                match min {
-                    0 if node.may_be_empty() => (0, self.push(ways(body, next))?),
-                    0 => (0, split),
-                    _ => (min - 1, body),
-                }
+                let entry = self.push(split(greedy, next, next))?;
+                // A turn of the loop that read nothing leaves it.
+                let body = self.compile_tracked(node, entry, next)?;
+                self.instructions[entry as usize] = split(greedy, body, next);
+                entry
             }
         };
-        (0..copies).try_fold(entry, |next, _| self.compile(node, next))
+        (0..min).try_fold(entry, |next, _| self.compile(node, next))
     }
+
+    /// Compiles `node` so that it goes on at `read` if it has read something, at `empty` otherwise.
+    fn compile_tracked(&mut self, node: &Node, read: Pc, empty: Pc) -> Result<Pc, Refusal> {
+        if !node.may_be_empty() {
+            return self.compile(node, read);
+        }
+        match node {
+            Node::Concat(nodes) => {
+                let (first, rest) = match self.side {
+                    Side::Ahead => nodes.split_first(),
+                    Side::Behind => nodes.split_last(),
+                }
+                .ok_or("an empty concatenation")?;
+                let rest = Node::concat(rest.to_vec());
+                let empty = self.compile_tracked(&rest, read, empty)?;
+                let read = if matches!(first, Node::Near(..) | Node::Look { .. }) {
+                    empty
+                } else {
+                    self.compile(&rest, read)?
+                };
+                self.compile_tracked(first, read, empty)
+            }
+            Node::Alternate(nodes) => {
+                let (last, others) = nodes.split_last().ok_or("an empty alternation")?;
+                let last = self.compile_tracked(last, read, empty)?;
+                others.iter().rev().try_fold(last, |rest, node| {
+                    let first = self.compile_tracked(node, read, empty)?;
+                    self.push(Instruction::Split(first, rest))
+                })
+            }
+            Node::Repeat { max: Some(0), .. } => Ok(empty),
+            Node::Repeat { node, min: 0, max, greedy } => {
+                let more = self.repeat(node, 0, max.map(|max| max - 1), *greedy, read)?;
+                let body = self.compile_tracked(node, more, empty)?;
+                self.push(split(*greedy, body, empty))
+            }
+            Node::Repeat { node, min, max, greedy } => {
+                let fewer = Node::repeat(node.as_ref().clone(), min - 1, max.map(|max| max - 1), *greedy);
+                let more = self.compile(&fewer, read)?;
+                let none = self.compile_tracked(&fewer, read, empty)?;
+                self.compile_tracked(node, more, none)
+            }
+            Node::Empty | Node::Set(_) | Node::Near(..) | Node::Look { .. } | Node::Atomic(_) => {
+                self.compile(node, empty)
+            }
+        }
+    }
+}
+
+/// Into the body of a repeat or out of it, whichever is preferred first.
+fn split(greedy: bool, body: Pc, out: Pc) -> Instruction {
+    if greedy { Instruction::Split(body, out) } else { Instruction::Split(out, body) }
 }
