@@ -10,6 +10,8 @@ use std::sync::LazyLock;
 
 use regex_syntax::hir::{Class, HirKind};
 
+use crate::pretokenize::chars::decode;
+
 /// The role bits of a character. A character without any is "other": punctuation, symbols, controls, invalid bytes.
 pub(super) mod role {
     /// A letter (`\p{L}`); in families that treat them alike also a mark.
@@ -48,6 +50,8 @@ pub(super) mod category {
     pub(in crate::pretokenize::scan) const NEWLINE: u8 = 7;
     pub(in crate::pretokenize::scan) const SPACE: u8 = 8;
     pub(in crate::pretokenize::scan) const DIGIT: u8 = 9;
+    /// A number that only the `Digits` step knows for one; else it is unassigned.
+    pub(in crate::pretokenize::scan) const NEW_NUMBER: u8 = 10;
     /// `\p{Han}`.
     pub(in crate::pretokenize::scan) const HAN: u8 = 0x10;
     /// `[一-龥぀-ゟ゠-ヿ]`.
@@ -78,6 +82,7 @@ impl Categories {
     fn build() -> Self {
         let mut all = vec![category::OTHER; CODE_POINTS];
         for (class, category) in [
+            (r"[\x{11DE0}-\x{11DE9}\x{16FF4}-\x{16FF6}]", category::NEW_NUMBER),
             (r"[\p{P}\p{S}]", category::SYMBOL),
             (r"[\p{Lu}\p{Lt}]", category::UPPER),
             (r"\p{Ll}", category::LOWER),
@@ -195,7 +200,8 @@ impl Roles {
         }
         match decode(&text[at..]) {
             Some((code, length)) => {
-                (self.leaves[CATEGORIES.index[(code >> 6) as usize] as usize][(code & 63) as usize], length)
+                let leaf = CATEGORIES.index[(code >> 6) as usize];
+                (self.leaves[leaf as usize % LEAVES][(code & 63) as usize], length)
             }
             None => (self.invalid, 1),
         }
@@ -209,23 +215,5 @@ impl Roles {
         let lead = self.leads[(word & 0x3F) as usize];
         let place = lead.place as usize + (bytes[1] & lead.second) as usize;
         self.leaves[self.short[place.min(SHORT - 1)] as usize % LEAVES][(word >> lead.last & 0x3F) as usize]
-    }
-}
-
-/// The code point and length of the character of more than one byte that `bytes` begins with.
-#[inline]
-fn decode(bytes: &[u8]) -> Option<(u32, usize)> {
-    let bits = |byte: u8| u32::from(byte & 0x3F);
-    match *bytes {
-        [a @ 0xC2..=0xDF, b @ 0x80..=0xBF, ..] => Some((u32::from(a & 0x1F) << 6 | bits(b), 2)),
-        [a @ 0xE0..=0xEF, b @ 0x80..=0xBF, c @ 0x80..=0xBF, ..] => {
-            let code = u32::from(a & 0x0F) << 12 | bits(b) << 6 | bits(c);
-            (code >= 0x800 && !(0xD800..0xE000).contains(&code)).then_some((code, 3))
-        }
-        [a @ 0xF0..=0xF4, b @ 0x80..=0xBF, c @ 0x80..=0xBF, d @ 0x80..=0xBF, ..] => {
-            let code = u32::from(a & 0x07) << 18 | bits(b) << 12 | bits(c) << 6 | bits(d);
-            (0x1_0000..0x11_0000).contains(&code).then_some((code, 4))
-        }
-        _ => None,
     }
 }
