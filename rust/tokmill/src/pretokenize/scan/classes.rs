@@ -3,12 +3,14 @@
 //! The general categories come from regex-syntax's tables once per process, as a two-level table: leaves of 64 code
 //! points, equal leaves stored once, reached by `code point >> 6`. For two- and three-byte characters those six bits
 //! are the last byte, so lead bytes select a leaf without decoding. A scanner maps the leaves' categories to its
-//! family's roles (some 20 KB) and shares the index.
+//! family's roles (32 KiB) and shares the index.
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
 use regex_syntax::hir::{Class, HirKind};
+
+use crate::pretokenize::chars::decode;
 
 /// The role bits of a character. A character without any is "other": punctuation, symbols, controls, invalid bytes.
 pub(super) mod role {
@@ -48,6 +50,8 @@ pub(super) mod category {
     pub(in crate::pretokenize::scan) const NEWLINE: u8 = 7;
     pub(in crate::pretokenize::scan) const SPACE: u8 = 8;
     pub(in crate::pretokenize::scan) const DIGIT: u8 = 9;
+    /// A number that only the `Digits` step knows for one; else it is unassigned.
+    pub(in crate::pretokenize::scan) const NEW_NUMBER: u8 = 10;
     /// `\p{Han}`.
     pub(in crate::pretokenize::scan) const HAN: u8 = 0x10;
     /// `[一-龥぀-ゟ゠-ヿ]`.
@@ -59,6 +63,8 @@ pub(super) mod category {
 
 const CODE_POINTS: usize = 0x11_0000;
 const LEAF: usize = 64;
+/// As many leaves as there may be: a power of two, so that an index needs no check. Unicode 16 has 410.
+const LEAVES: usize = 512;
 /// Leads of two-byte characters, then leads and second bytes of three-byte characters.
 const SHORT: usize = 32 + 1024;
 
@@ -76,6 +82,7 @@ impl Categories {
     fn build() -> Self {
         let mut all = vec![category::OTHER; CODE_POINTS];
         for (class, category) in [
+            (r"[\x{11DE0}-\x{11DE9}\x{16FF4}-\x{16FF6}]", category::NEW_NUMBER),
             (r"[\p{P}\p{S}]", category::SYMBOL),
             (r"[\p{Lu}\p{Lt}]", category::UPPER),
             (r"\p{Ll}", category::LOWER),
@@ -113,6 +120,7 @@ impl Categories {
         short[2..32].copy_from_slice(&index[2..32]);
         short[32 + 32..].copy_from_slice(&index[32..1024]);
         short[32 + (0xD800 >> 6)..32 + (0xE000 >> 6)].fill(0);
+        assert!(leaves.len() <= LEAVES, "the tables of leaves hold all");
         Self { index, short, leaves }
     }
 }
@@ -133,20 +141,53 @@ fn ranges(class: &str) -> Vec<(usize, usize)> {
 pub(super) struct Roles {
     /// By ASCII byte.
     pub(super) ascii: [u8; 128],
+    /// By lead byte, without its two highest bits.
+    leads: [Lead; 64],
+    /// By what the lead byte, and the second byte of three, select: a leaf.
+    short: [u16; SHORT],
     /// By leaf, then by the last six bits of the code point.
-    leaves: Vec<[u8; LEAF]>,
+    leaves: Box<[[u8; LEAF]; LEAVES]>,
     /// Of a byte that is not part of a valid character: that of an unassigned code point.
     pub(super) invalid: u8,
+}
+
+/// How the bytes of a two- or three-byte character lead to its role.
+#[derive(Clone, Copy)]
+struct Lead {
+    /// The place in `Roles::short`, to which the second byte of three is added.
+    place: u16,
+    /// The bits of the second byte that are added.
+    second: u8,
+    /// Where the last byte is in the little-endian bytes.
+    last: u8,
+}
+
+impl Lead {
+    const fn of(lead: usize) -> Self {
+        match lead {
+            0xC0..0xE0 => Self { place: (lead & 0x1F) as u16, second: 0, last: 8 },
+            0xE0..0xF0 => Self { place: (32 + ((lead & 0x0F) << 6)) as u16, second: 0x3F, last: 16 },
+            // Those of four bytes are looked up otherwise: here they are as invalid as the first of two.
+            _ => Self { place: 0, second: 0, last: 8 },
+        }
+    }
 }
 
 impl Roles {
     /// The roles that `role_of` gives to the categories.
     pub(super) fn new(role_of: impl Fn(u8) -> u8) -> Self {
-        let map = |&category: &u8| if category == category::INVALID { role::INVALID } else { role_of(category) };
-        let leaves: Vec<[u8; LEAF]> =
-            CATEGORIES.leaves.iter().map(|leaf| std::array::from_fn(|i| map(&leaf[i]))).collect();
-        let ascii = std::array::from_fn(|byte| leaves[CATEGORIES.index[byte >> 6] as usize][byte & 63]);
-        Self { ascii, leaves, invalid: role_of(category::OTHER) }
+        let map = |category| if category == category::INVALID { role::INVALID } else { role_of(category) };
+        let mut leaves = Box::new([[role::INVALID; LEAF]; LEAVES]);
+        for (leaf, categories) in leaves.iter_mut().zip(&CATEGORIES.leaves) {
+            *leaf = categories.map(map);
+        }
+        Self {
+            ascii: std::array::from_fn(|byte| leaves[CATEGORIES.index[byte >> 6] as usize][byte & 63]),
+            leads: std::array::from_fn(|lead| Lead::of(0xC0 + lead)),
+            short: CATEGORIES.short,
+            leaves,
+            invalid: role_of(category::OTHER),
+        }
     }
 
     /// The role and length of the character at `at`, which is in the text. A byte that does not begin a valid
@@ -159,36 +200,20 @@ impl Roles {
         }
         match decode(&text[at..]) {
             Some((code, length)) => {
-                (self.leaves[CATEGORIES.index[(code >> 6) as usize] as usize][(code & 63) as usize], length)
+                let leaf = CATEGORIES.index[(code >> 6) as usize];
+                (self.leaves[leaf as usize % LEAVES][(code & 63) as usize], length)
             }
             None => (self.invalid, 1),
         }
     }
 
-    /// The role of the two- or three-byte character that the lowest bytes of `word` hold, `INVALID` where these
-    /// bytes cannot begin a character. That the later bytes are continuations is the caller's to know.
-    #[inline]
-    pub(super) fn short(&self, word: u32) -> u8 {
-        let (lead, second, third) = (word & 0xFF, (word >> 8) & 0x3F, (word >> 16) & 0x3F);
-        let (at, last) = if lead < 0xE0 { (lead & 0x1F, second) } else { (32 + ((lead & 0x0F) << 6) + second, third) };
-        self.leaves[CATEGORIES.short[at as usize] as usize][last as usize]
-    }
-}
-
-/// The code point and length of the character of more than one byte that `bytes` begins with.
-#[inline]
-fn decode(bytes: &[u8]) -> Option<(u32, usize)> {
-    let bits = |byte: u8| u32::from(byte & 0x3F);
-    match *bytes {
-        [a @ 0xC2..=0xDF, b @ 0x80..=0xBF, ..] => Some((u32::from(a & 0x1F) << 6 | bits(b), 2)),
-        [a @ 0xE0..=0xEF, b @ 0x80..=0xBF, c @ 0x80..=0xBF, ..] => {
-            let code = u32::from(a & 0x0F) << 12 | bits(b) << 6 | bits(c);
-            (code >= 0x800 && !(0xD800..0xE000).contains(&code)).then_some((code, 3))
-        }
-        [a @ 0xF0..=0xF4, b @ 0x80..=0xBF, c @ 0x80..=0xBF, d @ 0x80..=0xBF, ..] => {
-            let code = u32::from(a & 0x07) << 18 | bits(b) << 12 | bits(c) << 6 | bits(d);
-            (0x1_0000..0x11_0000).contains(&code).then_some((code, 4))
-        }
-        _ => None,
+    /// The role of the two- or three-byte character that `bytes` begins with; `INVALID` where the lead byte, with the
+    /// second of three, cannot begin such a character. That the other bytes are continuations is the caller's to know.
+    #[inline(always)]
+    pub(super) fn short(&self, bytes: [u8; 4]) -> u8 {
+        let word = u32::from_le_bytes(bytes);
+        let lead = self.leads[(word & 0x3F) as usize];
+        let place = lead.place as usize + (bytes[1] & lead.second) as usize;
+        self.leaves[self.short[place.min(SHORT - 1)] as usize % LEAVES][(word >> lead.last & 0x3F) as usize]
     }
 }

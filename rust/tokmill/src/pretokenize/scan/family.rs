@@ -5,6 +5,7 @@
 //! whose last character goes with what follows. A family says which variation of each part it has.
 
 use super::classes::{Roles, category, role};
+use crate::pretokenize::patterns::patterns;
 use crate::pretokenize::{SplitBehavior, SplitPattern, Step};
 
 /// How `'s`, `'t`, `'re`, `'ve`, `'m`, `'ll` and `'d` are treated.
@@ -59,6 +60,8 @@ pub(super) struct Family {
     /// White space at the end of the text is one piece even where it holds a newline.
     pub(super) trailing_whole: bool,
     pub(super) ideographs: Ideographs,
+    /// Numbers are those of the `Digits` step.
+    pub(super) digits_step: bool,
     /// Only runs of numbers are cut out, into groups of three decimal digits from the right.
     pub(super) digits_only: bool,
 }
@@ -74,12 +77,11 @@ pub(super) const GPT2: Family = Family {
     slashes: false,
     trailing_whole: false,
     ideographs: Ideographs::None,
+    digits_step: false,
     digits_only: false,
 };
 /// Digits one by one, then GPT-2's pattern.
 pub(super) const GPT2_SINGLE_DIGITS: Family = Family { number_group: 1, number_blank: false, isolated: true, ..GPT2 };
-/// Runs of digits, then GPT-2's pattern.
-pub(super) const GPT2_DIGIT_RUNS: Family = Family { number_blank: false, isolated: true, ..GPT2 };
 pub(super) const LLAMA3: Family = Family {
     contractions: Contractions::Folded,
     prefix: Prefix::NotNewline,
@@ -100,85 +102,59 @@ pub(super) const DEEPSEEK_V3: Family = Family {
     ideographs: Ideographs::IdeographsAndKana,
     ..LLAMA3
 };
-pub(super) const SUPERBPE: Family = Family { digits_only: true, ..GPT2 };
+/// SuperBPE's second stage.
+pub(super) const SUPERBPE_2: Family = Family { digits_step: true, digits_only: true, ..GPT2 };
+pub(super) const SUPERBPE_128K: Family = Family { number_group: 3, ..TEKKEN };
 
-/// GPT-2's pattern in the spellings of its release, of tokenizers and of tiktoken.
-const GPT2_REGEXES: [&str; 4] = [
-    r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+",
+/// The families of named patterns.
+const FAMILIES: [(&str, &Family); 10] = [
+    ("gpt2", &GPT2),
+    ("cl100k_base", &CL100K),
+    ("llama3", &LLAMA3),
+    ("qwen2", &QWEN2),
+    ("o200k_base", &O200K),
+    ("tekken", &TEKKEN),
+    ("kimi_k2", &KIMI_K2),
+    ("deepseek_v3", &DEEPSEEK_V3),
+    ("superbpe_2", &SUPERBPE_2),
+    ("superbpe_128k", &SUPERBPE_128K),
+];
+
+/// Other spellings of GPT-2's pattern.
+const GPT2_SPELLINGS: [&str; 3] = [
     r"'s|'t|'re|'ve|'m|'ll|'d| ?[\p{L}]+| ?[\p{N}]+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+",
     r"'(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+",
     r"'(?:[sdmt]|ll|ve|re)| ?\p{L}++| ?\p{N}++| ?[^\s\p{L}\p{N}]++|\s++$|\s+(?!\S)|\s",
 ];
-
-/// The other patterns that are one regular expression.
-const REGEXES: [(&str, &Family); 7] = [
-    (
-        r"'(?i:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?+\p{L}++|\p{N}{1,3}+| ?[^\s\p{L}\p{N}]++[\r\n]*+|\s++$|\s*[\r\n]|\s+(?!\S)|\s",
-        &CL100K,
-    ),
-    (
-        r"'(?i:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?+\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]++[\r\n]*|\s*[\r\n]|\s+(?!\S)|\s+",
-        &LLAMA3,
-    ),
-    (
-        r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+",
-        &LLAMA3,
-    ),
-    (
-        r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+",
-        &QWEN2,
-    ),
-    (
-        r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+(?i:'s|'t|'re|'ve|'m|'ll|'d)?|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*(?i:'s|'t|'re|'ve|'m|'ll|'d)?|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+",
-        &O200K,
-    ),
-    (
-        r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+",
-        &TEKKEN,
-    ),
-    (
-        r"[\p{Han}]+|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}&&[^\p{Han}]]*[\p{Ll}\p{Lm}\p{Lo}\p{M}&&[^\p{Han}]]+(?i:'s|'t|'re|'ve|'m|'ll|'d)?|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}&&[^\p{Han}]]+[\p{Ll}\p{Lm}\p{Lo}\p{M}&&[^\p{Han}]]*(?i:'s|'t|'re|'ve|'m|'ll|'d)?|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+",
-        &KIMI_K2,
-    ),
-];
-
-/// DeepSeek V3's three patterns, each cutting what the one before left.
-const DEEPSEEK_V3_REGEXES: [&str; 3] = [
-    r"\p{N}{1,3}",
-    "[一-龥\u{3040}-ゟ゠-ヿ]+",
-    "[!\"#$%&'()*+,\\-./:;<=>?@\\[\\\\\\]^_`{|}~][A-Za-z]+|[^\r\n\\p{L}\\p{P}\\p{S}]?[\\p{L}\\p{M}]+| ?[\\p{P}\\p{S}]+[\r\n]*|\\s*[\r\n]+|\\s+(?!\\S)|\\s+",
-];
-
-/// Groups of three digits from the right, as zero-width matches.
-const DIGIT_GROUPS_REGEX: &str = r"(?=(\d{3})+(?!\d))";
 
 impl Family {
     /// The family that `steps` spell, if it is a known one.
     pub(super) fn of(steps: &[Step]) -> Option<&'static Self> {
         match steps {
             [Step::ByteLevel { use_regex: true, .. }] => Some(&GPT2),
-            [Step::Digits { individual_digits }, byte_level] if cuts_like_gpt2(byte_level) => {
-                Some(if *individual_digits { &GPT2_SINGLE_DIGITS } else { &GPT2_DIGIT_RUNS })
-            }
-            [Step::Digits { individual_digits: false }, split, rest @ ..]
-                if regex_of(split) == Some(DIGIT_GROUPS_REGEX) && cuts_nothing(rest) =>
-            {
-                Some(&SUPERBPE)
-            }
-            [first, second, third, rest @ ..]
-                if [first, second, third].map(regex_of) == DEEPSEEK_V3_REGEXES.map(Some) && cuts_nothing(rest) =>
-            {
-                Some(&DEEPSEEK_V3)
-            }
-            [split, rest @ ..] if cuts_nothing(rest) => {
-                let regex = regex_of(split).or_else(|| kept_regex_of(split))?;
-                if GPT2_REGEXES.contains(&regex) {
-                    return Some(&GPT2);
-                }
-                REGEXES.iter().find(|(known, _)| *known == regex).map(|(_, family)| *family)
-            }
-            _ => None,
+            [
+                Step::Digits { individual_digits: true },
+                Step::ByteLevel { add_prefix_space: false, use_regex: true, .. },
+            ] => Some(&GPT2_SINGLE_DIGITS),
+            [Step::Digits { individual_digits: false }, splits @ ..] => Self::of_splits(splits, true),
+            splits => Self::of_splits(splits, false),
         }
+    }
+
+    /// The family of the named pattern that `steps` spell as splits.
+    fn of_splits(steps: &[Step], digits_first: bool) -> Option<&'static Self> {
+        let splits = steps.iter().take_while(|step| matches!(step, Step::Split { .. })).count();
+        let (splits, rest) = steps.split_at(splits);
+        let cuts_nothing = |step| matches!(step, &Step::ByteLevel { add_prefix_space: false, use_regex: false, .. });
+        if !rest.iter().all(cuts_nothing) {
+            return None;
+        }
+        let regexes: Vec<&str> = splits.iter().map(|split| regex_of(split, splits.len())).collect::<Option<_>>()?;
+        if !digits_first && regexes.len() == 1 && GPT2_SPELLINGS.contains(&regexes[0]) {
+            return Some(&GPT2);
+        }
+        let named = patterns().iter().find(|named| named.digits_first == digits_first && named.regexes == regexes)?;
+        FAMILIES.iter().find(|(name, _)| *name == named.name).map(|&(_, family)| family)
     }
 
     /// The role of a character of the given category.
@@ -186,7 +162,7 @@ impl Family {
         if self.digits_only {
             return match of & category::GENERAL {
                 category::DIGIT => role::NUMBER | role::DECIMAL,
-                category::NUMBER => role::NUMBER,
+                category::NUMBER | category::NEW_NUMBER => role::NUMBER,
                 _ => 0,
             };
         }
@@ -197,9 +173,10 @@ impl Family {
             category::MARK if self.cased => role::MARK,
             category::MARK if self.prefix == Prefix::NotSymbol => role::LETTER,
             category::DIGIT | category::NUMBER => role::NUMBER,
+            category::NEW_NUMBER if self.digits_step => role::NUMBER,
             category::NEWLINE => role::SPACE | role::NEWLINE,
             category::SPACE => role::SPACE,
-            category::OTHER if self.prefix == Prefix::NotSymbol => role::UNMATCHED,
+            category::OTHER | category::NEW_NUMBER if self.prefix == Prefix::NotSymbol => role::UNMATCHED,
             _ => 0,
         };
         match self.ideographs {
@@ -216,29 +193,17 @@ impl Family {
     }
 }
 
-/// The regular expression of a split that keeps both the matches and what is between them.
-fn regex_of(step: &Step) -> Option<&str> {
-    match step {
-        Step::Split { pattern: SplitPattern::Regex(regex), behavior: SplitBehavior::Isolated, .. } => Some(regex),
-        _ => None,
-    }
-}
-
-/// The regular expression of a split that keeps the matches alone, which is the same where they cover the text.
-fn kept_regex_of(step: &Step) -> Option<&str> {
-    match step {
-        Step::Split { pattern: SplitPattern::Regex(regex), behavior: SplitBehavior::Removed, invert: true } => {
-            Some(regex)
-        }
-        _ => None,
-    }
-}
-
-/// Whether the steps after the patterns leave the pieces as they are.
-fn cuts_nothing(rest: &[Step]) -> bool {
-    rest.iter().all(|step| matches!(step, Step::ByteLevel { add_prefix_space: false, use_regex: false, .. }))
-}
-
-fn cuts_like_gpt2(step: &Step) -> bool {
-    matches!(step, Step::ByteLevel { add_prefix_space: false, use_regex: true, .. })
+/// The regular expression of a split that keeps all of the text, being one of `splits` in a row.
+fn regex_of(step: &Step, splits: usize) -> Option<&str> {
+    let Step::Split { pattern: SplitPattern::Regex(regex) | SplitPattern::FancyRegex(regex), behavior, invert } = step
+    else {
+        return None;
+    };
+    let keeps_all = match behavior {
+        SplitBehavior::Isolated => true,
+        // The matches alone, which is the same where they cover the text, as those of all single patterns do.
+        SplitBehavior::Removed => *invert && splits == 1,
+        _ => false,
+    };
+    keeps_all.then_some(regex.as_str())
 }

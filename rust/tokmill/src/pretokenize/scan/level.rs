@@ -166,14 +166,19 @@ impl Shape {
         if (expected ^ continuation) & (whole << 1 | 1) != 0 {
             return decode(roles, window, length, classes);
         }
+        let text_length = length;
         let mut leads = self.lead & whole;
         while leads != 0 {
             let at = leads.trailing_zeros() as usize;
             leads &= leads - 1;
             let bytes: [u8; 4] = window[at..at + 4].try_into().expect("four bytes");
-            let role = if bytes[0] < 0xF0 { roles.short(u32::from_le_bytes(bytes)) } else { roles.at(window, at).0 };
-            if role == role::INVALID || bytes[0] >= 0xF0 && roles.at(window, at).1 != 4 {
-                return decode(roles, window, length, classes);
+            let mut role = roles.short(bytes);
+            if role == role::INVALID {
+                let (found, length) = roles.at(window, at);
+                if length != 4 {
+                    return decode(roles, window, text_length, classes);
+                }
+                role = found;
             }
             classes[at] = role;
         }

@@ -78,7 +78,7 @@ impl Scanner {
     }
 
     /// Replaces `pieces` by the next block of pieces of `text` from byte `from`, which is a piece boundary, and
-    /// returns the byte where the next block begins.
+    /// returns the byte where the next block begins. No piece may be longer than 2 GiB.
     pub(crate) fn fill(&self, text: &[u8], from: usize, pieces: &mut Pieces) -> usize {
         match self.path {
             Path::Portable => self.fill_with::<Portable>(text, from, pieces),
@@ -151,8 +151,7 @@ impl Scanner {
 
     /// Pushes the piece at `at` and returns its end.
     fn push_single(&self, text: &[u8], at: usize, pieces: &mut Pieces) -> usize {
-        // A piece of more bytes than 32 bits count is cut there.
-        let end = self.piece_end(text, at).min(pieces.base.saturating_add(u32::MAX as usize));
+        let end = self.piece_end(text, at);
         pieces.ends.push(((at - pieces.base) as u32, (end - pieces.base) as u32));
         end
     }

@@ -6,6 +6,7 @@
 use super::Scanner;
 use super::classes::role;
 use super::family::{Contractions, Ideographs, Prefix};
+use crate::pretokenize::chars::decode_last;
 
 impl Scanner {
     /// The end of the piece of `text` that begins at `at`, which is in the text.
@@ -241,10 +242,7 @@ impl Scanner {
 
     /// Whether the character before `at` is a decimal digit.
     fn follows_decimal(&self, text: &[u8], at: usize) -> bool {
-        (1..=4.min(at)).any(|length| {
-            let (role, found) = self.roles.at(text, at - length);
-            found == length && role & role::DECIMAL != 0
-        })
+        decode_last(&text[..at]).is_some_and(|(_, length)| self.roles.at(text, at - length).0 & role::DECIMAL != 0)
     }
 
     fn skip_characters(&self, text: &[u8], at: usize, count: usize) -> usize {
