@@ -397,6 +397,51 @@ fn a_rank_file_merges_by_rank_and_survives_round_trips() {
     assert_eq!(json_bytes(&again), written);
 }
 
+/// tiktoken's rule, word for word: while two neighbours form an entry, join those of the smallest rank.
+fn encode_by_rank(entries: &[Vec<u8>], text: &[u8]) -> Vec<u32> {
+    let rank = |bytes: &[u8]| entries.iter().position(|entry| entry == bytes);
+    let mut parts: Vec<Vec<u8>> = text.iter().map(|&byte| vec![byte]).collect();
+    if rank(text).is_some() {
+        parts = vec![text.to_vec()];
+    }
+    while let Some((_, at)) =
+        (1..parts.len()).filter_map(|at| Some((rank(&[&parts[at - 1][..], &parts[at]].concat())?, at - 1))).min()
+    {
+        let right = parts.remove(at + 1);
+        parts[at].extend(right);
+    }
+    parts.iter().map(|part| rank(part).unwrap() as u32).collect()
+}
+
+#[test]
+fn any_table_of_ranks_encodes_by_the_rule() {
+    let mut random = Random(7);
+    let word = |random: &mut Random, longest: usize| -> Vec<u8> {
+        (0..2 + random.below(longest - 1)).map(|_| b'a' + random.below(3) as u8).collect()
+    };
+    let options = LoadOptions { pattern: Some(r"\s+|\S+".to_owned()), special_tokens: Vec::new() };
+    for _ in 0..200 {
+        let mut entries: Vec<Vec<u8>> = (0..=255).map(|byte| vec![byte]).collect();
+        for _ in 0..random.below(30) {
+            let entry = word(&mut random, 6);
+            if !entries.contains(&entry) {
+                entries.push(entry);
+            }
+        }
+        let lines = entries.iter().enumerate().map(|(rank, entry)| format!("{} {rank}\n", base64(entry)));
+        let tokenizer = from_bytes(lines.collect::<String>().as_bytes(), &options).unwrap();
+        let again = from_bytes(&json_bytes(&tokenizer), &LoadOptions::default()).unwrap();
+        for _ in 0..20 {
+            let text = word(&mut random, 40);
+            let expected = encode_by_rank(&entries, &text);
+            for tokenizer in [&tokenizer, &again] {
+                let ids = tokenizer.encode(&text, &EncodeOptions::default()).unwrap();
+                assert_eq!(ids, expected, "{} with {:?}", text.escape_ascii(), &entries[256..]);
+            }
+        }
+    }
+}
+
 #[test]
 fn wrong_rank_files_are_refused_with_their_line() {
     let ranks = small_ranks();
