@@ -163,14 +163,16 @@ pub fn save(tokenizer: &Tokenizer, path: &Path, format: Option<Format>) -> Resul
     Ok(warnings)
 }
 
-/// A `tokenizer.json` for others cannot hold a pattern that tiktoken and tokenizers read differently.
+/// A `tokenizer.json` for others cannot hold a pattern of tiktoken that has no translation.
 fn check_patterns(tokenizer: &Tokenizer) -> Result<()> {
     let foreign = tokenizer.pretokenizer().steps().iter().find_map(|step| match step {
-        Step::Split { pattern: SplitPattern::FancyRegex(pattern), .. } => Some(pattern),
+        Step::Split { pattern: SplitPattern::FancyRegex(pattern), .. } => {
+            Some(pattern).filter(|pattern| tokenizer_json::to_oniguruma(pattern).is_none())
+        }
         _ => None,
     });
     foreign.map_or(Ok(()), |pattern| {
-        let what = format!("a tokenizer.json with the pattern {pattern:?}, which tokenizers would read differently");
+        let what = format!("a tokenizer.json with the pattern {pattern:?}, which tokenizers might read differently");
         Err(Error::unsupported("pre_tokenizer", what))
     })
 }

@@ -1,20 +1,21 @@
 //! What rank files have in common: a table of byte strings by rank, and a pattern beside it.
 //!
 //! tiktoken merges whichever neighbours form the entry of the lowest rank, and leaves out text that its pattern does
-//! not match ([`patterns::tiktoken_steps`]).
+//! not match ([`tiktoken_steps`]).
 
 use crate::added_tokens::AddedToken;
 use crate::decode::Decoder;
 use crate::error::{Error, Result};
 use crate::lengths::Lengths;
 use crate::model::{Bpe, Model};
-use crate::pretokenize::{Pretokenizer, Step, patterns};
+use crate::pretokenize::patterns::tiktoken_steps;
+use crate::pretokenize::{Pretokenizer, Step};
 use crate::tokenizer::Parts;
 use crate::vocab::Vocab;
 
-/// The parts of a tokenizer of ranked entries; `pattern` is a name or a regular expression in tiktoken's syntax.
+/// The parts of a tokenizer of ranked entries. `pattern` is a regular expression in tiktoken's syntax, or a name.
 pub(super) fn parts(vocab: Vocab, pattern: &str, added_tokens: Vec<AddedToken>) -> Result<Parts> {
-    let mut steps = patterns::tiktoken_steps(pattern);
+    let mut steps = tiktoken_steps(pattern);
     steps.push(Step::ByteLevel { add_prefix_space: false, trim_offsets: true, use_regex: false });
     Ok(Parts {
         normalizer: None,

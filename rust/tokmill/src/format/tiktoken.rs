@@ -12,7 +12,8 @@ use crate::added_tokens::AddedToken;
 use crate::error::{Error, Result};
 use crate::model::{Bpe, Model};
 use crate::normalize::Normalizer;
-use crate::pretokenize::{SplitPattern, Step, patterns};
+use crate::pretokenize::patterns::{self, patterns};
+use crate::pretokenize::{SplitPattern, Step};
 use crate::tokenizer::{Parts, Tokenizer};
 use crate::vocab::{MAX_VOCAB, Spelling, Vocab};
 
@@ -89,13 +90,18 @@ fn check_gaps(vocab: &Vocab, special_tokens: &[AddedToken]) -> Result<()> {
     }
 }
 
-/// The pattern of the options.
+/// The pattern of the options. A word that is no known name can hardly be meant as a regular expression.
 fn pattern(options: &LoadOptions) -> Result<&str> {
-    options.pattern.as_deref().ok_or_else(|| {
-        let names: Vec<_> = patterns::patterns().iter().map(|pattern| pattern.name).collect();
-        let why = format!("a .tiktoken file has no pattern; give a regular expression, or one of {}", names.join(", "));
-        Error::option("pattern", why)
-    })
+    let names = || patterns().iter().map(|pattern| pattern.name).collect::<Vec<_>>().join(", ");
+    let Some(given) = &options.pattern else {
+        let why = format!("a .tiktoken file has none; give a regular expression or one of {}", names());
+        return Err(Error::option("pattern", why));
+    };
+    let is_word = given.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+    if is_word && patterns::pattern(given).is_none() {
+        return Err(Error::option("pattern", format!("{given:?} is not one of {}", names())));
+    }
+    Ok(given)
 }
 
 /// The bytes of a `.tiktoken` file and what it does not hold. Refused is what would have other ids when it is read.

@@ -38,22 +38,24 @@ pub(crate) fn steps(node: &Node<'_>) -> Result<Vec<Step>> {
             let behavior = node.get("behavior").map_or(Ok(SplitBehavior::Isolated), |node| split_behavior(&node))?;
             Step::Punctuation { behavior }
         }
-        "CharDelimiterSplit" => {
-            let delimiter = node.field("delimiter")?;
-            let mut chars = delimiter.string()?.chars();
-            match (chars.next(), chars.next()) {
-                (Some(delimiter), None) => Step::CharDelimiterSplit { delimiter },
-                _ => return Err(delimiter.wrong("a string of one character")),
-            }
-        }
+        "CharDelimiterSplit" => Step::CharDelimiterSplit { delimiter: character(&node.field("delimiter")?)? },
         "BertPreTokenizer" => Step::BertPreTokenizer,
         "UnicodeScripts" => Step::UnicodeScripts,
         "FixedLength" => {
-            Step::FixedLength { length: node.get("length").map_or(Ok(5), |length| length.count())? as usize }
+            let length = node.get("length").map_or(Ok(5), |node| node.count())?;
+            Step::FixedLength { length: length as usize }
         }
         other => return Err(node.unsupported(format!("the pretokenizer {other}"))),
     };
     Ok(vec![step])
+}
+
+fn character(node: &Node<'_>) -> Result<char> {
+    let mut chars = node.string()?.chars();
+    match (chars.next(), chars.next()) {
+        (Some(c), None) => Ok(c),
+        _ => Err(node.wrong("a string of one character")),
+    }
 }
 
 fn split_pattern(node: &Node<'_>) -> Result<SplitPattern> {
@@ -65,6 +67,7 @@ fn split_pattern(node: &Node<'_>) -> Result<SplitPattern> {
         (Some((kind, _)), None) if kind == "Regex" => {
             Ok(SplitPattern::Regex(node.field("Regex")?.string()?.to_owned()))
         }
+        // Not of tokenizers: only for tokmill's own use, see `format::save`.
         (Some((kind, _)), None) if kind == "FancyRegex" => {
             Ok(SplitPattern::FancyRegex(node.field("FancyRegex")?.string()?.to_owned()))
         }

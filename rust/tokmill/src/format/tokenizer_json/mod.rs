@@ -6,10 +6,12 @@
 //! not known are refused by name.
 
 mod components;
+mod dialect;
 mod read;
 mod stream;
 mod write;
 
+pub(crate) use dialect::to_oniguruma;
 pub(crate) use read::parts;
 pub(crate) use stream::{MergeEntries, VocabEntries, vocabulary};
 pub(crate) use write::write;

@@ -9,6 +9,7 @@ use serde::ser::{Serialize, SerializeMap, SerializeSeq, SerializeStruct, Seriali
 use serde_json::{Map, Value, json};
 
 use super::components::{behavior_name, maps_bytes};
+use super::dialect::to_oniguruma;
 use crate::added_tokens::AddedToken;
 use crate::decode::Decoder;
 use crate::error::{Error, Result};
@@ -160,7 +161,10 @@ fn ignores_merges(tokenizer: &Tokenizer, bpe: &Bpe, placed: &[&AddedToken]) -> R
     if entries.all(&mut encodes_to_itself) {
         return Ok(false);
     }
-    let is_piece = |token: &&&AddedToken| tokenizer.pretokenizer().split(token.content.as_bytes()).len() == 1;
+    let is_piece = |token: &&&AddedToken| {
+        let content = token.content.as_bytes();
+        tokenizer.pretokenizer().split(content).first() == Some(&(0..content.len()))
+    };
     match placed.iter().find(is_piece) {
         Some(token) => {
             let what = format!("its id {} in a tokenizer.json, where text that is equal to it would get it", token.id);
@@ -241,12 +245,7 @@ fn step(step: &Step) -> Value {
             byte_level(*add_prefix_space, *trim_offsets, *use_regex)
         }
         Step::Split { pattern, behavior, invert } => {
-            let pattern = match pattern {
-                SplitPattern::Literal(literal) => json!({ "String": literal }),
-                SplitPattern::Regex(regex) => json!({ "Regex": regex }),
-                // Not of tokenizers: only for tokmill's own use, see `format::save`.
-                SplitPattern::FancyRegex(regex) => json!({ "FancyRegex": regex }),
-            };
+            let pattern = split_pattern(pattern);
             json!({ "type": "Split", "pattern": pattern, "behavior": behavior_name(*behavior), "invert": invert })
         }
         Step::Digits { individual_digits } => json!({ "type": "Digits", "individual_digits": individual_digits }),
@@ -257,6 +256,18 @@ fn step(step: &Step) -> Value {
         Step::BertPreTokenizer => json!({ "type": "BertPreTokenizer" }),
         Step::UnicodeScripts => json!({ "type": "UnicodeScripts" }),
         Step::FixedLength { length } => json!({ "type": "FixedLength", "length": length }),
+    }
+}
+
+fn split_pattern(pattern: &SplitPattern) -> Value {
+    match pattern {
+        SplitPattern::Literal(literal) => json!({ "String": literal }),
+        SplitPattern::Regex(regex) => json!({ "Regex": regex }),
+        SplitPattern::FancyRegex(regex) => match to_oniguruma(regex) {
+            Some(translated) => json!({ "Regex": translated }),
+            // Not of tokenizers: only for tokmill's own use, see `format::save`.
+            None => json!({ "FancyRegex": regex }),
+        },
     }
 }
 

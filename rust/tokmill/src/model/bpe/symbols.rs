@@ -120,20 +120,37 @@ impl Symbols {
     }
 
     /// Compiles a vocabulary whose ids are ranks, and gives the merges that it amounts to.
+    ///
+    /// Nearly all tables make each entry of entries with smaller ids. Llama 3's has a hundred that are made the other
+    /// way round, so where entries stay out of reach the table is compiled as a list of all pairs that spell one.
     pub(super) fn from_ranks(vocab: &Vocab) -> Result<(Self, Vec<Merge>)> {
         let mut symbols = Self::bytes_only(vocab, vocab.entries());
-        let mut merges = Vec::with_capacity(vocab.entries());
         let mut scratch = Scratch::default();
         let mut parts = Vec::new();
+        let mut out_of_reach = Vec::new();
         for (id, key) in vocab.iter().filter(|(_, key)| key.len() > 1) {
             parts.clear();
             // Only entries with a smaller id are symbols so far, so this is how the entry stands before its own merge.
             scratch.encode(&symbols, key, &mut parts);
             if let [left, right] = parts[..] {
-                merges.push(Merge { left: symbols.id(left), right: symbols.id(right), result: id });
                 symbols.push(left, right, id, key.len())?;
+            } else {
+                out_of_reach.push((id, key));
             }
         }
+        if out_of_reach.iter().any(|(id, key)| splits(vocab, *id, key).next().is_some()) {
+            let pairs: Vec<Merge> = vocab.iter().flat_map(|(id, key)| splits(vocab, id, key)).collect();
+            let all = Self::from_irregular(vocab, &pairs)?;
+            if all.ids.len() > symbols.ids.len() {
+                symbols = all;
+            }
+        }
+        let merge = |(&(left, right), &result): (&(u32, u32), &u32)| Merge {
+            left: symbols.id(left),
+            right: symbols.id(right),
+            result,
+        };
+        let merges = symbols.splits.iter().zip(&symbols.ids[256..]).map(merge).collect();
         Ok((symbols, merges))
     }
 
@@ -219,6 +236,14 @@ impl Symbols {
             }
         }
     }
+}
+
+/// All pairs of entries that spell an entry, from the shortest left one on.
+fn splits(vocab: &Vocab, id: u32, key: &[u8]) -> impl Iterator<Item = Merge> {
+    (1..key.len()).filter_map(move |cut| {
+        let (left, right) = (vocab.id(&key[..cut])?, vocab.id(&key[cut..])?);
+        Some(Merge { left, right, result: id })
+    })
 }
 
 /// Pairs of symbols to products: open addressing, pair and product packed in one word, and a plain array for pairs of

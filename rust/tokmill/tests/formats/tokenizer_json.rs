@@ -1,0 +1,265 @@
+//! tokenizer.json: what survives, what is refused, and where the error points.
+
+use serde_json::{Value, json};
+
+use tokmill::Error;
+use tokmill::added_tokens::AddedToken;
+use tokmill::format::{self, LoadOptions, from_bytes};
+use tokmill::tokenizer::EncodeOptions;
+use tokmill::vocab::Spelling;
+
+use crate::samples::{added, encode_all, json_bytes, load_json, place, small_json, vocabularies, with};
+
+#[test]
+fn a_file_is_written_as_it_was_read() {
+    let canonical = serde_json::to_string_pretty(&small_json()).unwrap();
+    let tokenizer = load_json(&small_json()).unwrap();
+    assert_eq!(String::from_utf8(json_bytes(&tokenizer)).unwrap(), canonical);
+}
+
+#[test]
+fn every_part_survives_a_round_trip() {
+    let template = json!({
+        "type": "TemplateProcessing",
+        "single": [{ "SpecialToken": { "id": "<|end|>", "type_id": 0 } }, { "Sequence": { "id": "A", "type_id": 0 } }],
+        "pair": [{ "Sequence": { "id": "A", "type_id": 0 } }, { "Sequence": { "id": "B", "type_id": 1 } }],
+        "special_tokens": { "<|end|>": { "id": "<|end|>", "ids": [261], "tokens": ["<|end|>"] } },
+    });
+    let byte_level = small_json()["pre_tokenizer"].clone();
+    let variants = [
+        ("/truncation", json!({ "direction": "Left", "max_length": 8, "strategy": "OnlyFirst", "stride": 2 })),
+        (
+            "/padding",
+            json!({
+                "strategy": { "Fixed": 16 },
+                "direction": "Right",
+                "pad_to_multiple_of": 8,
+                "pad_id": 262,
+                "pad_type_id": 0,
+                "pad_token": "<|pad|>",
+            }),
+        ),
+        ("/normalizer", json!({ "type": "Sequence", "normalizers": [{ "type": "NFC" }] })),
+        ("/post_processor", json!({ "type": "Sequence", "processors": [byte_level.clone(), template.clone()] })),
+        ("/post_processor", template),
+        ("/decoder", Value::Null),
+        ("/model/ignore_merges", json!(true)),
+        (
+            "/added_tokens/1",
+            json!({
+                "id": 262,
+                "content": " pad",
+                "single_word": true,
+                "lstrip": true,
+                "rstrip": true,
+                "normalized": true,
+                "special": false,
+            }),
+        ),
+        (
+            "/pre_tokenizer",
+            json!({
+                "type": "Sequence",
+                "pretokenizers": [
+                    { "type": "Split", "pattern": { "String": "x" }, "behavior": "MergedWithNext", "invert": false },
+                    { "type": "Digits", "individual_digits": true },
+                    { "type": "Punctuation", "behavior": "Contiguous" },
+                    { "type": "WhitespaceSplit" },
+                    { "type": "CharDelimiterSplit", "delimiter": "-" },
+                    { "type": "FixedLength", "length": 3 },
+                    byte_level,
+                ],
+            }),
+        ),
+    ];
+    for (pointer, value) in variants {
+        let file = with(pointer, value);
+        let written = json_bytes(&load_json(&file).unwrap());
+        assert_eq!(serde_json::from_slice::<Value>(&written).unwrap(), file, "{pointer}");
+        let again = from_bytes(&written, &LoadOptions::default()).unwrap();
+        assert_eq!(json_bytes(&again), written, "{pointer}");
+        assert_eq!(format::fingerprint(&again).unwrap(), format::fingerprint(&load_json(&file).unwrap()).unwrap());
+    }
+}
+
+#[test]
+fn different_files_have_different_fingerprints() {
+    let fingerprint = |file: &Value| format::fingerprint(&load_json(file).unwrap()).unwrap();
+    assert_eq!(fingerprint(&small_json()).len(), 64);
+    assert_ne!(fingerprint(&small_json()), fingerprint(&with("/model/ignore_merges", json!(true))));
+}
+
+#[test]
+fn added_tokens_get_ids_in_order_whatever_ids_are_declared() {
+    let mut overwritten = added(7, "<|pad|>");
+    overwritten["special"] = json!(false);
+    let tokens = json!([added(900, "<|new|>"), added(0, "<|pad|>"), added(5, ""), added(1, "<|end|>"), overwritten]);
+    let tokenizer = load_json(&with("/added_tokens", tokens)).unwrap();
+    let found: Vec<_> = tokenizer
+        .added_tokens()
+        .iter()
+        .map(|token: &AddedToken| (token.id, token.content.as_str(), token.special))
+        .collect();
+    assert_eq!(found, [(261, "<|end|>", true), (262, "<|new|>", true), (263, "<|pad|>", false)]);
+}
+
+#[test]
+fn an_added_token_whose_id_is_taken_is_refused() {
+    let mut file = small_json();
+    // One id is left out, so the first free id, the number of entries, is that of an entry.
+    file["model"]["vocab"].as_object_mut().unwrap().insert("<|end|>".to_owned(), json!(262));
+    assert_eq!(place(&load_json(&file).unwrap_err()), "added_tokens[1]");
+}
+
+#[test]
+fn merges_may_be_lines_or_pairs_and_the_later_of_two_counts() {
+    let lines = with("/model/merges", json!(["#version: 0.2", "h e", "l l", "he ll", "hell o", "Ġ hello"]));
+    let pairs = small_json();
+    assert_eq!(json_bytes(&load_json(&lines).unwrap()), json_bytes(&load_json(&pairs).unwrap()));
+
+    let twice = with("/model/merges", json!([["l", "l"], ["h", "e"], ["he", "ll"], ["l", "l"], ["hell", "o"]]));
+    let once = with("/model/merges", json!([["h", "e"], ["he", "ll"], ["l", "l"], ["hell", "o"]]));
+    assert_eq!(json_bytes(&load_json(&twice).unwrap()), json_bytes(&load_json(&once).unwrap()));
+}
+
+#[test]
+fn a_model_without_a_type_is_told_by_its_fields() {
+    let mut file = small_json();
+    file["model"].as_object_mut().unwrap().remove("type");
+    assert!(load_json(&file).is_ok());
+    file["model"].as_object_mut().unwrap().remove("merges");
+    assert_eq!(place(&load_json(&file).unwrap_err()), "model.type");
+}
+
+#[test]
+fn a_vocabulary_without_some_bytes_loads() {
+    let mut file = with("/added_tokens", json!([]));
+    file["model"]["vocab"].as_object_mut().unwrap().remove("z");
+    let tokenizer = load_json(&file).unwrap();
+    assert_eq!(encode_all(&tokenizer, "azb"), [u32::from(b'a'), u32::from(b'b')]);
+    let mut with_unknown = file.clone();
+    with_unknown["model"]["unk_token"] = json!("a");
+    assert_eq!(place(&load_json(&with_unknown).unwrap_err()), "model.unk_token");
+    assert!(load_json(&with("/model/unk_token", json!("a"))).is_ok());
+}
+
+#[test]
+fn a_latin1_file_is_a_model_of_bytes() {
+    let mut vocab: serde_json::Map<String, Value> =
+        (0..=255u8).map(|byte| (char::from(byte).to_string(), json!(byte))).collect();
+    vocab.insert("\u{e9}\u{0}".to_owned(), json!(256));
+    let mut file = with("/model/vocab", Value::Object(vocab));
+    file["model"]["merges"] = json!([["\u{e9}", "\u{0}"]]);
+    file["pre_tokenizer"] = Value::Null;
+    file["decoder"] = Value::Null;
+    let tokenizer = load_json(&file).unwrap();
+    assert_eq!(tokenizer.model().vocab().spelling(), Spelling::Latin1);
+    let bytes = [0xE9, 0x00, 0xFF, 0xC3];
+    let ids = tokenizer.encode(&bytes, &EncodeOptions::default()).unwrap();
+    assert_eq!(ids, [256, 0xFF, 0xC3]);
+    assert_eq!(tokenizer.decode_bytes(&ids, false).unwrap(), bytes);
+    let again = from_bytes(&json_bytes(&tokenizer), &LoadOptions::default()).unwrap();
+    assert_eq!(again.model().vocab().spelling(), Spelling::Latin1);
+}
+
+#[test]
+fn wrong_files_are_refused_with_their_place() {
+    let cases = [
+        ("/version", json!(1), "version"),
+        ("/version", json!("2.0"), "version"),
+        ("/model", json!(3), "model"),
+        ("/model/vocab/h", json!("x"), "model.vocab[\"h\"]"),
+        ("/model/vocab/h", json!(-1), "model.vocab[\"h\"]"),
+        ("/model/vocab/h", json!(4_294_967_296_u64), "model.vocab[\"h\"]"),
+        ("/model/vocab/h", json!(4_000_000_000_u32), "model.vocab[\"h\"]"),
+        ("/model/vocab", json!(null), "model.vocab"),
+        ("/model/merges", json!({}), "model.merges"),
+        ("/model/merges/1", json!(["l", "l", "l"]), "model.merges[1]"),
+        ("/model/merges/1", json!(["l"]), "model.merges[1]"),
+        ("/model/merges/1", json!([1, 2]), "model.merges[1]"),
+        ("/model/merges/1", json!("l l"), "model.merges[1]"),
+        ("/model/merges/3", json!(["hell", "y"]), "model.merges[3]"),
+        ("/model/merges", json!(["#version: 0.2", "h e", "l  l"]), "model.merges[2]"),
+        ("/model/merges", json!(["#version: 0.2", "h e", "he y"]), "model.merges[2]"),
+        ("/model/ignore_merges", json!(1), "model.ignore_merges"),
+        ("/added_tokens", json!({}), "added_tokens"),
+        ("/added_tokens/1/content", json!(1), "added_tokens[1].content"),
+        ("/pre_tokenizer/use_regex", json!("yes"), "pre_tokenizer.use_regex"),
+        ("/pre_tokenizer", json!({ "type": "Split", "pattern": { "Regex": 1 } }), "pre_tokenizer.pattern.Regex"),
+        ("/padding", json!({ "strategy": "Longest" }), "padding.strategy"),
+        ("/truncation", json!({ "strategy": "OnlyFirst" }), "truncation"),
+        ("/post_processor", json!({ "single": [], "pair": [{}], "special_tokens": {} }), "post_processor.pair[0]"),
+    ];
+    for (pointer, value, expected) in cases {
+        let error = load_json(&with(pointer, value.clone())).expect_err(pointer);
+        assert_eq!(place(&error), expected, "{pointer} = {value}: {error}");
+    }
+    let mut twice = small_json();
+    twice["model"]["vocab"]["hello"] = json!(258);
+    let error = load_json(&twice).unwrap_err();
+    assert_eq!(place(&error), "model.vocab[\"hello\"]", "{error}");
+}
+
+#[test]
+fn what_is_not_supported_is_refused_by_name() {
+    let cases = [
+        ("/model/dropout", json!(0.1), "model.dropout"),
+        ("/model/end_of_word_suffix", json!("</w>"), "model.end_of_word_suffix"),
+        ("/model/continuing_subword_prefix", json!("##"), "model.continuing_subword_prefix"),
+        ("/model/type", json!("WordPiece"), "model.type"),
+        ("/model/type", json!("Unigram"), "model.type"),
+        ("/normalizer", json!({ "type": "Lowercase" }), "normalizer.type"),
+        (
+            "/normalizer",
+            json!({ "type": "Sequence", "normalizers": [{ "type": "NFKC" }] }),
+            "normalizer.normalizers[0].type",
+        ),
+        ("/pre_tokenizer", json!({ "type": "Metaspace" }), "pre_tokenizer.type"),
+        ("/pre_tokenizer", Value::Null, "pre_tokenizer"),
+        ("/post_processor", json!({ "type": "RobertaProcessing" }), "post_processor.type"),
+        ("/decoder", json!({ "type": "WordPiece" }), "decoder.type"),
+    ];
+    for (pointer, value, expected) in cases {
+        let error = load_json(&with(pointer, value.clone())).expect_err(pointer);
+        assert!(matches!(error, Error::Unsupported { .. }), "{pointer} = {value}: {error}");
+        assert_eq!(place(&error), expected, "{error}");
+    }
+    let files: [&[u8]; 5] = [
+        b"GGUF\x03\x00\x00\x00",
+        b"\x0a\x0e\x0a\x05<unk>\x15\x00\x00\x00\x00\x18\x02",
+        b"[PAD]\n[UNK]\n[CLS]\nthe\n##s\n",
+        b"\"bpe_simple_vocab_16e6.txt#version: 0.2\ni n\nt h\n",
+        br#"{"model": {"vocab": [["a", 0.0]], "unk_id": 0}}"#,
+    ];
+    for file in files {
+        let error = from_bytes(file, &LoadOptions::default()).unwrap_err();
+        assert!(matches!(error, Error::Unsupported { .. }), "{error}");
+    }
+    for file in [&b""[..], b" \n ", b"{}", b"[1, 2]", b"{\"a\": ", b"\xFF\xFE", b"plain text is no tokenizer"] {
+        let error = from_bytes(file, &LoadOptions::default()).unwrap_err();
+        assert!(matches!(error, Error::Format { .. }), "{error}");
+    }
+}
+
+#[test]
+fn real_files_are_written_as_they_will_be_read() {
+    let Some(folder) = vocabularies() else {
+        eprintln!("skipped: no real vocabularies; set TOKMILL_DATA to a folder that has them");
+        return;
+    };
+    let names = [
+        "gpt2.json",
+        "kl3m-001-32k.json.gz",
+        "glaurung_binary_001.json.gz",
+        "qwen2_5.json.gz",
+        "tekken_240718.json.gz",
+    ];
+    for name in names {
+        let tokenizer = format::load(&folder.join(name), &LoadOptions::default()).unwrap();
+        let written = json_bytes(&tokenizer);
+        let again = from_bytes(&written, &LoadOptions::default()).unwrap();
+        assert!(json_bytes(&again) == written, "{name}");
+        assert_eq!(again.vocab_size(), tokenizer.vocab_size(), "{name}");
+        assert_eq!(again.added_tokens(), tokenizer.added_tokens(), "{name}");
+    }
+}
