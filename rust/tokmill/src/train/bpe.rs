@@ -9,7 +9,7 @@ use crate::vocab::Vocab;
 use super::counts::WordCounts;
 use super::entries::Entries;
 use super::merge_loop::{Candidate, MergeLoop};
-use super::options::{Base, BpeTrainerOptions};
+use super::options::BpeTrainerOptions;
 use super::replay::{Replay, ReplayScratch};
 use super::symbols::Symbols;
 use super::trace::Trace;
@@ -52,14 +52,11 @@ pub enum Stop {
 pub fn train_bpe(counts: &WordCounts, options: &BpeTrainerOptions, watch: &dyn Watch) -> Result<Trained> {
     let corpus = Corpus::of(counts)?;
     let mut entries = Entries::new(&corpus, options)?;
-    let symbols = match &options.base {
-        None => spell(counts, &entries),
-        Some(base) => replay(counts, &entries, base),
-    }?;
+    let inherited = options.base.as_ref().map_or(&[][..], |base| &base.merges);
+    let symbols = if inherited.is_empty() { spell(counts, &entries) } else { replay(counts, &entries, inherited) }?;
     // The last merge of a natural corpus occurs several times more often than this.
     let guess = corpus.bytes / (1024 * options.vocab_size as u64);
     let mut merge_loop = MergeLoop::new(symbols, entries.size(), options.min_frequency, guess);
-    let inherited = options.base.as_ref().map_or(&[][..], |base| &base.merges);
     let mut run = Run {
         merges: inherited.to_vec(),
         merge_counts: vec![0; inherited.len()],
@@ -166,7 +163,7 @@ impl Corpus {
         counts.for_each(|piece, count| {
             bytes = bytes.zip(count.checked_mul(piece.len() as u64)).and_then(|(sum, more)| sum.checked_add(more));
             piece.iter().for_each(|&byte| seen[usize::from(byte)] = true);
-        });
+        })?;
         match bytes {
             None => Err(Error::option("source", "counts more than 2^64 bytes")),
             Some(0) => Err(Error::option("source", "is empty: there is nothing to train on")),
@@ -177,21 +174,19 @@ impl Corpus {
 
 /// Pieces as the ids of their bytes.
 fn spell(counts: &WordCounts, entries: &Entries) -> Result<Symbols> {
-    let mut symbols = Vec::new();
-    let symbols = std::cell::RefCell::new(&mut symbols);
     Symbols::new(|visit| {
-        let mut symbols = symbols.borrow_mut();
+        let mut symbols = Vec::new();
         counts.for_each(|piece, count| {
             symbols.clear();
             symbols.extend(piece.iter().map(|&byte| entries.byte_id(byte)));
             visit(&symbols, count);
-        });
+        })
     })
 }
 
-/// Pieces after the merges of `base`.
-fn replay(counts: &WordCounts, entries: &Entries, base: &Base) -> Result<Symbols> {
-    let replay = Replay::new(&base.merges);
+/// Pieces after `merges`.
+fn replay(counts: &WordCounts, entries: &Entries, merges: &[Merge]) -> Result<Symbols> {
+    let replay = Replay::new(merges);
     let mut scratch = ReplayScratch::default();
     let (mut piece_symbols, mut all, mut ends) = (Vec::new(), Vec::new(), Vec::new());
     counts.for_each(|piece, count| {
@@ -200,12 +195,13 @@ fn replay(counts: &WordCounts, entries: &Entries, base: &Base) -> Result<Symbols
         replay.apply(&mut piece_symbols, &mut scratch);
         all.extend_from_slice(&piece_symbols);
         ends.push((all.len(), count));
-    });
+    })?;
     Symbols::new(|visit| {
         let mut begin = 0;
         for &(end, count) in &ends {
             visit(&all[begin..end], count);
             begin = end;
         }
+        Ok(())
     })
 }
