@@ -46,11 +46,12 @@ fn counter(options: CounterOptions) -> Counter {
 
 /// Pieces of each document, special tokens cut out, in a map.
 fn expected<'d>(documents: impl IntoIterator<Item = &'d [u8]>) -> Vec<(Vec<u8>, u64)> {
+    let pretokenizer = pretokenizer();
     let mut counts = BTreeMap::<Vec<u8>, u64>::new();
     for document in documents {
         let text = String::from_utf8(document.to_vec()).unwrap();
         for part in text.split("<s>>").flat_map(|part| part.split("<s>")) {
-            for range in pretokenizer().split(part.as_bytes()) {
+            for range in pretokenizer.split(part.as_bytes()) {
                 *counts.entry(part.as_bytes()[range].to_vec()).or_default() += 1;
             }
         }

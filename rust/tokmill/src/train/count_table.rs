@@ -151,6 +151,12 @@ fn hash_long(piece: &[u8]) -> u64 {
     hash
 }
 
+/// Two hashes of a piece and its count together.
+pub(super) fn piece_hashes(piece: &[u8], count: u64) -> [u64; 2] {
+    let hash = hash_long(piece);
+    [fold(hash ^ 0xA076_1D64_78BD_642F, count ^ 0xE703_7ED1_A0B4_28DB), fold(hash, count ^ 0x8EBC_6AF0_9C88_C6E3)]
+}
+
 impl Default for CountTable {
     fn default() -> Self {
         Self {

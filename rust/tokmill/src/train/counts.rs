@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::error::{Error, Result};
 
 use super::count_file::{Reader, Writer};
-use super::count_table::CountTable;
+use super::count_table::{CountTable, piece_hashes};
 use super::spill::{Run, for_each_merged};
 
 /// Pieces and how often each occurs.
@@ -132,6 +132,17 @@ impl WordCounts {
             table.add_piece(piece, 0, piece.len(), count);
         }
         Ok(Self::from_table(table))
+    }
+
+    /// Numbers that differ, in all likelihood, from those of other counts. They do not depend on order.
+    pub(super) fn digest(&self) -> Result<[u64; 2]> {
+        let mut sums = [0u64; 2];
+        self.for_each(|piece, count| {
+            for (sum, hash) in sums.iter_mut().zip(piece_hashes(piece, count)) {
+                *sum = sum.wrapping_add(hash);
+            }
+        })?;
+        Ok(sums)
     }
 
     /// Bytes of memory that the counts take.

@@ -20,6 +20,7 @@
 //! ```
 
 mod bpe;
+mod checkpoint;
 mod count_file;
 mod count_table;
 mod counter;
