@@ -4,11 +4,15 @@
 mod naive;
 
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use proptest::prelude::*;
+use tokmill::Error;
 use tokmill::merges::Merge;
 use tokmill::train::{
-    AlphabetOrder, Base, BpeTrainerOptions, InitialAlphabet, Trained, Veto, VetoRules, WordCounts, train_bpe,
+    AlphabetOrder, Base, BpeTrainerOptions, Checkpoint, InitialAlphabet, Phase, Progress, Trained, Veto, VetoRules,
+    Watch, WordCounts, train_bpe,
 };
 
 type Words = BTreeMap<Vec<u8>, u64>;
@@ -110,7 +114,7 @@ impl Case {
 
 fn count(words: &Words) -> WordCounts {
     let mut counts = WordCounts::new();
-    words.iter().for_each(|(word, &times)| counts.add(word, times));
+    words.iter().for_each(|(word, &times)| counts.add(word, times).unwrap());
     counts
 }
 
@@ -167,8 +171,8 @@ proptest! {
         let whole: Words = words.keys().map(|word| (word.clone(), totals(word))).filter(|(_, times)| *times > 0).collect();
         prop_assume!(!whole.is_empty());
         let mut merged = WordCounts::new();
-        shards.iter().rev().for_each(|shard| merged.merge(count(shard)));
-        prop_assert_eq!(merged.sorted(), whole.clone().into_iter().collect::<Vec<_>>());
+        shards.iter().rev().for_each(|shard| merged.merge(count(shard)).unwrap());
+        prop_assert_eq!(merged.sorted().unwrap(), whole.clone().into_iter().collect::<Vec<_>>());
         let options = case.options();
         prop_assert_eq!(
             model(&train_bpe(&merged, &options, &()).unwrap()),
@@ -227,12 +231,100 @@ fn the_alphabet_may_be_what_the_corpus_holds() {
 #[test]
 fn padding_fills_up_to_the_size() {
     let words = Words::from([(b"  ".to_vec(), 3)]);
-    let options = BpeTrainerOptions { vocab_size: 300, pad_to: Some(260), ..BpeTrainerOptions::default() };
+    let options = BpeTrainerOptions { vocab_size: 257, pad_to: Some(260), ..BpeTrainerOptions::default() };
     let trained = train_bpe(&count(&words), &options, &()).unwrap();
     let expected = [("\n\n", 257), ("   ", 258), ("\n\n\n", 259)].map(|(run, id)| (run.to_owned(), id));
     assert_eq!(trained.padding, expected);
     let options = BpeTrainerOptions { pad_to: Some(256), ..options };
-    assert!(train_bpe(&count(&words), &options, &()).is_err());
+    assert!(train_bpe(&count(&words), &options, &()).unwrap_err().to_string().contains("pad_to"));
+}
+
+/// Stops a run after some reports.
+struct Interrupt {
+    reports: AtomicUsize,
+    after: usize,
+}
+
+impl Watch for Interrupt {
+    fn update(&self, progress: Progress) -> ControlFlow<()> {
+        assert_eq!(progress.phase, Phase::Merge);
+        if self.reports.fetch_add(1, Ordering::Relaxed) < self.after {
+            ControlFlow::Continue(())
+        } else {
+            ControlFlow::Break(())
+        }
+    }
+}
+
+/// Words of letters that become rarer, so that there are thousands of different pairs.
+fn many_words() -> Words {
+    let mut state = 1u32;
+    let mut next = |below: u32| {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (state >> 8) % below
+    };
+    (0..20_000)
+        .map(|_| {
+            let length = 2 + next(8);
+            let word = (0..length).map(|_| b'a' + (next(26) * next(26) / 26) as u8).collect();
+            (word, u64::from(1 + next(50)))
+        })
+        .collect()
+}
+
+#[test]
+fn an_interrupted_run_goes_on_to_the_same_end() {
+    let path = std::env::temp_dir().join(format!("tokmill-checkpoint-{}", std::process::id()));
+    let checkpoint = Some(Checkpoint { path: path.clone(), every_seconds: 0 });
+    let counts = count(&many_words());
+    let options = BpeTrainerOptions { vocab_size: 12_000, ..BpeTrainerOptions::default() };
+    let whole = train_bpe(&counts, &options, &()).unwrap();
+    let options = BpeTrainerOptions { checkpoint, ..options };
+    for after in [3, 3, 3] {
+        let interrupt = Interrupt { reports: AtomicUsize::new(0), after };
+        assert!(matches!(train_bpe(&counts, &options, &interrupt), Err(Error::Cancelled)));
+        assert!(path.exists());
+    }
+    let other = BpeTrainerOptions { min_frequency: 3, ..options.clone() };
+    assert!(train_bpe(&counts, &other, &()).unwrap_err().to_string().contains("other counts or options"));
+    let mut more = counts.clone();
+    more.add(b"ab", 1).unwrap();
+    assert!(train_bpe(&more, &options, &()).unwrap_err().to_string().contains("other counts or options"));
+
+    let resumed = train_bpe(&counts, &options, &()).unwrap();
+    assert_eq!(model(&resumed), model(&whole));
+    assert_eq!(resumed.merge_counts, whole.merge_counts);
+    assert!(!path.exists());
+
+    std::fs::write(&path, b"something else").unwrap();
+    assert!(matches!(train_bpe(&counts, &options, &()), Err(Error::Format { .. })));
+    std::fs::remove_file(&path).unwrap();
+    let traced = BpeTrainerOptions { trace: true, ..options };
+    assert!(matches!(train_bpe(&counts, &traced, &()), Err(Error::Unsupported { .. })));
+}
+
+/// Enough merges for the lists of positions to be compacted and the guess of the last count to be lowered.
+#[test]
+fn a_long_run_equals_many_short_ones() {
+    let counts = count(&many_words());
+    let options = BpeTrainerOptions { vocab_size: 20_000, min_frequency: 1, ..BpeTrainerOptions::default() };
+    let whole = train_bpe(&counts, &options, &()).unwrap();
+    let mut base = None;
+    for vocab_size in [300, 1000, 2500, 5000, 8000, 12_000, 20_000] {
+        let options = BpeTrainerOptions { vocab_size, base: base.take(), ..options.clone() };
+        let Trained { vocab, merges, .. } = train_bpe(&counts, &options, &()).unwrap();
+        base = Some(Base { vocab, merges });
+    }
+    assert!(base.unwrap().merges == whole.merges);
+}
+
+#[test]
+fn a_memory_limit_that_is_too_small_is_refused() {
+    let counts = count(&many_words());
+    let options = BpeTrainerOptions { memory_limit: Some(1 << 20), ..BpeTrainerOptions::default() };
+    assert!(train_bpe(&counts, &options, &()).unwrap_err().to_string().contains("memory_limit"));
+    let options = BpeTrainerOptions { memory_limit: Some(1 << 26), vocab_size: 300, ..options };
+    assert!(train_bpe(&counts, &options, &()).is_ok());
 }
 
 #[test]

@@ -30,6 +30,12 @@ struct Long {
     count: u64,
 }
 
+impl Long {
+    fn bytes<'a>(&self, arena: &'a [u8]) -> &'a [u8] {
+        &arena[self.begin..self.begin + self.len]
+    }
+}
+
 /// Counts by piece.
 #[derive(Clone, Debug)]
 pub(super) struct CountTable {
@@ -99,6 +105,11 @@ impl Key {
         fold(self.0[0] ^ 0x9E37_79B9_7F4A_7C15, self.0[1] ^ 0xD6E8_FEB8_6659_FD93)
     }
 
+    /// A number by which keys are in the order of their pieces.
+    fn order(self) -> u128 {
+        u128::from(self.0[0].swap_bytes()) << 64 | u128::from(self.0[1].swap_bytes())
+    }
+
     /// The piece: these bytes, of which the second value are used.
     fn bytes(self) -> ([u8; 16], usize) {
         let mut bytes = [0; 16];
@@ -138,6 +149,12 @@ fn hash_long(piece: &[u8]) -> u64 {
         from += len;
     }
     hash
+}
+
+/// Two hashes of a piece and its count together.
+pub(super) fn piece_hashes(piece: &[u8], count: u64) -> [u64; 2] {
+    let hash = hash_long(piece);
+    [fold(hash ^ 0xA076_1D64_78BD_642F, count ^ 0xE703_7ED1_A0B4_28DB), fold(hash, count ^ 0x8EBC_6AF0_9C88_C6E3)]
 }
 
 impl Default for CountTable {
@@ -233,7 +250,7 @@ impl CountTable {
     fn add_long(&mut self, piece: &[u8], times: u64) {
         let hash = hash_long(piece);
         let Self { longs, arena, .. } = self;
-        let same = |long: &Long| long.hash == hash && arena[long.begin..long.begin + long.len] == *piece;
+        let same = |long: &Long| long.hash == hash && long.bytes(arena) == piece;
         if let Some(long) = longs.find_mut(hash, same) {
             long.count = long.count.saturating_add(times);
         } else if times > 0 {
@@ -255,36 +272,20 @@ impl CountTable {
             }
         }
         for long in &other.longs {
-            self.add_long(other.long_bytes(long), long.count);
+            self.add_long(long.bytes(&other.arena), long.count);
         }
+    }
+
+    /// The counts of both.
+    pub(super) fn merged(self, other: Self) -> Self {
+        let (mut larger, smaller) = if self.len() < other.len() { (other, self) } else { (self, other) };
+        larger.absorb(&smaller);
+        larger
     }
 
     /// Number of distinct pieces.
     pub(super) fn len(&self) -> usize {
         self.used + self.longs.len()
-    }
-
-    /// Number of distinct pieces of more than [`INLINE`] bytes.
-    pub(super) fn long_len(&self) -> usize {
-        self.longs.len()
-    }
-
-    /// How often `piece` was counted.
-    pub(super) fn get(&self, piece: &[u8]) -> u64 {
-        if piece.len() > INLINE {
-            let hash = hash_long(piece);
-            return self.longs.find(hash, |long| self.long_bytes(long) == piece).map_or(0, |long| long.count);
-        }
-        let key = Key::of(piece, 0, piece.len());
-        let last = self.slots.len() - 1;
-        let mut index = (key.hash() >> self.shift) as usize;
-        loop {
-            let slot = self.slots[index & last];
-            if slot.key == key || slot.count == 0 {
-                return slot.count;
-            }
-            index += 1;
-        }
     }
 
     /// Calls `visit` with each piece and its count, in no particular order.
@@ -294,8 +295,18 @@ impl CountTable {
             visit(&bytes[..len], slot.count);
         }
         for long in &self.longs {
-            visit(self.long_bytes(long), long.count);
+            visit(long.bytes(&self.arena), long.count);
         }
+    }
+
+    /// Takes the counts apart into byte order, without further memory for short pieces.
+    pub(super) fn into_sorted(mut self) -> SortedTable {
+        self.slots.retain(|slot| slot.count > 0);
+        self.slots.sort_unstable_by_key(|slot| slot.key.order());
+        let mut longs: Vec<Long> = self.longs.into_iter().collect();
+        let arena = self.arena;
+        longs.sort_unstable_by(|a, b| a.bytes(&arena).cmp(b.bytes(&arena)));
+        SortedTable { slots: self.slots, longs, arena }
     }
 
     /// Bytes of memory in use.
@@ -304,9 +315,28 @@ impl CountTable {
             + self.arena.capacity()
             + self.longs.capacity() * (size_of::<Long>() + 1)
     }
+}
 
-    fn long_bytes(&self, long: &Long) -> &[u8] {
-        &self.arena[long.begin..long.begin + long.len]
+/// The pieces of a table in byte order.
+pub(super) struct SortedTable {
+    slots: Vec<Slot>,
+    longs: Vec<Long>,
+    arena: Vec<u8>,
+}
+
+impl SortedTable {
+    /// Calls `visit` with each piece and its count, in byte order, until it fails.
+    pub(super) fn try_for_each<E>(&self, mut visit: impl FnMut(&[u8], u64) -> Result<(), E>) -> Result<(), E> {
+        let mut longs = self.longs.iter().peekable();
+        for slot in &self.slots {
+            let (bytes, len) = slot.key.bytes();
+            let short = &bytes[..len];
+            while let Some(long) = longs.next_if(|long| long.bytes(&self.arena) < short) {
+                visit(long.bytes(&self.arena), long.count)?;
+            }
+            visit(short, slot.count)?;
+        }
+        longs.try_for_each(|long| visit(long.bytes(&self.arena), long.count))
     }
 }
 
@@ -341,11 +371,15 @@ mod tests {
             }
             prop_assert_eq!(&contents(&whole), &expected);
             prop_assert_eq!(whole.len(), expected.len());
-            for (piece, count) in &expected {
-                prop_assert_eq!(whole.get(piece), *count);
-            }
             left.absorb(&right);
             prop_assert_eq!(&contents(&left), &expected);
+            let mut sorted = Vec::new();
+            let visited = left.into_sorted().try_for_each(|piece, count| {
+                sorted.push((piece.to_vec(), count));
+                Ok::<(), ()>(())
+            });
+            prop_assert_eq!(visited, Ok(()));
+            prop_assert_eq!(sorted, expected.into_iter().collect::<Vec<_>>());
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Counting the pieces of documents, on all threads.
 
 use std::ops::Range;
+use std::path::PathBuf;
 
 use crate::error::Result;
 use crate::parallel;
@@ -8,74 +9,129 @@ use crate::pretokenize::Pieces;
 
 use super::count_table::{CountTable, Pending};
 use super::counts::WordCounts;
+use super::spill::Run;
 use super::splitter::Splitter;
+
+/// Options of a [`Counter`].
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CounterOptions {
+    /// Threads; `None` is as many as a batch is worth. The counts do not depend on it.
+    pub threads: Option<usize>,
+    /// Bytes of memory to stay below while counting; counts that do not fit go to temporary files.
+    pub memory_limit: Option<usize>,
+    /// The directory of the temporary files; `None` is the system's.
+    pub temporary_directory: Option<PathBuf>,
+}
 
 /// Counts the pieces of documents as they are pushed. The counts do not depend on threads, batches or order.
 #[derive(Debug)]
 pub struct Counter {
     splitter: Splitter,
-    threads: Option<usize>,
+    options: CounterOptions,
     /// One for each thread that has been of use so far.
     workers: Vec<Worker>,
+    /// Counts that did not fit into memory.
+    runs: Vec<Run>,
     bytes: u64,
 }
 
 /// What one thread counts into.
 #[derive(Debug, Default)]
-struct Worker {
+pub(super) struct Worker {
     table: CountTable,
     pieces: Pieces,
     pending: Pending,
 }
 
+/// The tables may take this part of the memory limit before they are spilled: each may double once before it is
+/// looked at again, and holds its old and its new slots for a while then.
+const LIMIT_SHARE: usize = 4;
+
 impl Counter {
-    /// Counts what `splitter` makes of documents, on at most `threads` threads; `None` is as many as a batch is worth.
-    pub fn new(splitter: Splitter, threads: Option<usize>) -> Self {
-        Self { splitter, threads, workers: vec![Worker::default()], bytes: 0 }
+    /// Counts what `splitter` makes of documents.
+    pub fn new(splitter: Splitter, options: CounterOptions) -> Self {
+        Self { splitter, options, workers: vec![Worker::default()], runs: Vec::new(), bytes: 0 }
     }
 
     /// Counts one document.
     pub fn push(&mut self, document: &[u8]) -> Result<()> {
-        self.bytes += document.len() as u64;
         self.workers[0].count(&self.splitter, document);
-        Ok(())
+        self.bytes += document.len() as u64;
+        self.spill_if_full()
     }
 
     /// Counts documents, shared out over the threads by bytes.
     pub fn push_batch<T: AsRef<[u8]> + Sync>(&mut self, documents: &[T]) -> Result<()> {
         let lengths = documents.iter().map(|document| document.as_ref().len());
         let bytes: usize = lengths.clone().sum();
-        let shares = parallel::balanced(lengths, parallel::threads_for(bytes, self.threads));
-        self.count_shares(shares, |share, worker, splitter| {
+        let shares = parallel::balanced(lengths, parallel::threads_for(bytes, self.options.threads));
+        self.count_shares(bytes, shares, |share, worker, splitter| {
             documents[share].iter().for_each(|document| worker.count(splitter, document.as_ref()));
-        });
-        self.bytes += bytes as u64;
-        Ok(())
+            Ok(())
+        })
     }
 
     /// Counts the lines of `text`, each with its ending, as documents of their own.
     pub fn push_lines(&mut self, text: &[u8]) -> Result<()> {
-        let shares = line_shares(text, parallel::threads_for(text.len(), self.threads));
-        self.count_shares(shares, |share, worker, splitter| {
-            let mut lines = &text[share];
-            while !lines.is_empty() {
-                let end = memchr::memchr(b'\n', lines).map_or(lines.len(), |at| at + 1);
-                worker.count(splitter, &lines[..end]);
-                lines = &lines[end..];
-            }
-        });
-        self.bytes += text.len() as u64;
-        Ok(())
+        self.count_line_shares(text, |share, worker, splitter| {
+            worker.count_lines(splitter, &text[share]);
+            Ok(())
+        })
     }
 
-    fn count_shares(&mut self, shares: Vec<Range<usize>>, count: impl Fn(Range<usize>, &mut Worker, &Splitter) + Sync) {
+    /// Shares `text` out over the threads in whole lines.
+    pub(super) fn count_line_shares(
+        &mut self,
+        text: &[u8],
+        count: impl Fn(Range<usize>, &mut Worker, &Splitter) -> Result<()> + Sync,
+    ) -> Result<()> {
+        let shares = line_shares(text, parallel::threads_for(text.len(), self.options.threads));
+        self.count_shares(text.len(), shares, count)
+    }
+
+    fn count_shares(
+        &mut self,
+        bytes: usize,
+        shares: Vec<Range<usize>>,
+        count: impl Fn(Range<usize>, &mut Worker, &Splitter) -> Result<()> + Sync,
+    ) -> Result<()> {
         if self.workers.len() < shares.len() {
             self.workers.resize_with(shares.len(), Worker::default);
         }
         let splitter = &self.splitter;
         let threads = shares.len();
         let work = shares.into_iter().zip(&mut self.workers).collect();
-        parallel::map(work, threads, |(share, worker)| count(share, worker, splitter));
+        let done = parallel::map(work, threads, |(share, worker)| count(share, worker, splitter));
+        done.into_iter().collect::<Result<()>>()?;
+        self.bytes += bytes as u64;
+        self.spill_if_full()
+    }
+
+    fn spill_if_full(&mut self) -> Result<()> {
+        match self.options.memory_limit {
+            Some(limit) if self.memory() > limit / LIMIT_SHARE => self.spill(),
+            _ => Ok(()),
+        }
+    }
+
+    fn spill(&mut self) -> Result<()> {
+        let directory = self.temporary_directory();
+        let tables: Vec<CountTable> = self.workers.iter_mut().map(Worker::take).collect();
+        let threads = self.most_threads();
+        let runs = parallel::map(tables, threads, |table| Run::spill(table, &directory));
+        for run in runs {
+            self.runs.push(run?);
+        }
+        Ok(())
+    }
+
+    fn temporary_directory(&self) -> PathBuf {
+        self.options.temporary_directory.clone().unwrap_or_else(std::env::temp_dir)
+    }
+
+    /// How many threads a large batch is counted on.
+    pub(super) fn most_threads(&self) -> usize {
+        parallel::threads_for(usize::MAX, self.options.threads)
     }
 
     /// Bytes pushed so far.
@@ -89,23 +145,29 @@ impl Counter {
     }
 
     /// The counts of all that was pushed.
-    pub fn finish(self) -> Result<WordCounts> {
-        let mut tables: Vec<CountTable> = self.workers.into_iter().map(Worker::finish).collect();
-        let threads = parallel::threads_for(usize::MAX, self.threads);
+    pub fn finish(mut self) -> Result<WordCounts> {
+        if !self.runs.is_empty() {
+            self.spill()?;
+            let run = match self.runs.pop() {
+                Some(only) if self.runs.is_empty() => only,
+                last => {
+                    self.runs.extend(last);
+                    Run::merge(&self.runs.iter().collect::<Vec<_>>(), &self.temporary_directory())?
+                }
+            };
+            return Ok(WordCounts::from_run(run));
+        }
+        let threads = self.most_threads();
+        let mut tables: Vec<CountTable> = self.workers.iter_mut().map(Worker::take).collect();
         while tables.len() > 1 {
             let mut rounds = Vec::with_capacity(tables.len().div_ceil(2));
             let mut rest = tables.into_iter();
             while let Some(table) = rest.next() {
                 rounds.push((table, rest.next()));
             }
-            tables = parallel::map(rounds, threads, |(mut table, other)| {
-                if let Some(mut other) = other {
-                    if other.len() > table.len() {
-                        std::mem::swap(&mut table, &mut other);
-                    }
-                    table.absorb(&other);
-                }
-                table
+            tables = parallel::map(rounds, threads, |(table, other)| match other {
+                Some(other) => table.merged(other),
+                None => table,
             });
         }
         Ok(WordCounts::from_table(tables.pop().unwrap_or_default()))
@@ -113,12 +175,8 @@ impl Counter {
 }
 
 impl Worker {
-    fn finish(mut self) -> CountTable {
-        self.table.flush(&mut self.pending);
-        self.table
-    }
-
-    fn count(&mut self, splitter: &Splitter, document: &[u8]) {
+    /// Counts one document.
+    pub(super) fn count(&mut self, splitter: &Splitter, document: &[u8]) {
         let Self { table, pieces, pending } = self;
         splitter.split(document, pieces, |text, pieces| {
             let text = &text[pieces.base..];
@@ -127,6 +185,21 @@ impl Worker {
             }
         });
     }
+
+    /// Counts each line of `text` as a document.
+    pub(super) fn count_lines(&mut self, splitter: &Splitter, text: &[u8]) {
+        let mut begin = 0;
+        for end in memchr::memchr_iter(b'\n', text).map(|at| at + 1).chain([text.len()]) {
+            self.count(splitter, &text[begin..end]);
+            begin = end;
+        }
+    }
+
+    /// Takes the counts out.
+    fn take(&mut self) -> CountTable {
+        self.table.flush(&mut self.pending);
+        std::mem::take(&mut self.table)
+    }
 }
 
 /// Cuts `text` behind line feeds into at most `parts` parts of about equal length.
@@ -134,9 +207,9 @@ fn line_shares(text: &[u8], parts: usize) -> Vec<Range<usize>> {
     let mut shares = Vec::with_capacity(parts);
     let mut begin = 0;
     for part in 1..=parts {
-        let wanted = text.len() / parts * part;
-        let end = match memchr::memchr(b'\n', &text[wanted.max(begin)..]) {
-            Some(at) if part < parts => wanted.max(begin) + at + 1,
+        let wanted = (text.len() / parts * part).max(begin);
+        let end = match memchr::memchr(b'\n', &text[wanted..]) {
+            Some(at) if part < parts => wanted + at + 1,
             _ => text.len(),
         };
         if begin < end {

@@ -1,6 +1,7 @@
 //! The entries of a vocabulary in training: special tokens, alphabet, and what merges make.
 
 use crate::error::{Error, Result};
+use crate::merges::Merge;
 use crate::vocab::{MAX_VOCAB, Spelling, Vocab};
 
 use super::bpe::Corpus;
@@ -70,8 +71,9 @@ impl Entries {
         if options.vocab_size > MAX_VOCAB {
             return Err(Error::option("vocab_size", format!("{} is more than {MAX_VOCAB}", options.vocab_size)));
         }
-        if options.pad_to.is_some_and(|size| size > MAX_VOCAB) {
-            return Err(Error::option("pad_to", format!("is more than {MAX_VOCAB}")));
+        if let Some(size) = options.pad_to.filter(|size| !(options.vocab_size..=MAX_VOCAB).contains(size)) {
+            let why = format!("{size} is not between vocab_size, {}, and {MAX_VOCAB}", options.vocab_size);
+            return Err(Error::option("pad_to", why));
         }
         entries.measure_new();
         Ok(entries)
@@ -180,6 +182,15 @@ impl Entries {
         self.scratch = key;
         self.measure_new();
         added
+    }
+
+    /// Makes a merge again that an earlier run made.
+    pub(super) fn redo(&mut self, merge: Merge) -> Result<()> {
+        let known = |id: u32| (id as usize) < self.vocab.size() && self.vocab.key(id).is_some();
+        if known(merge.left) && known(merge.right) && self.merged(merge.left, merge.right)?.0 == merge.result {
+            return Ok(());
+        }
+        Err(Error::option("checkpoint", "is of a run with another vocabulary"))
     }
 
     /// One more than the largest id.

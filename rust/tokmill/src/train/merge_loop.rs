@@ -22,7 +22,7 @@ use std::collections::BinaryHeap;
 use std::ops::Range;
 
 use super::neighbours::Neighbours;
-use super::pair_table::{PairTable, pair, unpair};
+use super::pair_table::{PairSlot, PairTable, pair, unpair};
 use super::symbols::{SEPARATOR, Symbols};
 
 /// The state between two merges.
@@ -179,6 +179,7 @@ impl MergeLoop {
     ) {
         let Candidate { left: a, right: b, count } = candidate;
         let merged = pair(a, b);
+        self.make_room(merged);
         let Some(slot) = self.pairs.get_mut(merged) else { return };
         let list = slot.begin..slot.begin + slot.len;
         (slot.count, slot.len) = (0, 0);
@@ -255,6 +256,37 @@ impl MergeLoop {
         }
         settle_right(symbols, right, pending);
         effects
+    }
+
+    /// Makes room for the lists of positions that a merge may add.
+    fn make_room(&mut self, merged: u64) {
+        let more = 2 * self.pairs.get(merged).map_or(0, |slot| slot.len);
+        if self.positions.len() + more > self.positions.capacity() {
+            self.compact();
+            self.positions.reserve_exact(more.max(self.positions.len() / 2));
+        }
+    }
+
+    /// Closes the gaps that merged pairs left, and drops the positions at which their pair is no longer.
+    fn compact(&mut self) {
+        let Self { symbols, pairs, positions, .. } = self;
+        let mut lists: Vec<(u64, &mut PairSlot)> = pairs.iter_mut().filter(|(_, slot)| slot.len > 0).collect();
+        lists.sort_unstable_by_key(|(_, slot)| slot.begin);
+        let mut end = 0;
+        for (key, slot) in lists {
+            let list = slot.begin..slot.begin + slot.len;
+            slot.begin = end;
+            for at in list {
+                let position = positions[at] as usize;
+                let (left, right) = unpair(key);
+                if symbols.at(position) == left && symbols.at(symbols.end(position)) == right {
+                    positions[end] = positions[at];
+                    end += 1;
+                }
+            }
+            slot.len = end - slot.begin;
+        }
+        positions.truncate(end);
     }
 
     /// Counts the pairs that contain `symbol` afresh, after it has come into being by another path.

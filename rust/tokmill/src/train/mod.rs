@@ -10,7 +10,7 @@
 //!
 //! let mut counts = WordCounts::new();
 //! for word in ["low", "lower", "lowest"] {
-//!     counts.add(word.as_bytes(), 1);
+//!     counts.add(word.as_bytes(), 1)?;
 //! }
 //! let options = BpeTrainerOptions { vocab_size: 258, ..BpeTrainerOptions::default() };
 //! let trained = train_bpe(&counts, &options, &())?;
@@ -20,26 +20,32 @@
 //! ```
 
 mod bpe;
+mod checkpoint;
 mod count_file;
 mod count_table;
 mod counter;
 mod counts;
 mod entries;
+mod json_lines;
 mod merge_loop;
 mod neighbours;
 mod options;
 mod pair_table;
 mod replay;
+mod source;
+mod spill;
 mod splitter;
 mod symbols;
 mod trace;
+mod unpack;
 mod veto;
 mod watch;
 
 pub use bpe::{Stop, Trained, train_bpe};
-pub use counter::Counter;
+pub use counter::{Counter, CounterOptions};
 pub use counts::WordCounts;
 pub use options::{AlphabetOrder, Base, BpeTrainerOptions, Checkpoint, InitialAlphabet};
+pub use source::{FileOptions, Unit};
 pub use splitter::Splitter;
 pub use trace::Trace;
 pub use veto::{Veto, VetoRules};

@@ -78,10 +78,12 @@ pub struct BpeTrainerOptions {
     pub veto: Option<Veto>,
     /// The tokenizer to go on from.
     pub base: Option<Base>,
-    /// Fill up with runs of blanks and of line feeds to exactly this many entries.
+    /// Fill up with runs of blanks and of line feeds to exactly this many entries, `vocab_size` of them or more.
     pub pad_to: Option<usize>,
     /// Threads; `None` is as many as the work is worth. The result does not depend on it.
     pub threads: Option<usize>,
+    /// Bytes of memory, the counts included, beyond which the run is refused before it begins.
+    pub memory_limit: Option<usize>,
     /// Record the pair-count changes of every merge.
     pub trace: bool,
     /// Where to leave the merges from time to time, and to take them up again.
@@ -102,6 +104,7 @@ impl Default for BpeTrainerOptions {
             base: None,
             pad_to: None,
             threads: None,
+            memory_limit: None,
             trace: false,
             checkpoint: None,
         }

@@ -96,6 +96,11 @@ impl PairTable {
     }
 
     /// All pairs, in no particular order.
+    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = (u64, &mut PairSlot)> {
+        self.slots.iter_mut().filter(|slot| slot.pair != EMPTY).map(|slot| (slot.pair, slot))
+    }
+
+    /// All pairs, in no particular order.
     pub(super) fn iter(&self) -> impl Iterator<Item = (u64, &PairSlot)> {
         self.slots.iter().filter(|slot| slot.pair != EMPTY).map(|slot| (slot.pair, slot))
     }

@@ -43,7 +43,7 @@ const NEVER: u32 = u32::MAX;
 const NONE: u32 = u32::MAX;
 
 impl Replay {
-    pub(super) fn new(merges: &[Merge]) -> Self {
+    pub(super) fn new(merges: Vec<Merge>) -> Self {
         let mut first = HashMap::with_capacity(merges.len());
         let mut again = vec![NEVER; merges.len()];
         for (step, merge) in merges.iter().enumerate().rev() {
@@ -51,7 +51,7 @@ impl Replay {
                 again[step] = later;
             }
         }
-        Self { merges: merges.to_vec(), first, again }
+        Self { merges, first, again }
     }
 
     /// The first step from `from` on that merges this pair.
@@ -137,7 +137,7 @@ mod tests {
         ) {
             let merges: Vec<_> = merges.iter().map(|&(left, right, result)| Merge { left, right, result }).collect();
             let mut replayed = symbols.clone();
-            Replay::new(&merges).apply(&mut replayed, &mut ReplayScratch::default());
+            Replay::new(merges.clone()).apply(&mut replayed, &mut ReplayScratch::default());
             prop_assert_eq!(replayed, one_after_the_other(&merges, &symbols));
         }
     }

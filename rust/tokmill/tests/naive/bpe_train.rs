@@ -4,11 +4,11 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 /// Entries by id, and merges as (left, right, result).
-pub type Model = (Vec<Vec<u8>>, Vec<(u32, u32, u32)>);
+pub(crate) type Model = (Vec<Vec<u8>>, Vec<(u32, u32, u32)>);
 
 /// Goes on from `entries` and `merges` until there are `vocab_size` entries, or no pair is left that occurs
 /// `min_frequency` times and whose entry is allowed.
-pub fn train(
+pub(crate) fn train(
     words: &BTreeMap<Vec<u8>, u64>,
     (mut entries, mut merges): Model,
     vocab_size: usize,
