@@ -1,4 +1,4 @@
-"""The compiled core. Docstrings are in the extension; `help(tokmill.Tokenizer)` shows them."""
+# The compiled core. Its docstrings are in the extension: `help(tokmill.Tokenizer)`.
 
 from collections.abc import Iterable, Iterator, Sequence
 from os import PathLike
@@ -26,6 +26,7 @@ _Ids: TypeAlias = Sequence[SupportsIndex] | npt.NDArray[np.integer[Any]]
 _AllowedSpecial: TypeAlias = Literal["none", "all"] | Iterable[str]
 _Side: TypeAlias = Literal["left", "right"]
 _Unit: TypeAlias = Literal["char", "byte"]
+_Errors: TypeAlias = Literal["replace", "strict", "ignore"]
 _Format: TypeAlias = Literal["tokenizer.json", "tiktoken"]
 
 @final
@@ -122,10 +123,17 @@ class Tokenizer:
         ids: _Ids,
         *,
         skip_special_tokens: bool = False,
-        errors: Literal["replace", "strict", "ignore"] = "replace",
+        errors: _Errors = "replace",
     ) -> str: ...
     def decode_bytes(self, ids: _Ids, *, skip_special_tokens: bool = False) -> bytes: ...
-    def decode_batch(self, batch: Ragged | Iterable[_Ids], *, skip_special_tokens: bool = False) -> list[str]: ...
+    def decode_batch(
+        self,
+        batch: Ragged | Iterable[_Ids],
+        *,
+        skip_special_tokens: bool = False,
+        errors: _Errors = "replace",
+        threads: int | None = None,
+    ) -> list[str]: ...
     def stream(self, *, skip_special_tokens: bool = False) -> DecodeStream: ...
     @property
     def vocab_size(self) -> int: ...

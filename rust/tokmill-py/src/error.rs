@@ -102,7 +102,7 @@ fn os_error(py: Python<'_>, path: &Path, source: &io::Error) -> PyErr {
             // The system's message without Rust's "(os error 2)".
             let message = source.to_string();
             let message = message.split(" (os error").next().unwrap_or(&message);
-            py.get_type::<PyOSError>().call1((number, message, path))
+            py.get_type::<PyOSError>().call1((number, message, path.as_os_str()))
         }
         None => py.get_type::<PyOSError>().call1((format!("{}: {source}", path.display()),)),
     };
