@@ -17,6 +17,9 @@ use tokmill::Error;
 /// Work on fewer bytes than this is done before another thread could take the interpreter over.
 const BYTES_WORTH_DETACHING: usize = 2048;
 
+/// More input than any: for calls that are long whatever their input.
+pub(crate) const LONG: usize = usize::MAX;
+
 /// Whatever ends a call: the core's error, an exception that Python already has, or a bug.
 pub(crate) enum Failure {
     /// An error of the core, to be translated.

@@ -16,12 +16,9 @@ use tokmill::ragged::RaggedView;
 use tokmill::tokenizer::{self as core, EncodeOptions, Truncation};
 
 use crate::arrays::{Ids, Ragged, gather_rows, id_from, spans_to_numpy, to_numpy};
-use crate::error::{Failure, Result, call};
+use crate::error::{Failure, LONG, Result, call};
 use crate::options::{self, Allowed, OnInvalid, Size, parse_format, parse_side, parse_unit};
 use crate::text::{Text, Texts, total_len};
-
-/// More input than any: for calls that are long whatever their input.
-const LONG: usize = usize::MAX;
 
 /// One-dimensional `numpy.uint32`.
 type IdArray<'py> = Bound<'py, PyArray1<u32>>;
@@ -45,6 +42,11 @@ impl From<core::Tokenizer> for Tokenizer {
 }
 
 impl Tokenizer {
+    /// The tokenizer itself.
+    pub(crate) fn core(&self) -> &core::Tokenizer {
+        &self.core
+    }
+
     /// What the core is told about an encoding.
     fn options(&self, allowed: Option<Allowed>, add: bool, asked_threads: Option<Size>) -> Result<EncodeOptions> {
         Ok(EncodeOptions {

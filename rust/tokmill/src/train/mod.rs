@@ -19,6 +19,7 @@
 //! # Ok::<(), tokmill::Error>(())
 //! ```
 
+mod assemble;
 mod bpe;
 mod count_file;
 mod count_table;
