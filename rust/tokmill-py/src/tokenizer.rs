@@ -52,7 +52,7 @@ impl Tokenizer {
         Ok(EncodeOptions {
             allowed_special: allowed.unwrap_or(Allowed::None).resolve(&self.core)?,
             add_special_tokens: add,
-            threads: options::threads(asked_threads)?,
+            threads: options::threads(asked_threads.as_ref())?,
         })
     }
 
@@ -392,7 +392,7 @@ impl Tokenizer {
         threads: Option<Size>,
     ) -> Result<Vec<Bound<'py, PyString>>> {
         let errors = OnInvalid::parse(errors)?;
-        let threads = options::threads(threads)?;
+        let threads = options::threads(threads.as_ref())?;
         let decode = |rows: RaggedView<'_, u32>| {
             call(py, size_of_val(rows.values()), || self.core.decode_batch(rows, skip_special_tokens, threads))
         };

@@ -125,7 +125,7 @@ impl WordCounter {
         special_tokens: Vec<String>,
         workers: Option<Size>,
     ) -> Result<Self> {
-        let threads = threads(workers)?;
+        let threads = threads(workers.as_ref())?;
         let normalizer = parse_normalizer(normalizer)?;
         let counter = call(py, LONG, || {
             let pretokenizer = Pretokenizer::new(patterns::byte_level_steps(pattern))?;
@@ -163,7 +163,7 @@ fn parse_normalizer(name: Option<&str>) -> Result<Option<Normalizer>> {
 /// The options of `train_bpe`, as its Python side has sorted them.
 #[derive(FromPyObject)]
 #[pyo3(from_item_all)]
-struct Options<'py> {
+pub(crate) struct Options<'py> {
     vocab_size: Size,
     pattern: Option<String>,
     normalizer: Option<String>,
@@ -186,15 +186,15 @@ struct Options<'py> {
 
 impl Options<'_> {
     fn trainer(&self) -> Result<BpeTrainerOptions> {
-        let optional = |size: &Option<Size>, name| size.clone().map(|size| size.get(name)).transpose();
+        let optional = |size: &Option<Size>, name| size.as_ref().map(|size| size.get(name)).transpose();
         let rules = VetoRules {
             substrings: self.veto_substrings.clone(),
             regex: self.veto_regex.clone(),
             max_words: optional(&self.veto_max_words, "veto")?,
         };
         Ok(BpeTrainerOptions {
-            vocab_size: self.vocab_size.clone().get("vocab_size")?,
-            min_frequency: self.min_frequency.clone().get("min_frequency")? as u64,
+            vocab_size: self.vocab_size.get("vocab_size")?,
+            min_frequency: self.min_frequency.get("min_frequency")? as u64,
             special_tokens: self.special_tokens.clone(),
             initial_alphabet: self.initial_alphabet.clone().map_or(InitialAlphabet::Bytes, InitialAlphabet::Seen),
             alphabet_order: match self.alphabet_order.as_str() {
@@ -210,7 +210,7 @@ impl Options<'_> {
             veto: (rules != VetoRules::default()).then(|| Veto::new(rules)).transpose()?,
             base: self.base.as_ref().map(|base| Base::of(base.get().core())).transpose()?,
             pad_to: optional(&self.pad_to, "pad_to")?,
-            threads: threads(self.threads.clone())?,
+            threads: threads(self.threads.as_ref())?,
             trace: false,
             checkpoint: self
                 .checkpoint

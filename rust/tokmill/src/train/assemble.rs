@@ -3,6 +3,7 @@
 use crate::added_tokens::AddedToken;
 use crate::decode::Decoder;
 use crate::error::{Error, Result};
+use crate::lengths::Lengths;
 use crate::model::{Bpe, BpeOptions, Model};
 use crate::normalize::Normalizer;
 use crate::pretokenize::Pretokenizer;
@@ -65,6 +66,7 @@ impl Trained {
             model: Model::Bpe(model),
             post_processor,
             decoder: Decoder::ByteLevel { add_prefix_space: false, trim_offsets: true, use_regex: false },
+            lengths: Lengths::default(),
         })
     }
 }
