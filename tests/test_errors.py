@@ -37,7 +37,7 @@ def test_a_bug_is_an_internal_error(tokenizer: tokmill.Tokenizer, size: int, cap
     assert tokenizer.decode(tokenizer.encode("still here")) == "still here"
 
 
-# -- options ------------------------------------------------------------------------------------------------------------
+# -- options -----------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -129,7 +129,7 @@ def test_wrong_types_are_type_errors(tokenizer: tokmill.Tokenizer, call: Callabl
         call(tokenizer)
 
 
-# -- text and ids -------------------------------------------------------------------------------------------------------
+# -- text and ids ------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(("text", "position"), [("\ud800", 0), ("ab\udfffcd", 2), ("🦊\ud83d", 1)])
@@ -184,7 +184,7 @@ def test_an_nfc_tokenizer_refuses_what_is_not_utf8() -> None:
     assert tokenizer.encode("ab").size
 
 
-# -- files --------------------------------------------------------------------------------------------------------------
+# -- files -------------------------------------------------------------------------------------------------------------
 
 GOOD = json.loads(peers.train("gpt2").to_str())
 HUGE_ID = {"id": 2**40, "content": "<|x|>", "single_word": False, "lstrip": False, "rstrip": False, "normalized": False}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypedDict
 
 from tokmill._tokmill import Tokenizer, TokmillError, WordCounter, WordCounts, _train_bpe
@@ -200,7 +201,7 @@ def _paths(source: Source, files: Iterable[str | os.PathLike[str]] | None) -> li
         name = os.fspath(source)
         if os.path.lexists(name) or not glob.has_magic(name):
             return [name]
-        paths = sorted(path for path in glob.glob(name, recursive=True) if os.path.isfile(path))
+        paths = sorted(path for path in glob.iglob(name, recursive=True) if Path(path).is_file())  # noqa: PTH207
         if not paths:
             raise FileNotFoundError(f"no file matches {name!r}")
         return paths
