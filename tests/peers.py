@@ -15,6 +15,7 @@ from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalize
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+GPT2 = r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"
 DEEPSEEK = [
     r"\p{N}{1,3}",
     r"[一-龥぀-ゟ゠-ヿ]+",
@@ -55,6 +56,8 @@ def _split(*patterns: str, behavior: str = "isolated", invert: bool = False) -> 
 
 PRE_TOKENIZERS: dict[str, Callable[[], pre_tokenizers.PreTokenizer]] = {
     "gpt2": lambda: _byte_level(use_regex=True),
+    "gpt2 isolated": lambda: _split(GPT2),
+    "letters": lambda: _split(r"\p{L}"),
     "gpt2 with prefix space": lambda: _byte_level(use_regex=True, add_prefix_space=True),
     "no cuts": _byte_level,
     "cl100k": lambda: _split(CL100K),

@@ -65,8 +65,8 @@ def test_tekken(tmp_path: Path) -> None:
     config = {
         "pattern": peers.TEKKEN,
         "num_vocab_tokens": len(entries),
-        "default_vocab_size": len(entries) + 10,
-        "default_num_special_tokens": 10,
+        "default_vocab_size": len(entries) + 20,
+        "default_num_special_tokens": 20,
         "version": "v3",
     }
     path = tmp_path / "tekken.json"
@@ -74,7 +74,7 @@ def test_tekken(tmp_path: Path) -> None:
     ours = tokmill.Tokenizer.from_file(path)
     peer = tiktoken.Encoding("tekken", pat_str=peers.TEKKEN, mergeable_ranks=ranks, special_tokens={})
     for text in CORPUS:
-        assert ours.encode(text).tolist() == [id + 10 for id in peer.encode_ordinary(text)]
+        assert ours.encode(text).tolist() == [id + 20 for id in peer.encode_ordinary(text)]
 
 
 def test_saving_tokenizer_json(tokenizer_file: Path, tmp_path: Path) -> None:
@@ -93,11 +93,8 @@ def test_saving_tiktoken(tmp_path: Path) -> None:
     specials = {"<|x|>": len(ranks)}
     tokenizer = tokmill.Tokenizer.from_bytes(peers.tiktoken_file(ranks), pattern="cl100k_base", special_tokens=specials)
     path = tmp_path / "x.tiktoken"
-    with pytest.warns(UserWarning) as warnings:
+    with pytest.warns(UserWarning, match="pattern"), pytest.warns(UserWarning, match="special"):
         tokenizer.save(path)
-    said = " ".join(str(warning.message) for warning in warnings)
-    assert "pattern" in said
-    assert "special" in said
     assert load_tiktoken_bpe(str(path)) == ranks
     again = tokmill.Tokenizer.from_file(path, pattern="cl100k_base", special_tokens=specials)
     assert again == tokenizer
@@ -130,7 +127,7 @@ def test_a_name_that_tells_no_format(tokenizer: tokmill.Tokenizer, tmp_path: Pat
     assert list(tmp_path.iterdir()) == []
 
 
-# -- what the operating system refuses ------------------------------------------------------------------------------------
+# -- what the operating system refuses ---------------------------------------------------------------------------------
 
 
 def test_missing_files(tmp_path: Path, tokenizer: tokmill.Tokenizer) -> None:
@@ -144,7 +141,7 @@ def test_missing_files(tmp_path: Path, tokenizer: tokmill.Tokenizer) -> None:
 
 
 def test_an_empty_directory(tmp_path: Path) -> None:
-    with pytest.raises((FileNotFoundError, tokmill.TokmillError), match="tokenizer.json"):
+    with pytest.raises((FileNotFoundError, tokmill.TokmillError), match="json"):
         tokmill.Tokenizer.from_file(tmp_path)
 
 
@@ -208,7 +205,7 @@ def test_saving_replaces_a_file_and_keeps_its_permissions_usable(tmp_path: Path,
         assert path.stat().st_mode & 0o777 == 0o666 & ~umask
 
 
-# -- the hub --------------------------------------------------------------------------------------------------------------
+# -- the hub -----------------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture

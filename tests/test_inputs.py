@@ -92,7 +92,7 @@ def test_any_iterable(tokenizer: tokmill.Tokenizer) -> None:
     assert tokenizer.encode_batch(np.array(["a b", "c"])) == expected
 
 
-# -- Arrow ---------------------------------------------------------------------------------------------------------------
+# -- Arrow -------------------------------------------------------------------------------------------------------------
 
 ARROW_TYPES = [pa.string(), pa.large_string(), pa.binary(), pa.large_binary(), pa.string_view(), pa.binary_view()]
 long_texts = texts | texts.map(lambda text: text * 3)

@@ -13,10 +13,12 @@ from tokmill._tokmill import (
     Tokenizer,
     TokmillError,
     UnknownId,
+    WordCounts,
     __version__,
     patterns,
     set_default_threads,
 )
+from tokmill.training import count_words, train_bpe
 
 __all__ = [
     "DecodeStream",
@@ -25,7 +27,10 @@ __all__ = [
     "Tokenizer",
     "TokmillError",
     "UnknownId",
+    "WordCounts",
     "__version__",
+    "count_words",
     "patterns",
     "set_default_threads",
+    "train_bpe",
 ]

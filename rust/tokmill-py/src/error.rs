@@ -17,6 +17,9 @@ use tokmill::Error;
 /// Work on fewer bytes than this is done before another thread could take the interpreter over.
 const BYTES_WORTH_DETACHING: usize = 2048;
 
+/// More input than any: for calls that are long whatever their input.
+pub(crate) const LONG: usize = usize::MAX;
+
 /// Whatever ends a call: the core's error, an exception that Python already has, or a bug.
 pub(crate) enum Failure {
     /// An error of the core, to be translated.
@@ -102,7 +105,7 @@ fn os_error(py: Python<'_>, path: &Path, source: &io::Error) -> PyErr {
             // The system's message without Rust's "(os error 2)".
             let message = source.to_string();
             let message = message.split(" (os error").next().unwrap_or(&message);
-            py.get_type::<PyOSError>().call1((number, message, path))
+            py.get_type::<PyOSError>().call1((number, message, path.as_os_str()))
         }
         None => py.get_type::<PyOSError>().call1((format!("{}: {source}", path.display()),)),
     };

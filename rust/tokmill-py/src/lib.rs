@@ -9,18 +9,24 @@ mod error;
 mod options;
 mod text;
 mod tokenizer;
+mod train;
 
 use pyo3::prelude::*;
-use pyo3::types::PyDict;
+use pyo3::types::{PyDict, PyTuple};
 
 use crate::error::{Exception, Result, call};
 
 /// The patterns that have a name: a new dict of names to regular expressions.
+///
+/// Several expressions are applied one after the other, each to the pieces of the one before.
 #[pyfunction]
 fn patterns(py: Python<'_>) -> Result<Bound<'_, PyDict>> {
     let patterns = PyDict::new(py);
-    for (name, pattern) in std::iter::empty::<(&str, &str)>() {
-        patterns.set_item(name, pattern)?;
+    for pattern in tokmill::pretokenize::patterns::patterns() {
+        let regexes = PyTuple::new(py, pattern.regexes)?;
+        for name in [&pattern.name].into_iter().chain(pattern.aliases) {
+            patterns.set_item(name, &regexes)?;
+        }
     }
     Ok(patterns)
 }
@@ -48,6 +54,8 @@ mod _tokmill {
     use crate::options::set_default_threads;
     #[pymodule_export]
     use crate::tokenizer::{DecodeStream, Tokenizer};
+    #[pymodule_export]
+    use crate::train::{_train_bpe, WordCounter, WordCounts};
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {

@@ -13,7 +13,6 @@ use tokmill::tokenizer::{AllowedSpecial, OffsetUnit, Tokenizer};
 use crate::error::{Failure, Result};
 
 /// A number of things: an integer that may have been typed with a minus sign.
-#[derive(Clone)]
 pub(crate) struct Size(Result<usize, String>);
 
 impl<'py> FromPyObject<'_, 'py> for Size {
@@ -35,12 +34,15 @@ impl Size {
     }
 
     /// The number, which is the value of the option `name`.
-    pub(crate) fn get(self, name: &'static str) -> Result<usize> {
-        self.0.map_err(|value| Failure::option(name, format!("must be a size, not {value}")))
+    pub(crate) fn get(&self, name: &'static str) -> Result<usize> {
+        match &self.0 {
+            Ok(size) => Ok(*size),
+            Err(value) => Err(Failure::option(name, format!("must be a size, not {value}"))),
+        }
     }
 
     /// The number, which must not be 0.
-    pub(crate) fn positive(self, name: &'static str) -> Result<usize> {
+    pub(crate) fn positive(&self, name: &'static str) -> Result<usize> {
         match self.get(name)? {
             0 => Err(Failure::option(name, "must be at least 1, not 0")),
             size => Ok(size),
@@ -58,13 +60,13 @@ static DEFAULT_THREADS: AtomicUsize = AtomicUsize::new(0);
 #[pyfunction]
 #[pyo3(signature = (n))]
 pub(crate) fn set_default_threads(n: Option<Size>) -> Result<()> {
-    let threads = n.map_or(Ok(0), |n| n.positive("n"))?;
+    let threads = n.as_ref().map_or(Ok(0), |n| n.positive("n"))?;
     DEFAULT_THREADS.store(threads, Ordering::Relaxed);
     Ok(())
 }
 
 /// The option `threads`.
-pub(crate) fn threads(asked: Option<Size>) -> Result<Option<usize>> {
+pub(crate) fn threads(asked: Option<&Size>) -> Result<Option<usize>> {
     match asked {
         Some(size) => size.positive("threads").map(Some),
         None => Ok(Some(DEFAULT_THREADS.load(Ordering::Relaxed)).filter(|&threads| threads > 0)),

@@ -3,7 +3,7 @@
 //! `str` lends its UTF-8 form (which it keeps, so a second call is free), `bytes` and every other exporter of bytes
 //! through the buffer protocol (`bytearray`, `memoryview`, `mmap`, `numpy.uint8` arrays) lend their memory.
 
-use pyo3::buffer::PyBuffer;
+use pyo3::buffer::PyUntypedBuffer;
 use pyo3::exceptions::{PyTypeError, PyUnicodeEncodeError};
 use pyo3::intern;
 use pyo3::prelude::*;
@@ -17,7 +17,7 @@ pub(crate) enum Text<'a> {
     /// Lent by an object that outlives this value.
     Lent(&'a [u8]),
     /// Lent by an exporter, which cannot move or free the memory before this is dropped.
-    Buffer(PyBuffer<u8>),
+    Buffer(PyUntypedBuffer),
     /// Gathered from a buffer with gaps, such as `memoryview(b"...")[::2]`.
     Gathered(Vec<u8>),
 }
@@ -27,12 +27,12 @@ impl AsRef<[u8]> for Text<'_> {
         match self {
             Self::Lent(bytes) => bytes,
             Self::Gathered(bytes) => bytes,
-            Self::Buffer(buffer) => match buffer.as_slice_ptr() {
-                // SAFETY: the exporter keeps the memory in place, and as long as it is, while the buffer is held. That
-                // nobody writes to it during the call is the caller's part, said in the documentation of `encode`;
-                // it is what `hashlib` asks for too.
-                Some(slice) => unsafe { slice.as_ref() },
-                None => &[],
+            Self::Buffer(buffer) if buffer.len_bytes() == 0 => &[],
+            // SAFETY: the buffer is contiguous, and the exporter keeps the memory in place, and as long as it is, while
+            // the buffer is held. That nobody writes to it during the call is the caller's part, said in the
+            // documentation of `encode`; it is what `hashlib` asks for too.
+            Self::Buffer(buffer) => unsafe {
+                std::slice::from_raw_parts(buffer.buf_ptr().cast_const().cast(), buffer.len_bytes())
             },
         }
     }
@@ -58,14 +58,20 @@ impl<'a, 'py> FromPyObject<'a, 'py> for Text<'a> {
         if object.is_instance_of::<PyBytes>() {
             return Ok(Self::Lent(object.extract::<&'a [u8]>().map_err(PyErr::from)?));
         }
-        let Ok(buffer) = PyBuffer::<u8>::get(&object) else {
+        let buffer = PyUntypedBuffer::get(&object).ok().filter(holds_bytes);
+        let Some(buffer) = buffer else {
             return Err(Failure::wrong_type("str, bytes or another buffer of bytes", &object));
         };
-        match buffer.as_slice_ptr() {
-            Some(_) => Ok(Self::Buffer(buffer)),
-            None => Ok(Self::Gathered(buffer.to_vec(object.py())?)),
+        if buffer.is_c_contiguous() {
+            return Ok(Self::Buffer(buffer));
         }
+        Ok(Self::Gathered(buffer.into_typed()?.to_vec(object.py())?))
     }
+}
+
+/// Whether the items of a buffer are bytes: unsigned, signed (Arrow's buffers are) or `char`.
+fn holds_bytes(buffer: &PyUntypedBuffer) -> bool {
+    matches!(buffer.format().to_bytes(), [.., b'B' | b'b' | b'c']) && buffer.item_size() == 1
 }
 
 /// Says where the surrogate stands that keeps a `str` from being UTF-8.

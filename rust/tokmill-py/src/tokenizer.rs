@@ -16,12 +16,9 @@ use tokmill::ragged::RaggedView;
 use tokmill::tokenizer::{self as core, EncodeOptions, Truncation};
 
 use crate::arrays::{Ids, Ragged, gather_rows, id_from, spans_to_numpy, to_numpy};
-use crate::error::{Failure, Result, call};
+use crate::error::{Failure, LONG, Result, call};
 use crate::options::{self, Allowed, OnInvalid, Size, parse_format, parse_side, parse_unit};
 use crate::text::{Text, Texts, total_len};
-
-/// More input than any: for calls that are long whatever their input.
-const LONG: usize = usize::MAX;
 
 /// One-dimensional `numpy.uint32`.
 type IdArray<'py> = Bound<'py, PyArray1<u32>>;
@@ -45,12 +42,17 @@ impl From<core::Tokenizer> for Tokenizer {
 }
 
 impl Tokenizer {
+    /// The tokenizer itself.
+    pub(crate) fn core(&self) -> &core::Tokenizer {
+        &self.core
+    }
+
     /// What the core is told about an encoding.
     fn options(&self, allowed: Option<Allowed>, add: bool, asked_threads: Option<Size>) -> Result<EncodeOptions> {
         Ok(EncodeOptions {
             allowed_special: allowed.unwrap_or(Allowed::None).resolve(&self.core)?,
             add_special_tokens: add,
-            threads: options::threads(asked_threads)?,
+            threads: options::threads(asked_threads.as_ref())?,
         })
     }
 
@@ -390,7 +392,7 @@ impl Tokenizer {
         threads: Option<Size>,
     ) -> Result<Vec<Bound<'py, PyString>>> {
         let errors = OnInvalid::parse(errors)?;
-        let threads = options::threads(threads)?;
+        let threads = options::threads(threads.as_ref())?;
         let decode = |rows: RaggedView<'_, u32>| {
             call(py, size_of_val(rows.values()), || self.core.decode_batch(rows, skip_special_tokens, threads))
         };

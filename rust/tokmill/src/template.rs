@@ -32,6 +32,31 @@ pub struct Template {
     pub special_tokens: Vec<TemplateSpecial>,
 }
 
+impl Template {
+    /// A template from layouts written as in tokenizers: pieces between blanks, `$A` and `$B` for the sequences and
+    /// anything else for a special token, each with an optional type id behind a colon: `"[CLS] $A [SEP] $B:1 [SEP]:1"`.
+    /// Without a layout for pairs, these are put end to end. `id` looks a special token up.
+    pub fn parse(single: &str, pair: Option<&str>, id: impl Fn(&str) -> Option<u32>) -> Result<Self> {
+        let layout = |text: &str| text.split_whitespace().map(TemplatePiece::parse).collect::<Vec<_>>();
+        let (single, pair) = (layout(single), layout(pair.unwrap_or("$A $B:1")));
+        let second = |piece: &TemplatePiece| matches!(piece, TemplatePiece::Sequence { second: true, .. });
+        if single.iter().any(second) {
+            return Err(Error::option("template", "$B belongs into the layout for pairs"));
+        }
+        let mut special_tokens: Vec<TemplateSpecial> = Vec::new();
+        for piece in single.iter().chain(&pair) {
+            let TemplatePiece::Special { name, .. } = piece else { continue };
+            if special_tokens.iter().any(|special| special.name == *name) {
+                continue;
+            }
+            let unknown = || Error::option("template", format!("{name:?} is not a special token"));
+            let ids = vec![id(name).ok_or_else(unknown)?];
+            special_tokens.push(TemplateSpecial { name: name.clone(), ids, tokens: vec![name.clone()] });
+        }
+        Ok(Self { single, pair, special_tokens })
+    }
+}
+
 /// One place of a layout.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TemplatePiece {
@@ -49,6 +74,17 @@ pub enum TemplatePiece {
         /// Type id of its tokens.
         type_id: u32,
     },
+}
+
+impl TemplatePiece {
+    fn parse(text: &str) -> Self {
+        let typed = text.rsplit_once(':').and_then(|(body, type_id)| Some((body, type_id.parse().ok()?)));
+        let (body, type_id) = typed.filter(|(body, _)| !body.is_empty()).unwrap_or((text, 0));
+        match body {
+            "$A" | "$B" => Self::Sequence { second: body == "$B", type_id },
+            name => Self::Special { name: name.to_owned(), type_id },
+        }
+    }
 }
 
 /// A special token of a template; it may stand for several ids.

@@ -42,6 +42,22 @@ pub fn pattern(name: &str) -> Option<&'static NamedPattern> {
     PATTERNS.iter().find(|pattern| pattern.name == name || pattern.aliases.contains(&name))
 }
 
+/// The steps of a byte-level tokenizer that cuts by a pattern's name or by a regular expression of tokenizer.json, which
+/// keep all of the text; `None` cuts nothing.
+pub fn byte_level_steps(pattern_or_name: Option<&str>) -> Vec<Step> {
+    let isolated = |regex: &str| Step::Split {
+        pattern: SplitPattern::Regex(regex.to_owned()),
+        behavior: SplitBehavior::Isolated,
+        invert: false,
+    };
+    let mut steps = match pattern_or_name {
+        None => Vec::new(),
+        Some(name) => pattern(name).map_or_else(|| vec![isolated(name)], NamedPattern::steps),
+    };
+    steps.push(Step::ByteLevel { add_prefix_space: false, trim_offsets: true, use_regex: false });
+    steps
+}
+
 /// The steps for a `pat_str` of tiktoken, or for a name.
 ///
 /// tiktoken drops text that no match covers. The texts that it ships cover everything; they become the named pattern.

@@ -19,6 +19,7 @@
 //! # Ok::<(), tokmill::Error>(())
 //! ```
 
+mod assemble;
 mod bpe;
 mod checkpoint;
 mod count_file;

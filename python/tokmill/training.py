@@ -1,0 +1,226 @@
+"""Training: from a corpus, wherever it lies, to a tokenizer."""
+
+from __future__ import annotations
+
+import glob
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypedDict
+
+from tokmill._tokmill import Tokenizer, TokmillError, WordCounter, WordCounts, _train_bpe
+from tokmill.documents import Documents
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+__all__ = ["Progress", "Source", "Veto", "count_words", "train_bpe"]
+
+Source: TypeAlias = Any
+"""A corpus; see `train_bpe`."""
+
+Progress: TypeAlias = "Callable[[str, int, int | None], object]"
+"""Called with the phase ("count" or "merge"), what is done of it (bytes, merges), and the total where it is known."""
+
+_Unit: TypeAlias = Literal["line", "file", "document"]
+_BATCH_BYTES = 8 << 20
+
+
+class Veto(TypedDict, total=False):
+    """Entries that no merge may make: every rule that is given must let an entry pass."""
+
+    substrings: Sequence[bytes]
+    """Byte strings that no entry may contain."""
+    regex: str
+    """A regular expression that no entry may match anywhere."""
+    max_words: int
+    """The most words, which are stretches between blanks, that an entry may hold."""
+
+
+def count_words(
+    source: Source = None,
+    *,
+    files: Iterable[str | os.PathLike[str]] | None = None,
+    field: str | None = None,
+    column: str | None = None,
+    unit: _Unit = "line",
+    pattern: str | None = "o200k_base",
+    normalizer: Literal["nfc"] | None = None,
+    special_tokens: Sequence[str] = (),
+    threads: int | None = None,
+    progress: Progress | None = None,
+) -> WordCounts:
+    """Count the pieces of a corpus, for training later, or elsewhere.
+
+    Counts of parts of a corpus add up: `count_words(a) + count_words(b)`. All options are those of `train_bpe`, which
+    must be given the same `pattern`, `normalizer` and `special_tokens` together with the counts.
+    """
+    if isinstance(source, WordCounts):
+        raise TypeError("the source is counts already")
+    counter = WordCounter(pattern, normalizer, list(special_tokens), threads)
+    if files is None and (hasattr(source, "__arrow_c_array__") or hasattr(source, "__arrow_c_stream__")):
+        counter.push(source)
+        return counter.finish()
+    done = 0
+    if paths := _paths(source, files):
+        documents = Documents(paths, field=field, column=column, unit="line" if unit == "line" else "file")
+        total = documents.total_bytes
+        batches: Iterable[list[Any]] = documents.batches(_BATCH_BYTES)
+    else:
+        documents, total = None, None
+        batches = _batches(source)
+    for batch in batches:
+        counter.push(batch)
+        done += 0 if documents else sum(map(len, batch))
+        if progress is not None:
+            progress("count", documents.position if documents else done, total)
+    return counter.finish()
+
+
+def train_bpe(
+    source: Source = None,
+    vocab_size: int = 32_000,
+    *,
+    files: Iterable[str | os.PathLike[str]] | None = None,
+    field: str | None = None,
+    column: str | None = None,
+    unit: _Unit = "line",
+    pattern: str | None = "o200k_base",
+    normalizer: Literal["nfc"] | None = None,
+    special_tokens: Sequence[str] = (),
+    template: str | tuple[str, str] | None = None,
+    min_frequency: int = 2,
+    initial_alphabet: Literal["bytes", "seen"] | bytes = "bytes",
+    alphabet_order: Literal["gpt2", "bytes"] = "gpt2",
+    max_token_bytes: int | None = None,
+    max_token_chars: int | None = None,
+    veto: Veto | None = None,
+    base: Tokenizer | None = None,
+    pad_to: int | None = None,
+    threads: int | None = None,
+    progress: Progress | None = None,
+    checkpoint: str | os.PathLike[str] | None = None,
+) -> Tokenizer:
+    """Train a byte-level BPE.
+
+    Merges are those of Hugging Face's `BpeTrainer`, in the same order, and depend on the corpus and the options alone,
+    not on threads or on the order of documents.
+
+    Args:
+        source: A `str` or `PathLike` is a file or a glob of files; a list of `PathLike` is files; any other iterable of
+            `str` or `bytes` is documents; so is an Arrow column; `WordCounts` is a corpus counted before.
+        vocab_size: Ids in all: special tokens, alphabet and merges. Fewer where the corpus has no pair left to merge.
+        files: Files, in place of `source`. `.gz` is read through, `.zst` from Python 3.14 on.
+        field: The field of `.jsonl` files that holds the text.
+        column: The column of `.parquet` files that holds the text (needs `tokmill[arrow]`).
+        unit: What a document of a text file is: a `"line"` with its ending, or the whole `"file"` (or `"document"`).
+        pattern: How text is cut: a regular expression or a name of `tokmill.patterns()`. `None` cuts nothing.
+        normalizer: What is done to the text first: nothing, or `"nfc"`.
+        special_tokens: Tokens with the first ids, in this order. Where they occur in the corpus, they are left out.
+        template: Where special tokens go, `"<|begin|> $A <|end|>"`, or two such layouts, for one text and for a pair
+            (`"$A <|sep|> $B"`).
+        min_frequency: A pair seen less often is not merged.
+        initial_alphabet: The bytes that have an id of their own: all (`"bytes"`), those that the corpus holds
+            (`"seen"`), or those and these.
+        alphabet_order: The order of their ids, which decides ties: `"gpt2"`, as Hugging Face has it, or `"bytes"`.
+        max_token_bytes: No merge makes a token of more bytes.
+        max_token_chars: No merge makes a token that touches more characters.
+        veto: Further tokens that no merge may make.
+        base: A tokenizer whose ids are kept; training goes on where its merges end, with `pattern` and `normalizer` as
+            given here.
+        pad_to: Fill up with runs of blanks and line feeds to exactly so many ids.
+        threads: `None` is what `set_default_threads` says.
+        progress: Called now and then with phase, done and total. An exception in it ends the training.
+        checkpoint: A file where merges are left from time to time, and taken up again by the same call.
+
+    Raises:
+        TokmillError: An option makes no sense, or a document cannot be read.
+        OSError: A file cannot be read.
+    """
+    options = {
+        "vocab_size": vocab_size,
+        "pattern": pattern,
+        "normalizer": normalizer,
+        "special_tokens": list(special_tokens),
+        "template": (template, None) if isinstance(template, str) else template,
+        "min_frequency": min_frequency,
+        "initial_alphabet": _alphabet(initial_alphabet),
+        "alphabet_order": alphabet_order,
+        "max_token_bytes": max_token_bytes,
+        "max_token_chars": max_token_chars,
+        "base": base,
+        "pad_to": pad_to,
+        "threads": threads,
+        "progress": progress,
+        "checkpoint": checkpoint,
+        **_veto(veto or {}),
+    }
+    if isinstance(source, WordCounts):
+        counts = source
+    else:
+        counts = count_words(
+            source,
+            files=files,
+            field=field,
+            column=column,
+            unit=unit,
+            pattern=pattern,
+            normalizer=normalizer,
+            special_tokens=special_tokens,
+            threads=threads,
+            progress=progress,
+        )
+    return _train_bpe(counts, options)
+
+
+def _alphabet(alphabet: str | bytes) -> bytes | None:
+    """The bytes wanted besides those seen; `None` for all bytes."""
+    if isinstance(alphabet, bytes):
+        return alphabet
+    if alphabet not in {"bytes", "seen"}:
+        raise TokmillError(f'option initial_alphabet: {alphabet!r} is neither "bytes" nor "seen" nor a byte string')
+    return None if alphabet == "bytes" else b""
+
+
+def _veto(veto: Veto) -> dict[str, object]:
+    if unknown := set(veto) - {"substrings", "regex", "max_words"}:
+        raise TypeError(f"option veto: unknown rule {min(unknown)!r}")
+    return {
+        "veto_substrings": list(veto.get("substrings", ())),
+        "veto_regex": veto.get("regex"),
+        "veto_max_words": veto.get("max_words"),
+    }
+
+
+def _paths(source: Source, files: Iterable[str | os.PathLike[str]] | None) -> list[str]:
+    """The files of a corpus; none if it does not lie in files."""
+    if (source is None) == (files is None):
+        raise TypeError("a corpus is either a source or files=[...]")
+    if files is not None:
+        return [os.fspath(path) for path in files]
+    if isinstance(source, str | os.PathLike):
+        name = os.fspath(source)
+        if os.path.lexists(name) or not glob.has_magic(name):
+            return [name]
+        paths = sorted(path for path in glob.iglob(name, recursive=True) if Path(path).is_file())  # noqa: PTH207
+        if not paths:
+            raise FileNotFoundError(f"no file matches {name!r}")
+        return paths
+    if isinstance(source, list | tuple) and source and isinstance(source[0], os.PathLike):
+        return [os.fspath(path) for path in source]
+    return []
+
+
+def _batches(documents: Iterable[str | bytes]) -> Iterator[list[str | bytes]]:
+    """The documents in lists of about `_BATCH_BYTES` together."""
+    if isinstance(documents, bytes | bytearray | memoryview):
+        raise TypeError("expected an iterable of documents, not one document")
+    batch: list[str | bytes] = []
+    size = 0
+    for document in documents:
+        batch.append(document)
+        size += len(document)
+        if size >= _BATCH_BYTES:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch

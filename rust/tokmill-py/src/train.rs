@@ -1,0 +1,267 @@
+//! Training: counters and trainers of the core, fed by the Python side of the package.
+
+use std::ops::ControlFlow;
+use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
+
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyDict, PyType};
+use tokmill::Error;
+use tokmill::normalize::Normalizer;
+use tokmill::pretokenize::{Pretokenizer, patterns};
+use tokmill::train::{
+    self, AlphabetOrder, Base, BpeTrainerOptions, Checkpoint, Counter, InitialAlphabet, Progress, Splitter, Veto,
+    VetoRules, Watch,
+};
+
+use crate::error::{Failure, LONG, Result, call};
+use crate::options::{Size, threads};
+use crate::text::{Text, Texts, total_len};
+use crate::tokenizer::Tokenizer;
+
+/// Seconds between two checkpoints of a training run.
+const SECONDS_BETWEEN_CHECKPOINTS: u64 = 60;
+
+/// How often each piece of a corpus occurs: all that a trainer needs to know of it.
+///
+/// Made by `count_words`. Counts of parts of a corpus add up to those of the whole (`counts + counts`), so parts may be
+/// counted on many machines. `len(counts)` is the number of distinct pieces, `counts[piece]` how often one occurs.
+#[pyclass(frozen, mapping, module = "tokmill")]
+pub(crate) struct WordCounts {
+    core: train::WordCounts,
+}
+
+#[pymethods]
+impl WordCounts {
+    /// Reads counts that `save` wrote. Raises `TokmillError` if the file is damaged.
+    #[classmethod]
+    fn load(cls: &Bound<'_, PyType>, path: PathBuf) -> Result<Self> {
+        Ok(Self { core: call(cls.py(), LONG, || train::WordCounts::load(&path))? })
+    }
+
+    /// Writes the counts to a file that `load` reads on any machine: all of it or, if something goes wrong, nothing.
+    ///
+    /// Equal counts make equal files.
+    fn save(&self, py: Python<'_>, path: PathBuf) -> Result<()> {
+        call(py, LONG, || self.core.save(&path))
+    }
+
+    /// Number of pieces counted, each as often as it occurs.
+    #[getter]
+    fn total(&self, py: Python<'_>) -> Result<u64> {
+        call(py, LONG, || Ok::<_, Failure>(self.core.total()))
+    }
+
+    /// A new dict of all pieces to their counts, in byte order.
+    fn to_dict<'py>(&self, py: Python<'py>) -> Result<Bound<'py, PyDict>> {
+        let counts = PyDict::new(py);
+        for (piece, count) in call(py, LONG, || Ok::<_, Failure>(self.core.sorted()))? {
+            counts.set_item(PyBytes::new(py, &piece), count)?;
+        }
+        Ok(counts)
+    }
+
+    fn __len__(&self) -> usize {
+        self.core.len()
+    }
+
+    fn __getitem__(&self, piece: Text<'_>) -> u64 {
+        self.core.get(piece.as_ref())
+    }
+
+    fn __add__(&self, py: Python<'_>, other: &Bound<'_, PyAny>) -> Result<Py<PyAny>> {
+        let Ok(other) = other.cast::<Self>() else {
+            return Ok(py.NotImplemented());
+        };
+        let other = other.get();
+        let core = call(py, LONG, || {
+            let mut sum = self.core.clone();
+            sum.merge(other.core.clone());
+            Ok::<_, Failure>(sum)
+        })?;
+        Ok(Py::new(py, Self { core })?.into_any())
+    }
+
+    fn __eq__(&self, py: Python<'_>, other: &Bound<'_, PyAny>) -> Result<bool> {
+        let Ok(other) = other.cast::<Self>() else {
+            return Ok(false);
+        };
+        let other = other.get();
+        call(py, LONG, || {
+            Ok::<_, Failure>(self.core.len() == other.core.len() && self.core.sorted() == other.core.sorted())
+        })
+    }
+
+    fn __repr__(&self) -> String {
+        format!("<tokmill.WordCounts: {} pieces>", self.core.len())
+    }
+}
+
+/// Counts the pieces of documents as they are pushed.
+#[pyclass(frozen, module = "tokmill._tokmill")]
+pub(crate) struct WordCounter {
+    /// `None` when finished.
+    core: Mutex<Option<Counter>>,
+}
+
+impl WordCounter {
+    fn with<T>(&self, work: impl FnOnce(Counter) -> Result<(Option<Counter>, T)>) -> Result<T> {
+        // Taken out while it works, so a panic or a second thread finds it finished, never half counted.
+        let taken = self.core.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let counter = taken.ok_or_else(|| Failure::option("documents", "cannot be counted: counting has ended"))?;
+        let (counter, result) = work(counter)?;
+        *self.core.lock().unwrap_or_else(PoisonError::into_inner) = counter;
+        Ok(result)
+    }
+}
+
+#[pymethods]
+impl WordCounter {
+    #[new]
+    fn new(
+        py: Python<'_>,
+        pattern: Option<&str>,
+        normalizer: Option<&str>,
+        special_tokens: Vec<String>,
+        workers: Option<Size>,
+    ) -> Result<Self> {
+        let threads = threads(workers.as_ref())?;
+        let normalizer = parse_normalizer(normalizer)?;
+        let counter = call(py, LONG, || {
+            let pretokenizer = Pretokenizer::new(patterns::byte_level_steps(pattern))?;
+            Ok::<_, Error>(Counter::new(Splitter::new(&special_tokens, normalizer, pretokenizer)?, threads))
+        })?;
+        Ok(Self { core: Mutex::new(Some(counter)) })
+    }
+
+    fn push(&self, py: Python<'_>, documents: &Bound<'_, PyAny>) -> Result<()> {
+        let texts = Texts::new(documents)?;
+        let texts = texts.borrow()?;
+        self.with(|mut counter| {
+            let counter = call(py, total_len(&texts), || {
+                counter.push_batch(&texts)?;
+                Ok::<_, Error>(counter)
+            })?;
+            Ok((Some(counter), ()))
+        })
+    }
+
+    fn finish(&self, py: Python<'_>) -> Result<WordCounts> {
+        self.with(|counter| Ok((None, WordCounts { core: call(py, LONG, || counter.finish())? })))
+    }
+}
+
+/// The normaliser of this name.
+fn parse_normalizer(name: Option<&str>) -> Result<Option<Normalizer>> {
+    match name {
+        None => Ok(None),
+        Some("nfc") => Ok(Some(Normalizer::Nfc)),
+        Some(other) => Err(Failure::option("normalizer", format!("{other:?} is not \"nfc\""))),
+    }
+}
+
+/// The options of `train_bpe`, as its Python side has sorted them.
+#[derive(FromPyObject)]
+#[pyo3(from_item_all)]
+pub(crate) struct Options<'py> {
+    vocab_size: Size,
+    pattern: Option<String>,
+    normalizer: Option<String>,
+    special_tokens: Vec<String>,
+    template: Option<(String, Option<String>)>,
+    min_frequency: Size,
+    initial_alphabet: Option<Vec<u8>>,
+    alphabet_order: String,
+    max_token_bytes: Option<Size>,
+    max_token_chars: Option<Size>,
+    veto_substrings: Vec<Vec<u8>>,
+    veto_regex: Option<String>,
+    veto_max_words: Option<Size>,
+    base: Option<Bound<'py, Tokenizer>>,
+    pad_to: Option<Size>,
+    threads: Option<Size>,
+    progress: Option<Py<PyAny>>,
+    checkpoint: Option<PathBuf>,
+}
+
+impl Options<'_> {
+    fn trainer(&self) -> Result<BpeTrainerOptions> {
+        let optional = |size: &Option<Size>, name| size.as_ref().map(|size| size.get(name)).transpose();
+        let rules = VetoRules {
+            substrings: self.veto_substrings.clone(),
+            regex: self.veto_regex.clone(),
+            max_words: optional(&self.veto_max_words, "veto")?,
+        };
+        Ok(BpeTrainerOptions {
+            vocab_size: self.vocab_size.get("vocab_size")?,
+            min_frequency: self.min_frequency.get("min_frequency")? as u64,
+            special_tokens: self.special_tokens.clone(),
+            initial_alphabet: self.initial_alphabet.clone().map_or(InitialAlphabet::Bytes, InitialAlphabet::Seen),
+            alphabet_order: match self.alphabet_order.as_str() {
+                "gpt2" => AlphabetOrder::Gpt2,
+                "bytes" => AlphabetOrder::Bytes,
+                other => {
+                    let why = format!("{other:?} is neither \"gpt2\" nor \"bytes\"");
+                    return Err(Failure::option("alphabet_order", why));
+                }
+            },
+            max_token_bytes: optional(&self.max_token_bytes, "max_token_bytes")?,
+            max_token_chars: optional(&self.max_token_chars, "max_token_chars")?,
+            veto: (rules != VetoRules::default()).then(|| Veto::new(rules)).transpose()?,
+            base: self.base.as_ref().map(|base| Base::of(base.get().core())).transpose()?,
+            pad_to: optional(&self.pad_to, "pad_to")?,
+            threads: threads(self.threads.as_ref())?,
+            trace: false,
+            checkpoint: self
+                .checkpoint
+                .clone()
+                .map(|path| Checkpoint { path, every_seconds: SECONDS_BETWEEN_CHECKPOINTS }),
+        })
+    }
+}
+
+/// Trains on counts: `options` holds all of [`Options`].
+#[pyfunction]
+pub(crate) fn _train_bpe(py: Python<'_>, counts: &Bound<'_, WordCounts>, options: Options<'_>) -> Result<Tokenizer> {
+    let trainer = options.trainer()?;
+    let normalizer = parse_normalizer(options.normalizer.as_deref())?;
+    let pretokenizer = Pretokenizer::new(patterns::byte_level_steps(options.pattern.as_deref()))?;
+    let inherited = options.base.as_ref().map_or(&[][..], |base| base.get().core().added_tokens());
+    let template = options.template;
+    let counts = &counts.get().core;
+    let watch = PythonWatch { progress: options.progress, raised: Mutex::new(None) };
+    let trained = call(py, LONG, || {
+        let trained = train::train_bpe(counts, &trainer, &watch)?;
+        let post_processor = template.map(|(single, pair)| trained.template(&single, pair.as_deref())).transpose()?;
+        trained.into_tokenizer(normalizer, pretokenizer, post_processor, inherited)
+    });
+    match watch.raised.into_inner().unwrap_or_else(PoisonError::into_inner) {
+        Some(raised) => Err(raised.into()),
+        None => Ok(trained?.into()),
+    }
+}
+
+/// Passes progress on to Python, and a signal or an exception of the callback back as the wish to stop.
+struct PythonWatch {
+    progress: Option<Py<PyAny>>,
+    raised: Mutex<Option<PyErr>>,
+}
+
+impl Watch for PythonWatch {
+    fn update(&self, progress: Progress) -> ControlFlow<()> {
+        let told = Python::attach(|py| {
+            py.check_signals()?;
+            if let Some(callback) = &self.progress {
+                callback.call1(py, (progress.phase.name(), progress.done, progress.total))?;
+            }
+            PyResult::Ok(())
+        });
+        match told {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(error) => {
+                *self.raised.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+                ControlFlow::Break(())
+            }
+        }
+    }
+}

@@ -1,0 +1,72 @@
+//! Between tokenizers and training: a tokenizer to go on from, and the tokenizer that was trained.
+
+use crate::added_tokens::AddedToken;
+use crate::decode::Decoder;
+use crate::error::{Error, Result};
+use crate::lengths::Lengths;
+use crate::model::{Bpe, BpeOptions, Model};
+use crate::normalize::Normalizer;
+use crate::pretokenize::Pretokenizer;
+use crate::template::{PostProcessor, Template};
+use crate::tokenizer::{Parts, Tokenizer};
+
+use super::bpe::Trained;
+use super::options::Base;
+
+impl Base {
+    /// The entries and merges of a tokenizer, its added tokens included.
+    pub fn of(tokenizer: &Tokenizer) -> Result<Self> {
+        let Model::Bpe(bpe) = tokenizer.model();
+        let mut vocab = bpe.vocab().clone();
+        for token in tokenizer.added_tokens() {
+            if vocab.key(token.id).is_none() {
+                vocab.insert_spelled(token.id, &token.content)?;
+            }
+        }
+        Ok(Self { vocab, merges: bpe.merges().to_vec() })
+    }
+}
+
+impl Trained {
+    /// A post-processor that places special tokens of this run; see [`Template::parse`].
+    pub fn template(&self, single: &str, pair: Option<&str>) -> Result<PostProcessor> {
+        let special = |name: &str| self.special_tokens.iter().find(|(content, _)| content == name);
+        Template::parse(single, pair, |name| special(name).map(|(_, id)| *id)).map(PostProcessor::Template)
+    }
+
+    /// The byte-level tokenizer that was trained, given the stages that its pieces went through. Added tokens of the
+    /// base are `inherited`.
+    pub fn into_tokenizer(
+        self,
+        normalizer: Option<Normalizer>,
+        pretokenizer: Pretokenizer,
+        post_processor: Option<PostProcessor>,
+        inherited: &[AddedToken],
+    ) -> Result<Tokenizer> {
+        let mut added_tokens = inherited.to_vec();
+        let mut add = |content: String, id: u32, special: bool| match added_tokens
+            .iter_mut()
+            .find(|token| token.content == content)
+        {
+            Some(token) => token.special |= special,
+            None => added_tokens.push(AddedToken { special, ..AddedToken::special(content, id) }),
+        };
+        for (content, id) in self.special_tokens {
+            add(content, id, true);
+        }
+        for (content, id) in self.padding {
+            add(content, id, false);
+        }
+        let model = Bpe::new(self.vocab, self.merges, BpeOptions::default())
+            .map_err(|error| Error::format("trained model", error.to_string()))?;
+        Tokenizer::new(Parts {
+            normalizer,
+            added_tokens,
+            pretokenizer,
+            model: Model::Bpe(model),
+            post_processor,
+            decoder: Decoder::ByteLevel { add_prefix_space: false, trim_offsets: true, use_regex: false },
+            lengths: Lengths::default(),
+        })
+    }
+}

@@ -1,0 +1,364 @@
+"""Training: the merges of Hugging Face's trainer, from any source, deterministic and interruptible."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import json
+import signal
+from pathlib import Path
+
+import peers
+import pyarrow as pa
+import pyarrow.parquet
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from texts import CORPUS, texts
+from tokenizers import Tokenizer as Peer
+from tokenizers import decoders, models, normalizers, pre_tokenizers, trainers
+
+import tokmill
+
+SPECIALS = ["<|endoftext|>", "<|pad|>"]
+"""None of them is in the corpus, where tokenizers would count them like any text."""
+
+DOCUMENTS = [line for text in CORPUS for line in text.splitlines(keepends=True)] * 3
+
+
+def train_peer(
+    documents: list[str], vocab_size: int, pre_tokenizer: str, *, min_frequency: int = 2, nfc: bool = False
+) -> Peer:
+    """What tokenizers trains, with specials, alphabet and order as they are by default here."""
+    tokenizer = Peer(models.BPE())
+    if nfc:
+        tokenizer.normalizer = normalizers.NFC()
+    tokenizer.pre_tokenizer = peers.PRE_TOKENIZERS[pre_tokenizer]()
+    tokenizer.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=vocab_size,
+        min_frequency=min_frequency,
+        show_progress=False,
+        special_tokens=SPECIALS,
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+    )
+    tokenizer.train_from_iterator(documents, trainer)
+    return tokenizer
+
+
+def assert_same_training(ours: tokmill.Tokenizer, peer: Peer) -> None:
+    assert ours.vocab() == peer.get_vocab()
+    spelled = [[peers.spell(half) for half in pair] for pair in ours.merges]
+    assert spelled == json.loads(peer.to_str())["model"]["merges"]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "pre_tokenizer"),
+    [
+        ("gpt2", "gpt2 isolated"),
+        ("cl100k_base", "cl100k"),
+        ("o200k_base", "o200k"),
+        ("qwen2", "qwen2"),
+        ("tekken", "tekken"),
+        ("deepseek_v3", "deepseek"),
+        (None, "no cuts"),
+        (r"\p{L}", "letters"),
+    ],
+)
+@pytest.mark.parametrize("nfc", [False, True])
+def test_merges_are_those_of_tokenizers(pattern: str | None, pre_tokenizer: str, nfc: bool) -> None:
+    peer = train_peer(DOCUMENTS, 700, pre_tokenizer, nfc=nfc)
+    options = {"pattern": pattern, "special_tokens": SPECIALS, "normalizer": "nfc" if nfc else None}
+    ours = tokmill.train_bpe(DOCUMENTS, 700, **options)
+    assert_same_training(ours, peer)
+    for text in CORPUS:
+        assert ours.encode(text, allowed_special="all").tolist() == peer.encode(text).ids
+    assert Peer.from_str(ours.to_bytes().decode()).encode(CORPUS[0]).ids == peer.encode(CORPUS[0]).ids
+
+
+few_letters = st.lists(st.text(alphabet="abc ", max_size=24), max_size=12)
+
+
+@given(
+    documents=(few_letters | st.lists(texts, max_size=6)).filter(any),
+    size=st.integers(258, 320),
+    frequency=st.integers(1, 3),
+)
+def test_merges_of_random_corpora(documents: list[str], size: int, frequency: int) -> None:
+    peer = train_peer(documents, size, "gpt2 isolated", min_frequency=frequency)
+    ours = tokmill.train_bpe(documents, size, pattern="gpt2", special_tokens=SPECIALS, min_frequency=frequency)
+    assert_same_training(ours, peer)
+
+
+def test_special_tokens_in_the_corpus_are_left_out() -> None:
+    with_specials = ["<|pad|>".join(DOCUMENTS), "<|endoftext|><|pad|>", "<|pad|>"]
+    assert tokmill.train_bpe(with_specials, 400, special_tokens=SPECIALS) == tokmill.train_bpe(
+        DOCUMENTS, 400, special_tokens=SPECIALS
+    )
+
+
+# -- sources -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def expected() -> tokmill.Tokenizer:
+    return tokmill.train_bpe(DOCUMENTS, 400)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """The documents in two files of lines."""
+    (tmp_path / "a.txt").write_bytes("".join(DOCUMENTS[:20]).encode())
+    (tmp_path / "b.txt").write_bytes("".join(DOCUMENTS[20:]).encode())
+    return tmp_path
+
+
+def test_documents_in_memory(expected: tokmill.Tokenizer) -> None:
+    column = pa.array(DOCUMENTS)
+    for source in (
+        tuple(DOCUMENTS),
+        iter(DOCUMENTS),
+        [document.encode() for document in DOCUMENTS],
+        dict.fromkeys(DOCUMENTS),
+        column,
+        pa.chunked_array([column[:7], column[7:]]),
+    ):
+        trained = tokmill.train_bpe(source, 400)
+        assert trained.merges == expected.merges or isinstance(source, dict)
+    assert tokmill.train_bpe(DOCUMENTS[::-1], 400) == expected
+
+
+def test_documents_in_files(folder: Path) -> None:
+    # Lines of files are cut behind line feeds alone, and the first document of a file has no neighbour in the other.
+    lines = [line for name in ("a.txt", "b.txt") for line in io.BytesIO((folder / name).read_bytes())]
+    expected = tokmill.train_bpe(lines, 400)
+    packed = folder / "packed"
+    packed.mkdir()
+    for name in ("a.txt", "b.txt"):
+        (packed / f"{name}.gz").write_bytes(gzip.compress((folder / name).read_bytes()))
+    paths = [folder / "a.txt", folder / "b.txt"]
+    for source, options in (
+        (str(folder / "*.txt"), {}),
+        (folder / "*.txt", {}),
+        (str(folder / "**" / "*.txt"), {}),
+        (paths, {}),
+        (None, {"files": paths}),
+        (None, {"files": list(map(str, paths))}),
+        (str(packed / "*.gz"), {}),
+        (paths, {"threads": 3}),
+    ):
+        assert tokmill.train_bpe(source, 400, **options) == expected
+    whole = [(folder / name).read_bytes() for name in ("a.txt", "b.txt")]
+    for unit in ("file", "document"):
+        assert tokmill.train_bpe(paths, 400, unit=unit) == tokmill.train_bpe(whole, 400)
+
+
+def test_a_file_named_like_a_glob(folder: Path) -> None:
+    path = (folder / "a.txt").rename(folder / "a[1].txt")
+    with path.open("rb") as file:
+        assert tokmill.train_bpe(str(path), 400) == tokmill.train_bpe(file, 400)
+
+
+def test_json_lines_and_parquet(tmp_path: Path, expected: tokmill.Tokenizer) -> None:
+    lines = tmp_path / "x.jsonl"
+    lines.write_text("".join(json.dumps({"body": text, "n": 1}) + "\n" for text in DOCUMENTS), encoding="utf-8")
+    assert tokmill.train_bpe(lines, 400, field="body") == expected
+    parquet = tmp_path / "x.parquet"
+    pyarrow.parquet.write_table(pa.table({"body": DOCUMENTS, "n": range(len(DOCUMENTS))}), parquet)
+    assert tokmill.train_bpe(parquet, 400, column="body") == expected
+    with pytest.raises(tokmill.TokmillError, match="field"):
+        tokmill.train_bpe(lines, 400)
+    with pytest.raises(tokmill.TokmillError, match="column"):
+        tokmill.train_bpe(parquet, 400)
+
+
+def test_sources_that_are_none(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        tokmill.train_bpe(tmp_path / "missing.txt")
+    with pytest.raises(FileNotFoundError, match="no file matches"):
+        tokmill.train_bpe(str(tmp_path / "*.txt"))
+    for wrong in (3, b"one document", [3], [None], {1}):
+        with pytest.raises(TypeError):
+            tokmill.train_bpe(wrong)
+    with pytest.raises(TypeError, match="source"):
+        tokmill.train_bpe()
+    with pytest.raises(TypeError, match="source"):
+        tokmill.train_bpe(["a"], files=["a"])
+    with pytest.raises(tokmill.TokmillError, match="lone surrogate at character 1"):
+        tokmill.train_bpe(["fine", "a\ud800"])
+
+
+# -- counts ------------------------------------------------------------------------------------------------------------
+
+
+@given(documents=st.lists(texts, max_size=6), cut=st.integers(0, 6))
+def test_counts_add_up(documents: list[str], cut: int) -> None:
+    whole = tokmill.count_words(documents, pattern="gpt2")
+    parts = tokmill.count_words(documents[:cut], pattern="gpt2") + tokmill.count_words(documents[cut:], pattern="gpt2")
+    assert parts == whole
+    assert whole.to_dict() == parts.to_dict()
+    assert list(whole.to_dict()) == sorted(whole.to_dict())
+    assert len(whole) == len(whole.to_dict())
+    assert whole.total == sum(whole.to_dict().values())
+    assert all(whole[piece] == count for piece, count in whole.to_dict().items())
+    counted = sum(len(piece) * count for piece, count in whole.to_dict().items())
+    assert counted == sum(len(document.encode()) for document in documents)
+    assert whole["not in it"] == 0
+
+
+def test_counts_are_a_source(tmp_path: Path, expected: tokmill.Tokenizer) -> None:
+    counts = tokmill.count_words(DOCUMENTS)
+    assert tokmill.train_bpe(counts, 400) == expected
+    counts.save(tmp_path / "counts")
+    loaded = tokmill.WordCounts.load(tmp_path / "counts")
+    assert loaded == counts
+    assert tokmill.train_bpe(loaded, 400) == expected
+    tokmill.count_words(DOCUMENTS[::-1], threads=2).save(tmp_path / "again")
+    assert (tmp_path / "again").read_bytes() == (tmp_path / "counts").read_bytes()
+    with pytest.raises(TypeError):
+        tokmill.count_words(counts)
+    with pytest.raises(TypeError):
+        counts + 3
+
+
+def test_bad_count_files(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        tokmill.WordCounts.load(tmp_path / "missing")
+    path = tmp_path / "counts"
+    tokmill.count_words(DOCUMENTS).save(path)
+    good = path.read_bytes()
+    for bad in (b"", b"no counts", good[:-1], good[: len(good) // 2], good[:40] + b"\xff" + good[41:], good + b"x"):
+        path.write_bytes(bad)
+        with pytest.raises(tokmill.TokmillError):
+            tokmill.WordCounts.load(path)
+
+
+# -- options -----------------------------------------------------------------------------------------------------------
+
+
+def tokens_of(tokenizer: tokmill.Tokenizer) -> list[bytes]:
+    return [left + right for left, right in tokenizer.merges]
+
+
+def test_limits_and_vetoes() -> None:
+    assert max(map(len, tokens_of(tokmill.train_bpe(DOCUMENTS, 600, max_token_bytes=4)))) == 4
+    by_chars = tokens_of(tokmill.train_bpe(DOCUMENTS, 600, max_token_chars=2))
+    assert max(len(token.decode(errors="ignore")) for token in by_chars) == 2
+    vetoed = tokmill.train_bpe(DOCUMENTS, 600, veto={"substrings": [b"th"], "regex": "[0-9]{2}"})
+    assert not any(b"th" in token for token in tokens_of(vetoed))
+    assert not any(token.strip(b" ").isdigit() and len(token) > 1 for token in tokens_of(vetoed))
+    few_words = tokens_of(tokmill.train_bpe(["one two three four"] * 9, 300, pattern=None, veto={"max_words": 2}))
+    assert max(len(token.split(b" ")) - token.count(b"  ") - token.startswith(b" ") for token in few_words) <= 3
+    assert max(len([word for word in token.split(b" ") if word]) for token in few_words) == 2
+
+
+def test_alphabets() -> None:
+    seen = tokmill.train_bpe(["abab"], 10, initial_alphabet="seen", min_frequency=1)
+    assert {seen.token_bytes(id) for id in range(len(seen))} == {b"a", b"b", b"ab", b"abab"}
+    more = tokmill.train_bpe(["abab"], 10, initial_alphabet=b"xyz", min_frequency=1)
+    assert {b"x", b"y", b"z", b"a", b"b"} < {more.token_bytes(id) for id in range(len(more))}
+    by_value = tokmill.train_bpe(["abab"], 258, alphabet_order="bytes")
+    assert [by_value.token_bytes(id) for id in range(256)] == [bytes([byte]) for byte in range(256)]
+
+
+def test_going_on_from_a_base(expected: tokmill.Tokenizer) -> None:
+    small = tokmill.train_bpe(DOCUMENTS, 330)
+    assert tokmill.train_bpe(DOCUMENTS, 400, base=small) == expected
+    other = tokmill.train_bpe(["entirely different words"] * 5, 340, base=small, special_tokens=["<|late|>"])
+    assert [other.token_bytes(id) for id in range(330)] == [small.token_bytes(id) for id in range(330)]
+    assert other.merges[: len(small.merges)] == small.merges
+    assert "<|late|>" in other.special_tokens
+
+
+def test_padding_to_a_size() -> None:
+    padded = tokmill.train_bpe(["ab" * 9], 258, pad_to=300)
+    assert len(padded) == 300
+    text = "a      b\n\n\n\nc"
+    assert padded.decode(padded.encode(text)) == text
+
+
+def test_templates() -> None:
+    options = {"special_tokens": ["<s>", "</s>"], "vocab_size": 300}
+    single = tokmill.train_bpe(DOCUMENTS, template="<s> $A </s>", **options)
+    plain = tokmill.train_bpe(DOCUMENTS, **options)
+    ids = plain.encode("some text").tolist()
+    assert single.encode("some text").tolist() == ids
+    assert single.encode("some text", add_special_tokens=True).tolist() == [0, *ids, 1]
+    both = tokmill.train_bpe(DOCUMENTS, template=("<s> $A", "<s> $A </s> $B:1 </s>:1"), **options)
+    row = both.encode_batch(["some text"], pairs=["some text"], add_special_tokens=True)[0].tolist()
+    assert row == [0, *ids, 1, *ids, 1]
+    for template in ("<nothing> $A", "$A $B", "<s>$A"):
+        with pytest.raises(tokmill.TokmillError, match="template"):
+            tokmill.train_bpe(DOCUMENTS, template=template, **options)
+
+
+@pytest.mark.parametrize(
+    ("options", "where"),
+    [
+        ({"vocab_size": -1}, "vocab_size"),
+        ({"vocab_size": 2**40}, "vocab_size"),
+        ({"vocab_size": 100}, "vocab_size"),
+        ({"pattern": "("}, "pattern"),
+        ({"normalizer": "nfkc"}, "normalizer"),
+        ({"special_tokens": [""]}, "special_tokens"),
+        ({"min_frequency": -1}, "min_frequency"),
+        ({"initial_alphabet": "some"}, "initial_alphabet"),
+        ({"alphabet_order": "random"}, "alphabet_order"),
+        ({"max_token_bytes": -1}, "max_token_bytes"),
+        ({"veto": {"regex": "("}}, r"pattern|veto"),
+        ({"veto": {"substrings": [b""]}}, "veto"),
+        ({"pad_to": 10}, "pad_to"),
+        ({"threads": 0}, "threads"),
+    ],
+)
+def test_senseless_options(options: dict[str, object], where: str) -> None:
+    with pytest.raises(tokmill.TokmillError, match=where):
+        tokmill.train_bpe(["some text"], **options)
+
+
+def test_unknown_options() -> None:
+    with pytest.raises(TypeError, match="unknown"):
+        tokmill.train_bpe(["a"], unknown=1)
+    with pytest.raises(TypeError, match="unknown"):
+        tokmill.train_bpe(["a"], veto={"unknown": 1})
+    with pytest.raises(TypeError):
+        tokmill.train_bpe(["a"], vocab_size="many")
+
+
+# -- watching and stopping ---------------------------------------------------------------------------------------------
+
+
+def test_progress() -> None:
+    told: list[tuple[str, int, int | None]] = []
+    tokmill.train_bpe(DOCUMENTS, 400, progress=lambda *progress: told.append(progress))
+    assert {phase for phase, _, _ in told} == {"count", "merge"}
+    for phase in ("count", "merge"):
+        done = [done for each, done, _ in told if each == phase]
+        assert done == sorted(done)
+    assert all(total is None or done <= total for _, done, total in told)
+
+
+@pytest.mark.parametrize("phase", ["count", "merge"])
+def test_an_exception_of_the_callback_ends_training(phase: str) -> None:
+    def stop(current: str, *_: object) -> None:
+        if current == phase:
+            raise LookupError("on purpose")
+
+    with pytest.raises(LookupError, match="on purpose"):
+        tokmill.train_bpe(DOCUMENTS, 400, progress=stop)
+
+
+def test_control_c_ends_training() -> None:
+    def interrupt(phase: str, *_: object) -> None:
+        if phase == "merge":
+            signal.raise_signal(signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt):
+        tokmill.train_bpe(DOCUMENTS * 20, 3000, progress=interrupt)
+    assert tokmill.train_bpe(DOCUMENTS, 300).vocab_size == 300
+
+
+def test_a_checkpoint_is_taken_up(tmp_path: Path, expected: tokmill.Tokenizer) -> None:
+    path = tmp_path / "checkpoint"
+    assert tokmill.train_bpe(DOCUMENTS, 400, checkpoint=path) == expected
+    assert tokmill.train_bpe(DOCUMENTS, 400, checkpoint=path) == expected
