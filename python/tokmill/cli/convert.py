@@ -53,11 +53,11 @@ def run(options: argparse.Namespace) -> None:
         tokenizer.save(options.out, format=options.format)
     if options.out.endswith(".tiktoken"):
         # Such a file says neither its pattern nor its special tokens.
-        pattern, *others = Description(tokenizer).patterns() or [None]
-        if pattern is None or others:
+        patterns = Description(tokenizer).patterns()
+        if len(patterns) != 1:
             print(f"{options.out}: ids not compared, since no single pattern cuts the text", file=sys.stderr)
             return
-        special_tokens = tokenizer.special_tokens
+        pattern, special_tokens = patterns[0], tokenizer.special_tokens
         converted = tokmill.Tokenizer.from_file(options.out, pattern=pattern, special_tokens=special_tokens)
         print(f"to be loaded with pattern={pattern!r}, special_tokens={special_tokens!r}", file=sys.stderr)
     else:

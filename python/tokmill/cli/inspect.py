@@ -11,8 +11,7 @@ if TYPE_CHECKING:
     import argparse
 
     import tokmill
-    from tokmill.cli.description import Description
-from tokmill.cli.options import Subparsers
+    from tokmill.cli.options import Subparsers
 
 _SAMPLE = "Hello world! naïve café, 你好, 12345 tokens\n\tdef main(): return 0"
 _TOKENS_SHOWN = 10
