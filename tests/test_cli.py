@@ -7,6 +7,7 @@ import io
 import itertools
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -193,13 +194,16 @@ def test_inspect_shows_the_tokenizer(tokenizer: tokmill.Tokenizer, capsys: pytes
     out = capsys.readouterr().out
     assert tokenizer.fingerprint in out
     assert "'<|endoftext|>' 0" in out
+    assert re.search(r"^pattern +gpt2$", out, re.MULTILINE)
     assert " ".join(map(str, tokenizer.encode("the cat").tolist())) in out
 
 
 @pytest.mark.usefixtures("directory")
 def test_convert_there_and_back(tokenizer: tokmill.Tokenizer, capsys: pytest.CaptureFixture[str]) -> None:
-    run("convert", "-t", "t.json", "--out", "t.tiktoken", "--pattern", "gpt2", "--check", "text.txt")
-    assert "ids equal" in capsys.readouterr().err
+    run("convert", "-t", "t.json", "--out", "t.tiktoken", "--check", "text.txt")
+    error = capsys.readouterr().err
+    assert "ids equal" in error
+    assert "pattern='gpt2'" in error
     end = tokenizer.special_tokens["<|endoftext|>"]
     special = ["--pattern", "gpt2", "--special-token", f"<|endoftext|>={end}"]
     run("convert", "-t", "t.tiktoken", *special, "--out", "again.json")

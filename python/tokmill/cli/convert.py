@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 import tokmill
+from tokmill.cli.description import Description
 from tokmill.cli.options import add_command, add_tokenizer_options, load_tokenizer
 
 if TYPE_CHECKING:
@@ -51,12 +52,14 @@ def run(options: argparse.Namespace) -> None:
     else:
         tokenizer.save(options.out, format=options.format)
     if options.out.endswith(".tiktoken"):
-        # Such a file does not say its pattern.
-        if options.pattern is None:
-            print(f"{options.out}: written; give --pattern to have the ids compared", file=sys.stderr)
+        # Such a file says neither its pattern nor its special tokens.
+        patterns = Description(tokenizer).patterns()
+        if len(patterns) != 1:
+            print(f"{options.out}: ids not compared, since no single pattern cuts the text", file=sys.stderr)
             return
-        special_tokens = tokenizer.special_tokens
-        converted = tokmill.Tokenizer.from_file(options.out, pattern=options.pattern, special_tokens=special_tokens)
+        pattern, special_tokens = patterns[0], tokenizer.special_tokens
+        converted = tokmill.Tokenizer.from_file(options.out, pattern=pattern, special_tokens=special_tokens)
+        print(f"to be loaded with pattern={pattern!r}, special_tokens={special_tokens!r}", file=sys.stderr)
     else:
         converted = tokmill.Tokenizer.from_file(options.out)
     checked = 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tokmill.cli.description import Description
 from tokmill.cli.options import add_command, add_tokenizer_options, load_tokenizer
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ def register(subparsers: Subparsers) -> None:
         "inspect",
         run,
         summary="show what a tokenizer is",
-        details="Size, special tokens, fingerprint, longest tokens, and how it cuts a sample.",
+        details="Its parts, size, special tokens, fingerprint, longest tokens, and how it cuts a sample.",
         example="tokmill inspect --tokenizer tokenizer.json --text 'How is this cut?'",
     )
     add_tokenizer_options(parser)
@@ -34,9 +35,14 @@ def run(options: argparse.Namespace) -> None:
     """Prints the facts."""
     tokenizer = load_tokenizer(options)
     ids = tokenizer.encode(options.text)
+    description = Description(tokenizer)
     facts = {
         "file": options.tokenizer,
-        "vocabulary": f"{tokenizer.vocab_size} ids, {len(tokenizer.merges)} merges",
+        "model": f"{description.model}, {tokenizer.vocab_size} ids, {len(tokenizer.merges)} merges",
+        "normalizer": description.kinds("normalizer"),
+        "pretokenizer": description.kinds("pre_tokenizer"),
+        "pattern": " then ".join(description.patterns()) or "none",
+        "template": description.kinds("post_processor"),
         "fingerprint": tokenizer.fingerprint,
         "special tokens": _special_tokens(tokenizer),
         "longest tokens": _longest_tokens(tokenizer),

@@ -82,7 +82,10 @@ def add_tokenizer_options(parser: argparse.ArgumentParser, *, required: bool = T
 def load_tokenizer(options: argparse.Namespace) -> tokmill.Tokenizer:
     """The tokenizer that the options name."""
     known = {"pattern": options.pattern, "special_tokens": dict(options.special_tokens) or None}
-    return tokmill.Tokenizer.from_file(options.tokenizer, **{name: value for name, value in known.items() if value})
+    try:
+        return tokmill.Tokenizer.from_file(options.tokenizer, **{name: value for name, value in known.items() if value})
+    except tokmill.TokmillError as error:
+        raise tokmill.TokmillError(f"{options.tokenizer}: {error}") from error
 
 
 def add_input_options(parser: argparse.ArgumentParser, *, unit: str) -> None:

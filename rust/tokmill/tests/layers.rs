@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 /// The modules of each floor, from the ground up.
 const FLOORS: &[&[&str]] = &[
     // Nouns that know nothing of tokenization.
-    &["error", "ragged", "parallel"],
+    &["error", "ragged", "parallel", "atomic_file"],
     // Tables.
     &["vocab", "merges", "lengths"],
     // Stages of encoding and decoding.
