@@ -10,8 +10,8 @@ use tokmill::Error;
 use tokmill::normalize::Normalizer;
 use tokmill::pretokenize::{Pretokenizer, patterns};
 use tokmill::train::{
-    self, AlphabetOrder, Base, BpeTrainerOptions, Checkpoint, Counter, InitialAlphabet, Progress, Splitter, Veto,
-    VetoRules, Watch,
+    self, AlphabetOrder, Base, BpeTrainerOptions, Checkpoint, Counter, CounterOptions, InitialAlphabet, Progress,
+    Splitter, Veto, VetoRules, Watch,
 };
 
 use crate::error::{Failure, LONG, Result, call};
@@ -49,13 +49,13 @@ impl WordCounts {
     /// Number of pieces counted, each as often as it occurs.
     #[getter]
     fn total(&self, py: Python<'_>) -> Result<u64> {
-        call(py, LONG, || Ok::<_, Failure>(self.core.total()))
+        call(py, LONG, || self.core.total())
     }
 
     /// A new dict of all pieces to their counts, in byte order.
     fn to_dict<'py>(&self, py: Python<'py>) -> Result<Bound<'py, PyDict>> {
         let counts = PyDict::new(py);
-        for (piece, count) in call(py, LONG, || Ok::<_, Failure>(self.core.sorted()))? {
+        for (piece, count) in call(py, LONG, || self.core.sorted())? {
             counts.set_item(PyBytes::new(py, &piece), count)?;
         }
         Ok(counts)
@@ -65,8 +65,9 @@ impl WordCounts {
         self.core.len()
     }
 
-    fn __getitem__(&self, piece: Text<'_>) -> u64 {
-        self.core.get(piece.as_ref())
+    fn __getitem__(&self, py: Python<'_>, piece: Text<'_>) -> Result<u64> {
+        let piece = piece.as_ref();
+        call(py, LONG, || self.core.count(piece))
     }
 
     fn __add__(&self, py: Python<'_>, other: &Bound<'_, PyAny>) -> Result<Py<PyAny>> {
@@ -76,8 +77,8 @@ impl WordCounts {
         let other = other.get();
         let core = call(py, LONG, || {
             let mut sum = self.core.clone();
-            sum.merge(other.core.clone());
-            Ok::<_, Failure>(sum)
+            sum.merge(other.core.clone())?;
+            Ok::<_, Error>(sum)
         })?;
         Ok(Py::new(py, Self { core })?.into_any())
     }
@@ -88,7 +89,7 @@ impl WordCounts {
         };
         let other = other.get();
         call(py, LONG, || {
-            Ok::<_, Failure>(self.core.len() == other.core.len() && self.core.sorted() == other.core.sorted())
+            Ok::<_, Error>(self.core.len() == other.core.len() && self.core.sorted()? == other.core.sorted()?)
         })
     }
 
@@ -129,7 +130,8 @@ impl WordCounter {
         let normalizer = parse_normalizer(normalizer)?;
         let counter = call(py, LONG, || {
             let pretokenizer = Pretokenizer::new(patterns::byte_level_steps(pattern))?;
-            Ok::<_, Error>(Counter::new(Splitter::new(&special_tokens, normalizer, pretokenizer)?, threads))
+            let options = CounterOptions { threads, ..CounterOptions::default() };
+            Ok::<_, Error>(Counter::new(Splitter::new(&special_tokens, normalizer, pretokenizer)?, options))
         })?;
         Ok(Self { core: Mutex::new(Some(counter)) })
     }
@@ -211,6 +213,7 @@ impl Options<'_> {
             base: self.base.as_ref().map(|base| Base::of(base.get().core())).transpose()?,
             pad_to: optional(&self.pad_to, "pad_to")?,
             threads: threads(self.threads.as_ref())?,
+            memory_limit: None,
             trace: false,
             checkpoint: self
                 .checkpoint

@@ -79,6 +79,13 @@ impl WordCounts {
         self.len() == 0
     }
 
+    /// How often `piece` occurs. Looks through all counts.
+    pub fn count(&self, piece: &[u8]) -> Result<u64> {
+        let mut count = 0;
+        self.for_each(|other, times| count = if other == piece { times } else { count })?;
+        Ok(count)
+    }
+
     /// Number of pieces counted, each as often as it occurs.
     pub fn total(&self) -> Result<u64> {
         let mut total = 0u64;
