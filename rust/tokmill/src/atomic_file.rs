@@ -1,4 +1,7 @@
 //! Files that are whole or not there: written under another name in the same directory, synced, then renamed.
+//!
+//! The name stands for the old file until it stands for the whole new one, also after a crash. A link stays a link,
+//! and a file that is replaced hands its permissions on.
 
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
@@ -23,6 +26,7 @@ impl AtomicFile {
     /// Begins a file that will be at `path`, or replace what is there.
     pub(crate) fn create(path: &Path) -> Result<Self> {
         static SERIAL: AtomicU64 = AtomicU64::new(0);
+        let path = &fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
         let Some(name) = path.file_name() else {
             return Err(Error::io(path, io::Error::new(io::ErrorKind::InvalidInput, "is not the name of a file")));
         };
@@ -40,8 +44,14 @@ impl AtomicFile {
     pub(crate) fn commit(mut self) -> Result<()> {
         let Some(writer) = self.file.take() else { return Ok(()) };
         let finish = || -> io::Result<()> {
-            writer.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()?;
-            fs::rename(&self.partial, &self.path)
+            let file = writer.into_inner().map_err(io::IntoInnerError::into_error)?;
+            if let Ok(old) = fs::metadata(&self.path) {
+                file.set_permissions(old.permissions())?;
+            }
+            file.sync_all()?;
+            drop(file);
+            fs::rename(&self.partial, &self.path)?;
+            sync_directory(&self.path)
         };
         finish().map_err(|error| {
             let _ = fs::remove_file(&self.partial);
@@ -68,6 +78,18 @@ impl Drop for AtomicFile {
     }
 }
 
+/// Makes a rename last. Only Unix lets a directory be opened and synced.
+#[cfg(unix)]
+fn sync_directory(path: &Path) -> io::Result<()> {
+    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+    File::open(directory.unwrap_or(Path::new(".")))?.sync_all()
+}
+
+#[cfg(not(unix))]
+fn sync_directory(_: &Path) -> io::Result<()> {
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -92,6 +114,37 @@ mod tests {
 
         assert!(matches!(AtomicFile::create(&directory.join("absent/file")), Err(Error::Io { .. })));
         assert!(matches!(AtomicFile::create(Path::new("/")), Err(Error::Io { .. })));
+        fs::remove_dir_all(&directory).unwrap();
+    }
+    #[test]
+    fn a_failed_commit_leaves_nothing_behind() {
+        let directory = std::env::temp_dir().join(format!("tokmill-atomic-failed-{}", process::id()));
+        let occupied = directory.join("occupied");
+        fs::create_dir_all(&occupied).unwrap();
+        fs::write(occupied.join("file"), b"").unwrap();
+        let file = AtomicFile::create(&occupied).unwrap();
+        assert!(matches!(file.commit(), Err(Error::Io { .. })));
+        assert_eq!(fs::read_dir(&directory).unwrap().count(), 1);
+        fs::remove_dir_all(&directory).unwrap();
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn links_and_permissions_stay() {
+        use std::os::unix::fs::{PermissionsExt, symlink};
+
+        let directory = std::env::temp_dir().join(format!("tokmill-atomic-link-{}", process::id()));
+        fs::create_dir_all(&directory).unwrap();
+        let (path, link) = (directory.join("file"), directory.join("link"));
+        fs::write(&path, b"old").unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+        symlink(&path, &link).unwrap();
+        let mut file = AtomicFile::create(&link).unwrap();
+        file.write_all(b"new").unwrap();
+        file.commit().unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"new");
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
         fs::remove_dir_all(&directory).unwrap();
     }
 }

@@ -13,7 +13,7 @@ const FLOORS: &[&[&str]] = &[
     // Tables.
     &["vocab", "merges", "lengths"],
     // Stages of encoding and decoding.
-    &["normalize", "added_tokens", "pretokenize", "model", "template", "decode", "lengths"],
+    &["normalize", "added_tokens", "pretokenize", "model", "template", "decode"],
     // The waist.
     &["encoder", "tokenizer"],
     // The verbs, strangers to one another.
@@ -23,6 +23,7 @@ const FLOORS: &[&[&str]] = &[
 /// Arrows between neighbours of one floor, each with the reason why it exists.
 const NEIGHBOURS: &[(&str, &str, &str)] = &[
     ("ragged", "error", "every module returns the one error type"),
+    ("atomic_file", "error", "every module returns the one error type"),
     ("added_tokens", "normalize", "tokens marked `normalized` are matched in normalized text"),
     ("decode", "added_tokens", "an added token decodes to its content, whatever the model"),
     ("tokenizer", "encoder", "a tokenizer keeps a small pool of encoders"),

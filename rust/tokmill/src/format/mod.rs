@@ -3,7 +3,6 @@
 //! The format is told from the content, never from the name. Readers turn a file into [`Parts`]; whatever the file
 //! gets wrong comes back as an error that says where.
 
-mod atomic;
 mod json;
 mod ranks;
 mod sniff;
@@ -15,11 +14,12 @@ mod tokenizer_json;
 mod vocab_merges;
 
 use std::fmt::Write as _;
-use std::io::BufWriter;
+use std::io::{BufWriter, Write as _};
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
+use crate::atomic_file::AtomicFile;
 use crate::error::{Error, Result};
 use crate::pretokenize::{SplitPattern, Step};
 use crate::tokenizer::{Parts, Tokenizer};
@@ -159,7 +159,9 @@ pub fn save(tokenizer: &Tokenizer, path: &Path, format: Option<Format>) -> Resul
         check_patterns(tokenizer)?;
     }
     let (bytes, warnings) = to_bytes(tokenizer, format)?;
-    atomic::write(path, &bytes)?;
+    let mut file = AtomicFile::create(path)?;
+    file.write_all(&bytes).map_err(|error| Error::io(path, error))?;
+    file.commit()?;
     Ok(warnings)
 }
 
