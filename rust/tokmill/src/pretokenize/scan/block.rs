@@ -55,150 +55,226 @@ fn flood(starts: u64, run: u64) -> u64 {
     run & ((run.wrapping_add(starts) ^ run) | starts)
 }
 
+/// The algebra of a block in progress.
+struct Algebra<'a> {
+    block: &'a Block,
+    family: &'a Family,
+    /// All characters of the block.
+    valid: u64,
+    /// The characters of which it is certain whether they begin a piece, as far as looked at.
+    usable: u64,
+    /// The characters that do not begin a piece.
+    joins: u64,
+    /// Letters, and marks that count as letters, apart from ideographs.
+    letter: u64,
+    /// What is neither letter, number nor white space, nor of a class of its own.
+    other: u64,
+    /// What no alternative begins with.
+    unmatched: u64,
+}
+
 impl Block {
     /// Where pieces begin.
     #[inline(always)]
     pub(super) fn cuts(&self, family: &Family) -> Cuts {
         let valid = low(self.count);
-        let mut usable = valid;
-        let trailing = (self.space << (64 - self.count)).leading_ones();
-        if !self.is_last {
-            // Which white space before the end of the block goes with what follows is not known yet.
-            usable &= low(self.count - trailing.min(self.count) + 1);
-        }
-
-        let apart = family.isolated;
-        let unmatched = if apart { self.upper & !self.ideograph } else { 0 };
-        let mut letter = self.letter & !self.ideograph;
-        let inner_letter = self.letter & self.ideograph;
+        let unmatched = if family.isolated { self.upper & !self.ideograph } else { 0 };
         let classed = self.letter | self.number | self.space | self.mark | self.ideograph | unmatched;
-        let mut other = valid & !classed;
-
-        let mut joins = 0;
-        if family.ideographs != Ideographs::None {
-            let inner_other = self.ideograph & !self.letter;
-            let rare = if apart { self.ideograph & self.upper } else { inner_other };
-            joins |= inner_letter & (inner_letter << 1) | inner_other & (inner_other << 1);
-            usable &= low(rare.trailing_zeros());
-        }
-
-        // Newlines, and slashes behind them, that go with the others before them.
-        let mut tail = 0;
-        let mut newline = 0;
-        if family.newlines {
-            let follows = if family.slashes { self.newline | self.slash } else { self.newline };
-            tail = flood((other << 1) & self.newline, follows);
-            other &= !tail;
-            if self.mark != 0 {
-                // Marks are others behind two others in a row, or behind a blank and another; else they are letters.
-                let second = other & ((other | self.blank) << 1);
-                let run = flood(second, other | self.mark);
-                let mark = self.mark & run;
-                letter |= self.mark & !run;
-                other |= mark;
-                let ends_in_mark = (mark << 1) & self.newline;
-                tail |= flood(ends_in_mark, self.newline);
-                if family.slashes && ends_in_mark != 0 {
-                    usable &= low(self.mark.trailing_zeros());
-                }
-            }
-            newline = self.newline & !tail;
-            joins |= tail;
-        }
-
-        // White space joins white space, but for the last before something else and what follows the last newline.
-        let white = self.space & !newline & !tail;
-        let stops = if apart { self.space | self.number | self.ideograph } else { self.space };
-        let last = (valid & !stops) >> 1;
-        joins |= white & (white << 1) & !last;
-        if newline != 0 {
-            joins |= newline & ((newline | white) << 1);
-            let begins = white & (newline << 1);
-            let mut before_newline = begins.wrapping_add(white) & !white & newline;
-            while before_newline != 0 {
-                let begin = begins & low(before_newline.trailing_zeros());
-                joins |= 1 << (63 - begin.leading_zeros());
-                before_newline &= before_newline - 1;
-            }
-            if family.trailing_whole && self.is_last {
-                let rest = valid & !low(self.count - trailing) & !tail;
-                joins |= rest & (rest << 1);
-            }
-        }
-
-        joins |= other & ((other | self.blank) << 1);
-        let single = other & !((other | self.blank) << 1);
-
-        joins |= letter
-            & match family.prefix {
-                Prefix::Blank => (letter | self.blank) << 1,
-                Prefix::NotNewline => (letter | white | single) << 1,
-                Prefix::NotSymbol => (letter | white | unmatched) << 1,
-            };
-        if family.prefix == Prefix::NotSymbol {
-            joins |= unmatched & (unmatched << 1) & !(letter >> 1);
-            if !self.is_last {
-                usable &= !(unmatched & (1 << (self.count - 1)));
-            }
-            let ascii = letter & self.ascii;
-            let begins = ((single & self.ascii) << 1) & ascii;
-            joins |= begins;
-            joins &= !(begins.wrapping_add(ascii) & !ascii);
-        }
-        if family.cased {
-            let (cut, known) = self.case_cuts(letter);
-            joins &= !cut;
-            usable &= known;
-        }
-
-        joins |= match family.number_group {
-            0 => self.number & (self.number << 1),
-            1 => 0,
-            size => self.number & (self.number << 1) & !group_begins(self.number, u32::from(size)),
+        let mut algebra = Algebra {
+            block: self,
+            family,
+            valid,
+            usable: valid,
+            joins: 0,
+            letter: self.letter & !self.ideograph,
+            other: valid & !classed,
+            unmatched,
         };
-        if family.number_blank {
-            joins |= self.number & (self.blank << 1);
-        }
-
-        // What follows the block may be letters.
-        let beyond = if self.is_last { 0 } else { 1_u64 << 63 >> (64 - self.count) };
-        let before_letter = (letter >> 1) | beyond;
-        let apostrophes = self.apostrophe
-            & single
-            & before_letter
-            & match family.contractions {
-                Contractions::None => 0,
-                Contractions::Exact => u64::MAX,
-                Contractions::Folded => (letter >> 2) | beyond | (beyond >> 1),
-                Contractions::Suffix => letter << 1,
-            };
-
+        algebra.ideographs();
+        let tail = algebra.tail();
+        let white = algebra.white_space(tail);
+        let single = algebra.others();
+        algebra.words(white, single);
+        algebra.numbers();
+        let apostrophes = algebra.apostrophes(single);
+        let Algebra { usable, joins, .. } = algebra;
         Cuts { begins: (valid & !joins | 1) & usable, usable, apostrophes }
     }
+}
 
-    /// Where words end because of case, and below which bits that is certain.
+impl Algebra<'_> {
+    /// Ideographs join each other; what is rare among them is left to the plain code.
+    #[inline(always)]
+    fn ideographs(&mut self) {
+        let Block { letter, ideograph, upper, .. } = *self.block;
+        let (letters, others) = (ideograph & letter, ideograph & !letter);
+        let rare = match self.family.ideographs {
+            Ideographs::None => return,
+            Ideographs::Han => others,
+            Ideographs::KanjiAndKana => ideograph & upper,
+        };
+        self.joins |= letters & (letters << 1) | others & (others << 1);
+        self.usable &= low(rare.trailing_zeros());
+    }
+
+    /// Newlines, and slashes behind them, that go with the others before them; tells marks that are letters from those
+    /// that are others on the way.
+    #[inline(always)]
+    fn tail(&mut self) -> u64 {
+        if !self.family.newlines {
+            return 0;
+        }
+        let Block { newline, slash, blank, mark, .. } = *self.block;
+        let follows = if self.family.slashes { newline | slash } else { newline };
+        let mut tail = flood((self.other << 1) & newline, follows);
+        self.other &= !tail;
+        if mark != 0 {
+            // Marks are others behind two others in a row, or behind a blank and another; else they are letters.
+            let second = self.other & ((self.other | blank) << 1);
+            let run = flood(second, self.other | mark);
+            self.letter |= mark & !run;
+            self.other |= mark & run;
+            let behind_mark = ((mark & run) << 1) & newline;
+            tail |= flood(behind_mark, newline);
+            if self.family.slashes && behind_mark != 0 {
+                self.usable &= low(mark.trailing_zeros());
+            }
+        }
+        self.joins |= tail;
+        tail
+    }
+
+    /// White space joins white space, but for the last before something else and what follows the last newline.
+    /// Returns the white space other than newlines.
+    #[inline(always)]
+    fn white_space(&mut self, tail: u64) -> u64 {
+        let Block { space, count, is_last, .. } = *self.block;
+        let newline = if self.family.newlines { self.block.newline & !tail } else { 0 };
+        let white = space & !newline & !tail;
+        let trailing = (space << (64 - count)).leading_ones();
+        if !is_last {
+            // What the white space before the end of the block goes with is not known yet.
+            self.usable &= low(count - trailing + 1);
+        }
+        let text_ends = if self.family.isolated { self.block.number | self.block.ideograph } else { 0 };
+        let before_others = (self.valid & !space & !text_ends) >> 1;
+        self.joins |= white & (white << 1) & !before_others;
+        if newline == 0 {
+            return white;
+        }
+        self.joins |= newline & ((newline | white) << 1);
+        // Of the white space behind newlines, that before other newlines joins.
+        let begins = white & (newline << 1);
+        let mut ends = begins.wrapping_add(white) & !white & newline;
+        while ends != 0 {
+            self.joins |= 1 << (begins & low(ends.trailing_zeros())).ilog2();
+            ends &= ends - 1;
+        }
+        if self.family.trailing_whole && is_last {
+            let rest = self.valid & !low(count - trailing) & !tail;
+            self.joins |= rest & (rest << 1);
+        }
+        white
+    }
+
+    /// Others join others and a blank. Returns those that begin a piece.
+    #[inline(always)]
+    fn others(&mut self) -> u64 {
+        let follows = (self.other | self.block.blank) << 1;
+        self.joins |= self.other & follows;
+        self.other & !follows
+    }
+
+    /// Letters join letters and the characters that may stand before a word.
+    #[inline(always)]
+    fn words(&mut self, white: u64, single: u64) {
+        let letter = self.letter;
+        self.joins |= letter
+            & match self.family.prefix {
+                Prefix::Blank => (letter | self.block.blank) << 1,
+                Prefix::NotNewline => (letter | white | single) << 1,
+                Prefix::NotSymbol => (letter | white | self.unmatched) << 1,
+            };
+        if self.family.prefix == Prefix::NotSymbol {
+            self.words_behind_symbols(single);
+        }
+        if self.family.cased {
+            self.words_of_one_case();
+        }
+    }
+
+    /// ASCII punctuation joins ASCII letters alone, and unmatched characters join each other unless a word follows.
+    #[inline(always)]
+    fn words_behind_symbols(&mut self, single: u64) {
+        let Block { ascii, count, is_last, .. } = *self.block;
+        let letters = self.letter & ascii;
+        let begins = ((single & ascii) << 1) & letters;
+        self.joins |= begins;
+        self.joins &= !(begins.wrapping_add(letters) & !letters);
+
+        let unmatched = self.unmatched;
+        self.joins |= unmatched & (unmatched << 1) & !(self.letter >> 1);
+        if !is_last {
+            self.usable &= !(unmatched & (1 << (count - 1)));
+        }
+    }
+
+    /// Words end before upper case behind lower case.
     ///
     /// A word is capitals and caseless letters, then small and caseless ones. Without small ones it ends at the last
     /// caseless letter, if there is one.
     #[inline(always)]
-    fn case_cuts(&self, letter: u64) -> (u64, u64) {
-        let small = letter & !self.upper;
-        let caseless = small & !self.lower;
-        let in_small = flood(self.lower, small);
-        let mut cuts = self.upper & (in_small << 1);
-        let mut open = self.upper & (caseless << 1) & !cuts;
+    fn words_of_one_case(&mut self) {
+        let Block { upper, lower, count, is_last, .. } = *self.block;
+        let small = self.letter & !upper;
+        let caseless = small & !lower;
+        let cuts = upper & (flood(lower, small) << 1);
+        self.joins &= !cuts;
+        let mut open = upper & (caseless << 1) & !cuts;
         while open != 0 {
             let begin = open.trailing_zeros();
-            let end = begin + (self.upper >> begin).trailing_ones();
-            if end >= self.count && !self.is_last {
-                return (cuts, low(begin));
+            let end = begin + (upper >> begin).trailing_ones();
+            if end >= count && !is_last {
+                self.usable &= low(begin);
+                return;
             }
-            if end >= self.count || letter & (1 << end) == 0 {
-                cuts |= 1 << begin;
+            if end >= count || self.letter & (1 << end) == 0 {
+                self.joins &= !(1 << begin);
             }
             open &= open - 1;
         }
-        (cuts, u64::MAX)
+    }
+
+    /// Numbers join numbers up to the size of a group, and perhaps a blank.
+    #[inline(always)]
+    fn numbers(&mut self) {
+        let number = self.block.number;
+        self.joins |= match self.family.number_group {
+            0 => number & (number << 1),
+            1 => 0,
+            size => number & (number << 1) & !group_begins(number, u32::from(size)),
+        };
+        if self.family.number_blank {
+            self.joins |= number & (self.block.blank << 1);
+        }
+    }
+
+    /// Apostrophes that may begin a contraction: one or two letters follow, as far as the block shows.
+    #[inline(always)]
+    fn apostrophes(&self, single: u64) -> u64 {
+        let Block { apostrophe, count, is_last, .. } = *self.block;
+        let beyond = if is_last { 0 } else { 1 << (count - 1) };
+        let before_letter = (self.letter >> 1) | beyond;
+        apostrophe
+            & single
+            & before_letter
+            & match self.family.contractions {
+                Contractions::None => 0,
+                Contractions::Exact => u64::MAX,
+                // Nothing changes where no word follows the contraction.
+                Contractions::Folded => (self.letter >> 2) | beyond | (beyond >> 1),
+                Contractions::Suffix => self.letter << 1,
+            }
     }
 }
 

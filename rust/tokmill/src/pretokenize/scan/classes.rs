@@ -55,7 +55,7 @@ pub(super) mod category {
     /// `\p{Han}`.
     pub(in crate::pretokenize::scan) const HAN: u8 = 0x10;
     /// `[一-龥぀-ゟ゠-ヿ]`.
-    pub(in crate::pretokenize::scan) const IDEOGRAPH_OR_KANA: u8 = 0x20;
+    pub(in crate::pretokenize::scan) const KANJI_OR_KANA: u8 = 0x20;
     /// The low bits, without the two scripts.
     pub(in crate::pretokenize::scan) const GENERAL: u8 = 0x0F;
     pub(in crate::pretokenize::scan) const INVALID: u8 = 0xFF;
@@ -98,7 +98,7 @@ impl Categories {
             }
         }
         for (class, bit) in
-            [(r"\p{Han}", category::HAN), (r"[\u{4E00}-\u{9FA5}\u{3040}-\u{30FF}]", category::IDEOGRAPH_OR_KANA)]
+            [(r"\p{Han}", category::HAN), (r"[\u{4E00}-\u{9FA5}\u{3040}-\u{30FF}]", category::KANJI_OR_KANA)]
         {
             for (first, last) in ranges(class) {
                 all[first..=last].iter_mut().for_each(|category| *category |= bit);
@@ -177,7 +177,8 @@ impl Roles {
     /// The roles that `role_of` gives to the categories.
     pub(super) fn new(role_of: impl Fn(u8) -> u8) -> Self {
         let map = |category| if category == category::INVALID { role::INVALID } else { role_of(category) };
-        let mut leaves = Box::new([[role::INVALID; LEAF]; LEAVES]);
+        let leaves = vec![[role::INVALID; LEAF]; LEAVES].into_boxed_slice();
+        let mut leaves: Box<[_; LEAVES]> = leaves.try_into().expect("it has this length");
         for (leaf, categories) in leaves.iter_mut().zip(&CATEGORIES.leaves) {
             *leaf = categories.map(map);
         }

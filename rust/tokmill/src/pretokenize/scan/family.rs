@@ -37,7 +37,7 @@ pub(super) enum Prefix {
 pub(super) enum Ideographs {
     None,
     Han,
-    IdeographsAndKana,
+    KanjiAndKana,
 }
 
 /// What a pattern family says, part by part.
@@ -81,7 +81,8 @@ pub(super) const GPT2: Family = Family {
     digits_only: false,
 };
 /// Digits one by one, then GPT-2's pattern.
-pub(super) const GPT2_SINGLE_DIGITS: Family = Family { number_group: 1, number_blank: false, isolated: true, ..GPT2 };
+pub(super) const GPT2_SINGLE_DIGITS: Family =
+    Family { number_group: 1, number_blank: false, isolated: true, digits_step: true, ..GPT2 };
 pub(super) const LLAMA3: Family = Family {
     contractions: Contractions::Folded,
     prefix: Prefix::NotNewline,
@@ -99,10 +100,10 @@ pub(super) const DEEPSEEK_V3: Family = Family {
     contractions: Contractions::None,
     prefix: Prefix::NotSymbol,
     isolated: true,
-    ideographs: Ideographs::IdeographsAndKana,
+    ideographs: Ideographs::KanjiAndKana,
     ..LLAMA3
 };
-/// SuperBPE's second stage.
+/// The second stage of `SuperBPE`.
 pub(super) const SUPERBPE_2: Family = Family { digits_step: true, digits_only: true, ..GPT2 };
 pub(super) const SUPERBPE_128K: Family = Family { number_group: 3, ..TEKKEN };
 
@@ -182,7 +183,7 @@ impl Family {
         match self.ideographs {
             // What is Han but no letter or number stays "other" where it follows others.
             Ideographs::Han if of & category::HAN != 0 => (role & (role::LETTER | role::NUMBER)) | role::IDEOGRAPH,
-            Ideographs::IdeographsAndKana if of & category::IDEOGRAPH_OR_KANA != 0 => role | role::IDEOGRAPH,
+            Ideographs::KanjiAndKana if of & category::KANJI_OR_KANA != 0 => role | role::IDEOGRAPH,
             _ => role,
         }
     }

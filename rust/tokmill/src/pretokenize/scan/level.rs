@@ -27,7 +27,7 @@ pub(super) trait Level {
     fn push(pieces: &mut Vec<(u32, u32)>, offset: u32, mut ends: u64) -> u32 {
         // Eight at a time, without a branch for each; those past the last bit are taken off again.
         let length = pieces.len() + ends.count_ones() as usize;
-        let last = offset + 63 - (ends | 1).leading_zeros();
+        let last = offset + (ends | 1).ilog2();
         let mut begin = offset;
         while ends != 0 {
             pieces.extend([(); 8].map(|()| {
@@ -159,9 +159,9 @@ impl Shape {
     ) -> u64 {
         let continuation = self.high & !self.lead;
         let expected = self.lead << 1 | self.three << 2 | self.four << 3;
-        // A character that goes on behind the block is left to the next.
+        // A character that goes on behind the block is left to the next; at the end of the text it is invalid.
         let goes_on = self.lead >> 63 | self.three >> 62 | self.four >> 61;
-        let whole = if goes_on == 0 { u64::MAX } else { low(63 - self.lead.leading_zeros()) };
+        let whole = if goes_on == 0 || length < BLOCK { u64::MAX } else { low(self.lead.ilog2()) };
         // The first byte of that character ends the one before it, too.
         if (expected ^ continuation) & (whole << 1 | 1) != 0 {
             return decode(roles, window, length, classes);

@@ -1,4 +1,13 @@
 //! The scanner of known patterns: the pieces of GPT-2's pattern and its descendants at memory-like speed.
+//!
+//! One engine serves all of them, with a table a family ([`family`]). It takes 64 bytes at a time, turns their
+//! characters into bit masks by role ([`level`], [`vector`]), finds where pieces begin by bit algebra ([`block`]) and
+//! goes on from the last of these places. Pieces that do not end in their block, and rare constructs, go through a
+//! plain reading of the pattern ([`single`]). Time is linear in the text: a character is looked at in at most three
+//! pieces. The tests hold every path against Oniguruma.
+
+// What the vector paths call is compiled for their instructions only where it is inlined.
+#![allow(clippy::inline_always)]
 
 mod block;
 mod classes;
@@ -15,7 +24,7 @@ use block::low;
 use classes::{Roles, role};
 use family::{Contractions, Family};
 use level::{BLOCK, Level, Portable, WINDOW};
-use single::contraction;
+use single::{contraction, is_word};
 
 /// The most pieces in a block, so that it stays in the first-level cache.
 const BLOCK_PIECES: usize = 1024;
@@ -99,34 +108,28 @@ impl Scanner {
         let mut at = from;
         while at < text.len() && pieces.ends.len() < BLOCK_PIECES && at - from < BLOCK_BYTES {
             let rest = &text[at..];
-            at = match rest.first_chunk() {
-                Some(window) => self.push_block::<L>(text, at, window, rest.len(), pieces),
-                None => {
-                    let mut window = [0; WINDOW];
-                    window[..rest.len()].copy_from_slice(rest);
-                    self.push_block::<L>(text, at, &window, rest.len(), pieces)
-                }
+            let padded;
+            let window = if let Some(window) = rest.first_chunk() {
+                window
+            } else {
+                padded = pad(rest);
+                &padded
             };
+            at = self.push_block::<L>(text, at, window, pieces);
         }
         at
     }
 
     /// Pushes the pieces that are certain in the block at `at`, at least one, and returns where they end. `window`
-    /// holds the first of the `rest` bytes of the text from there on.
+    /// holds the bytes of the text from there on.
     #[inline(always)]
-    fn push_block<L: Level>(
-        &self,
-        text: &[u8],
-        at: usize,
-        window: &[u8; WINDOW],
-        rest: usize,
-        pieces: &mut Pieces,
-    ) -> usize {
+    fn push_block<L: Level>(&self, text: &[u8], at: usize, window: &[u8; WINDOW], pieces: &mut Pieces) -> usize {
         if self.family.digits_only {
             return self.push_single(text, at, pieces);
         }
+        let rest = text.len() - at;
         let mut block = L::block(&self.roles, window, rest.min(BLOCK));
-        block.is_last = rest <= BLOCK;
+        block.is_last = rest < BLOCK;
         let cuts = block.cuts(self.family);
         let mut begins = L::to_bytes(&block, cuts.begins);
         let mut is_last = block.is_last && cuts.usable == low(block.count);
@@ -145,7 +148,7 @@ impl Scanner {
             self.push_single(text, at, pieces)
         } else {
             L::push(&mut pieces.ends, (at - pieces.base) as u32, begins);
-            at + 63 - begins.leading_zeros() as usize
+            at + begins.ilog2() as usize
         }
     }
 
@@ -174,12 +177,12 @@ impl Scanner {
                 return false;
             }
             let follower = if next < text.len() { self.roles.at(text, next).0 } else { role::SPACE };
-            let behind = if self.is_word(follower) { 1 << end } else { 0 };
+            let behind = if is_word(follower) { 1 << end } else { 0 };
             match kind {
                 Contractions::None | Contractions::Folded => *begins |= behind,
                 Contractions::Exact => *begins = *begins & !(2 << apostrophe) | behind,
                 Contractions::Suffix => {
-                    *begins &= !(1 << apostrophe);
+                    *begins &= low(apostrophe) | !low(end);
                     if behind != 0 || text.get(next) == Some(&b'\'') {
                         // What stands behind a suffix is no part of the word that the masks show.
                         *begins = *begins & low(end) | 1 << end;
@@ -190,4 +193,11 @@ impl Scanner {
         }
         true
     }
+}
+
+/// Less than a window of bytes, with zeros behind.
+fn pad(bytes: &[u8]) -> [u8; WINDOW] {
+    let mut window = [0; WINDOW];
+    window[..bytes.len()].copy_from_slice(bytes);
+    window
 }

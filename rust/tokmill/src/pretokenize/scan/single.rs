@@ -25,11 +25,11 @@ impl Scanner {
         }
         if first & role::IDEOGRAPH != 0 {
             return match family.ideographs {
-                Ideographs::IdeographsAndKana => self.ideographs_end(text, at, first),
+                Ideographs::KanjiAndKana => self.ideographs_end(text, at, first),
                 _ => self.run_end(text, at, |role| role & role::IDEOGRAPH != 0),
             };
         }
-        if self.is_word(first) {
+        if is_word(first) {
             return self.word_end(text, at);
         }
         if first & role::NUMBER != 0 {
@@ -41,7 +41,7 @@ impl Scanner {
             Prefix::NotNewline => first & role::NEWLINE == 0,
             Prefix::NotSymbol => first & (role::SPACE | role::UNMATCHED) != 0 && first & role::NEWLINE == 0,
         };
-        if prefixes && self.is_word(second) {
+        if prefixes && is_word(second) {
             return self.word_end(text, next);
         }
         if family.prefix == Prefix::NotSymbol && self.is_other(first) {
@@ -63,10 +63,6 @@ impl Scanner {
             return self.space_end(text, at);
         }
         self.unmatched_end(text, at)
-    }
-
-    pub(super) fn is_word(&self, role: u8) -> bool {
-        role & (role::LETTER | role::MARK) != 0 && role & role::IDEOGRAPH == 0
     }
 
     /// Whether a character is of the class of punctuation and all that has no class.
@@ -95,7 +91,7 @@ impl Scanner {
     /// The end of the word whose first letter is at `at`.
     fn word_end(&self, text: &[u8], at: usize) -> usize {
         if !self.family.cased {
-            return self.run_end(text, at, |role| self.is_word(role));
+            return self.run_end(text, at, is_word);
         }
         // Capitals and caseless letters, then small and caseless ones, at least one of them.
         let mut end = at;
@@ -103,7 +99,7 @@ impl Scanner {
         let mut small = false;
         while end < text.len() {
             let (role, length) = self.roles.at(text, end);
-            if !self.is_word(role) || small && role & role::UPPER != 0 {
+            if !is_word(role) || small && role & role::UPPER != 0 {
                 break;
             }
             end += length;
@@ -179,7 +175,7 @@ impl Scanner {
             }
             unmatched
         });
-        let begins_word = last > at && end < text.len() && self.is_word(self.roles.at(text, end).0);
+        let begins_word = last > at && end < text.len() && is_word(self.roles.at(text, end).0);
         if begins_word { last } else { end }
     }
 
@@ -248,6 +244,11 @@ impl Scanner {
     fn skip_characters(&self, text: &[u8], at: usize, count: usize) -> usize {
         (0..count).fold(at, |at, _| at + self.roles.at(text, at).1)
     }
+}
+
+/// Whether a character can be part of a word.
+pub(super) fn is_word(role: u8) -> bool {
+    role & (role::LETTER | role::MARK) != 0 && role & role::IDEOGRAPH == 0
 }
 
 /// The length of the contraction that `text` begins with, an apostrophe included.

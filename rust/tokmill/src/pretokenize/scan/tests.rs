@@ -119,7 +119,7 @@ fn character() -> impl Strategy<Value = char> {
 
 /// Texts with runs: each character up to a few times, now and then many times.
 fn text(parts: usize) -> impl Strategy<Value = String> {
-    let count = prop_oneof![12 => Just(1), 3 => 2..5_usize, 1 => 5..90_usize];
+    let count = prop_oneof![12 => Just(1), 3 => 2..5_usize, 1 => 5..200_usize];
     prop::collection::vec((character(), count), 0..parts)
         .prop_map(|parts| parts.into_iter().flat_map(|(c, count)| std::iter::repeat_n(c, count)).collect())
 }

@@ -142,7 +142,7 @@ impl Level for Avx512 {
             let base = _mm512_set1_epi32(offset as i32);
             let mut positions = _mm512_maskz_compress_epi8(ends, _mm512_loadu_si512(POSITIONS.as_ptr().cast()));
             let mut before = base;
-            let mut out = pieces.as_mut_ptr().add(pieces.len()).cast::<u64>();
+            let mut out = pieces.as_mut_ptr().add(pieces.len());
             let mut left = count as isize;
             while left > 0 {
                 let end = _mm512_add_epi32(base, _mm512_cvtepu8_epi32(_mm512_castsi512_si128(positions)));
@@ -157,7 +157,7 @@ impl Level for Avx512 {
             }
             pieces.set_len(pieces.len() + count);
         }
-        offset + 63 - (ends | 1).leading_zeros()
+        offset + (ends | 1).ilog2()
     }
 }
 
