@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 /// The modules of each floor, from the ground up.
 const FLOORS: &[&[&str]] = &[
     // Nouns that know nothing of tokenization.
-    &["error", "ragged", "parallel"],
+    &["error", "ragged", "parallel", "atomic_file"],
     // Tables.
     &["vocab", "merges", "lengths"],
     // Stages of encoding and decoding.
@@ -23,6 +23,7 @@ const FLOORS: &[&[&str]] = &[
 /// Arrows between neighbours of one floor, each with the reason why it exists.
 const NEIGHBOURS: &[(&str, &str, &str)] = &[
     ("ragged", "error", "every module returns the one error type"),
+    ("atomic_file", "error", "every module returns the one error type"),
     ("added_tokens", "normalize", "tokens marked `normalized` are matched in normalized text"),
     ("decode", "added_tokens", "an added token decodes to its content, whatever the model"),
     ("tokenizer", "encoder", "a tokenizer keeps a small pool of encoders"),
