@@ -114,7 +114,9 @@ impl Case {
 
 fn count(words: &Words) -> WordCounts {
     let mut counts = WordCounts::new();
-    words.iter().for_each(|(word, &times)| counts.add(word, times).unwrap());
+    for (word, &times) in words {
+        counts.add(word, times).unwrap();
+    }
     counts
 }
 

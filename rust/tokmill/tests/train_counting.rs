@@ -74,7 +74,7 @@ fn large_text() -> Vec<u8> {
     let mut text = Vec::new();
     for number in 0u32..30_000 {
         let word = number.wrapping_mul(2_654_435_761) % 50_000;
-        write!(text, "word{word:x} and one_unusually_long_identifier_{word}<s>of {}\n", number % 7).unwrap();
+        writeln!(text, "word{word:x} and one_unusually_long_identifier_{word}<s>of {}", number % 7).unwrap();
     }
     text
 }
@@ -83,11 +83,13 @@ proptest! {
     #[test]
     fn batches_and_documents_are_the_same(documents in prop::collection::vec("(<s>>?|[a-c]{0,3}| |\n|'s|é|1){0,12}", 0..12)) {
         let mut one_by_one = counter(CounterOptions::default());
-        documents.iter().for_each(|document| one_by_one.push(document.as_bytes()).unwrap());
+        for document in &documents {
+            one_by_one.push(document.as_bytes()).unwrap();
+        }
         let mut batch = counter(CounterOptions::default());
         batch.push_batch(&documents).unwrap();
         prop_assert_eq!(batch.bytes(), one_by_one.bytes());
-        let expected = expected(documents.iter().map(|document| document.as_bytes()));
+        let expected = expected(documents.iter().map(String::as_bytes));
         prop_assert_eq!(one_by_one.finish().unwrap().sorted().unwrap(), expected.clone());
         prop_assert_eq!(batch.finish().unwrap().sorted().unwrap(), expected);
     }
@@ -194,7 +196,7 @@ fn files_that_cannot_be_read_are_named() {
     let parquet = scratch.write("a.parquet", b"PAR1");
     let error = counter.push_files(&[parquet], &FileOptions::default(), &()).unwrap_err();
     assert!(matches!(error, Error::Unsupported { .. }));
-    let error = counter.push_files(&[scratch.0.clone()], &FileOptions::default(), &()).unwrap_err();
+    let error = counter.push_files(std::slice::from_ref(&scratch.0), &FileOptions::default(), &()).unwrap_err();
     assert!(matches!(error, Error::Io { .. }));
 }
 

@@ -184,7 +184,9 @@ impl Corpus {
         counts.for_each(|piece, count| {
             cells += piece.len() + 1;
             bytes = bytes.zip(count.checked_mul(piece.len() as u64)).and_then(|(sum, more)| sum.checked_add(more));
-            piece.iter().for_each(|&byte| seen[usize::from(byte)] = true);
+            for &byte in piece {
+                seen[usize::from(byte)] = true;
+            }
         })?;
         match bytes {
             None => Err(Error::option("source", "counts more than 2^64 bytes")),

@@ -87,14 +87,11 @@ impl Entries {
             if self.special_tokens.iter().any(|(other, _)| other == token) {
                 continue;
             }
-            let id = match self.vocab.id_spelled(token) {
-                Some(id) => id,
-                None => {
-                    let id = self.vocab.size() as u32;
-                    self.vocab.insert_spelled(id, token)?;
-                    id
-                }
-            };
+            let known = self.vocab.id_spelled(token);
+            let id = known.unwrap_or(self.vocab.size() as u32);
+            if known.is_none() {
+                self.vocab.insert_spelled(id, token)?;
+            }
             self.special_tokens.push((token.clone(), id));
         }
         Ok(())

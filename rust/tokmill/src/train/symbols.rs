@@ -226,7 +226,9 @@ mod tests {
     fn joined_symbols_are_walked_both_ways() {
         let pieces: [(&[u32], u64); 4] = [(&[1, 2, 3, 4, 5], 7), (&[9], 9000), (&[6, 6], 9000), (&[7, 8], 7)];
         let mut symbols = Symbols::new(|visit| {
-            pieces.iter().for_each(|&(piece, count)| visit(piece, count));
+            for (piece, count) in pieces {
+                visit(piece, count);
+            }
             Ok(())
         })
         .unwrap();

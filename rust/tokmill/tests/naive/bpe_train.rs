@@ -19,12 +19,14 @@ pub(crate) fn train(
     let spell = |word: &[u8]| word.iter().map(|&byte| id_of(&entries, &[byte]).unwrap()).collect();
     let mut rows: Vec<(Vec<u32>, u64)> = words.iter().map(|(word, &count)| (spell(word), count)).collect();
     for &merge in &merges {
-        rows.iter_mut().for_each(|(row, _)| apply(row, merge));
+        apply(&mut rows, merge);
     }
     while entries.len() < vocab_size {
         let mut counts = BTreeMap::<(u32, u32), u64>::new();
         for (row, count) in &rows {
-            row.windows(2).for_each(|pair| *counts.entry((pair[0], pair[1])).or_default() += count);
+            for pair in row.windows(2) {
+                *counts.entry((pair[0], pair[1])).or_default() += count;
+            }
         }
         let joined = |(left, right): (u32, u32)| [&entries[left as usize][..], &entries[right as usize]].concat();
         counts.retain(|&pair, _| allowed(&joined(pair)));
@@ -38,19 +40,21 @@ pub(crate) fn train(
             entries.len() as u32 - 1
         });
         let merge = (pair.0, pair.1, result);
-        rows.iter_mut().for_each(|(row, _)| apply(row, merge));
+        apply(&mut rows, merge);
         merges.retain(|&(left, right, _)| (left, right) != pair);
         merges.push(merge);
     }
     (entries, merges)
 }
 
-fn apply(row: &mut Vec<u32>, (left, right, result): (u32, u32, u32)) {
-    let mut at = 0;
-    while at + 1 < row.len() {
-        if row[at..at + 2] == [left, right] {
-            row.splice(at..at + 2, [result]);
+fn apply(rows: &mut [(Vec<u32>, u64)], (left, right, result): (u32, u32, u32)) {
+    for (row, _) in rows {
+        let mut at = 0;
+        while at + 1 < row.len() {
+            if row[at..at + 2] == [left, right] {
+                row.splice(at..at + 2, [result]);
+            }
+            at += 1;
         }
-        at += 1;
     }
 }
