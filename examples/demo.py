@@ -101,10 +101,11 @@ def tiktoken_peer(tokenizer: tokmill.Tokenizer) -> Callable[[list[str]], list[li
     except ImportError:
         return None
     special_tokens = tokenizer.special_tokens
+    (pattern,) = tokmill.patterns()[PATTERN]
     ids = sorted(set(tokenizer.vocab().values()) - set(special_tokens.values()))
     peer = tiktoken.Encoding(
         "demo",
-        pat_str=tokmill.patterns()[PATTERN],
+        pat_str=pattern,
         mergeable_ranks={tokenizer.token_bytes(token_id): token_id for token_id in ids},
         special_tokens=special_tokens,
     )

@@ -5,6 +5,7 @@
 //! search; a match that is turned down (a special token that is not allowed, a `single_word` token inside a word) is
 //! passed over whole.
 
+use std::borrow::Cow;
 use std::ops::Range;
 
 use aho_corasick::{AhoCorasick, MatchKind};
@@ -90,6 +91,8 @@ pub enum Round {
 #[derive(Debug)]
 pub struct AddedTokens {
     tokens: Vec<AddedToken>,
+    /// Normalised contents of the normalized tokens that the normaliser changes, in order of id.
+    rewritten: Vec<(u32, String)>,
     raw: Matcher,
     normalized: Matcher,
 }
@@ -117,7 +120,20 @@ impl AddedTokens {
         }
         let raw = Matcher::new(&tokens, |token| !token.normalized, None)?;
         let normalized = Matcher::new(&tokens, |token| token.normalized, normalizer)?;
-        Ok(Self { tokens, raw, normalized })
+        let rewrite = |token: &AddedToken| match normalizer?.normalize(&token.content) {
+            Cow::Owned(content) if content != token.content => Some((token.id, content)),
+            _ => None,
+        };
+        let rewritten = tokens.iter().filter(|token| token.normalized).filter_map(rewrite).collect();
+        Ok(Self { tokens, rewritten, raw, normalized })
+    }
+
+    /// What decoders see of a token: its content, normalised where it is matched in normalised text.
+    pub fn decoded_content<'a>(&'a self, token: &'a AddedToken) -> &'a str {
+        match self.rewritten.binary_search_by_key(&token.id, |(id, _)| *id) {
+            Ok(at) => &self.rewritten[at].1,
+            Err(_) => &token.content,
+        }
     }
 
     /// The tokens, in order of id.

@@ -71,11 +71,12 @@ impl TokenBytes {
         }
         for token in added.tokens() {
             // A decoder that undoes the printable alphabet also undoes it in added tokens that happen to be in it.
+            let content = added.decoded_content(token);
             let undone = match vocab.spelling() {
-                Spelling::ByteLevel if !joined => Spelling::ByteLevel.to_bytes(&token.content),
+                Spelling::ByteLevel if !joined => Spelling::ByteLevel.to_bytes(content),
                 _ => None,
             };
-            let bytes = undone.map_or(Cow::Borrowed(token.content.as_bytes()), Cow::Owned);
+            let bytes = undone.map_or(Cow::Borrowed(content.as_bytes()), Cow::Owned);
             tokens.place(token.id, &bytes)?;
             tokens.special[token.id as usize] = token.special;
         }
