@@ -104,7 +104,7 @@ def tiktoken_peer(tokenizer: tokmill.Tokenizer) -> Callable[[list[str]], list[li
     ids = sorted(set(tokenizer.vocab().values()) - set(special_tokens.values()))
     peer = tiktoken.Encoding(
         "demo",
-        pat_str=tokmill.patterns()[PATTERN],
+        pat_str=tokmill.patterns()[PATTERN][0],
         mergeable_ranks={tokenizer.token_bytes(token_id): token_id for token_id in ids},
         special_tokens=special_tokens,
     )
