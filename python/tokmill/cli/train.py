@@ -13,6 +13,7 @@ from tokmill.cli.progress import Phases
 
 if TYPE_CHECKING:
     import argparse
+
     from tokmill.cli.options import Subparsers
 
 
@@ -72,9 +73,7 @@ def register(subparsers: Subparsers) -> None:
     )
     parser.add_argument("--base", type=Path, metavar="FILE", help="a tokenizer to go on from, whose ids are kept")
     parser.add_argument("--pad-to", type=positive, metavar="N", help="fill up with runs of blanks to exactly N ids")
-    parser.add_argument(
-        "--checkpoint", metavar="FILE", help="where merges are left from time to time, and taken up again"
-    )
+    parser.add_argument("--checkpoint", metavar="FILE", help="where merges are left, and taken up again")
     add_threads_option(parser)
 
 
