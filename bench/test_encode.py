@@ -62,7 +62,7 @@ class Case:
         load = pytest.importorskip("tiktoken.load")
         encoding = tiktoken.Encoding(
             str(self),
-            pat_str=tokmill.patterns()[self.pattern],
+            pat_str=tokmill.patterns()[self.pattern][0],
             mergeable_ranks=load.load_tiktoken_bpe(str(path)),
             special_tokens={},
         )

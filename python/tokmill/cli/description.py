@@ -32,16 +32,15 @@ class Description:
         return ", ".join(step["type"] for step in self._steps(part)) or "none"
 
     def patterns(self) -> list[str]:
-        """The regular expressions that cut the text; the name instead, where it has one."""
-        names = {regex: name for name, regex in reversed(tokmill.patterns().items())}
-        found = []
+        """The regular expressions that cut the text one after the other; their name instead, where they have one."""
+        known = tokmill.patterns()
+        found: list[str] = []
         for step in self._steps("pre_tokenizer"):
             if step["type"] == "ByteLevel" and step.get("use_regex", True):
-                found.append("gpt2")
+                found.extend(known["gpt2"])
             elif step["type"] == "Split" and "Regex" in step["pattern"]:
-                regex = step["pattern"]["Regex"]
-                found.append(names.get(regex, regex))
-        return found
+                found.append(step["pattern"]["Regex"])
+        return next(([name] for name, expressions in known.items() if list(expressions) == found), found)
 
     def _steps(self, part: str) -> Iterator[dict[str, Any]]:
         def walk(step: dict[str, Any] | None) -> Iterator[dict[str, Any]]:

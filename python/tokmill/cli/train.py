@@ -8,12 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import tokmill
-from tokmill.cli.options import add_command, add_input_options, add_threads_option, open_documents, positive
-from tokmill.cli.progress import Progress
+from tokmill.cli.options import add_command, add_input_options, add_threads_option, positive
+from tokmill.cli.progress import Phases
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Iterator
 
     from tokmill.cli.options import Subparsers
 
@@ -56,7 +55,25 @@ def register(subparsers: Subparsers) -> None:
         metavar="N",
         help="merge pairs seen at least so often (default: %(default)s)",
     )
-    parser.add_argument("--max-token-bytes", type=positive, metavar="N", help="make no token longer than this")
+    parser.add_argument("--max-token-bytes", type=positive, metavar="N", help="make no token of more bytes")
+    parser.add_argument("--max-token-chars", type=positive, metavar="N", help="make no token of more characters")
+    parser.add_argument("--normalizer", choices=("nfc",), help="what is done to the text first (default: nothing)")
+    parser.add_argument("--template", metavar="LAYOUT", help="where special tokens go: '<|begin|> $A <|end|>'")
+    parser.add_argument(
+        "--initial-alphabet",
+        choices=("bytes", "seen"),
+        default="bytes",
+        help="the bytes that have an id: all, or those of the corpus (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--alphabet-order",
+        choices=("gpt2", "bytes"),
+        default="gpt2",
+        help="the order of their ids, which decides ties (default: %(default)s)",
+    )
+    parser.add_argument("--base", type=Path, metavar="FILE", help="a tokenizer to go on from, whose ids are kept")
+    parser.add_argument("--pad-to", type=positive, metavar="N", help="fill up with runs of blanks to exactly N ids")
+    parser.add_argument("--checkpoint", metavar="FILE", help="where merges are left, and taken up again")
     add_threads_option(parser)
 
 
@@ -64,23 +81,28 @@ def run(options: argparse.Namespace) -> None:
     """Trains, saves, and says how it went."""
     if not Path(options.out).absolute().parent.is_dir():
         raise FileNotFoundError(f"{options.out}: its directory does not exist")
-    documents = open_documents(options)
     started = time.perf_counter()
-    with Progress("train", documents.total_bytes) as progress:
-
-        def watched() -> Iterator[bytes]:
-            for batch in documents.batches(max_bytes=1 << 20):
-                yield from batch
-                progress.update(documents.position)
-
+    with Phases() as phases:
         tokenizer = tokmill.train_bpe(
-            watched(),
-            options.vocab_size,
+            files=options.files,
+            field=options.field,
+            column=options.column,
+            unit=options.unit,
+            vocab_size=options.vocab_size,
             pattern=options.pattern,
+            normalizer=options.normalizer,
             special_tokens=options.special_tokens,
+            template=options.template,
             min_frequency=options.min_frequency,
+            initial_alphabet=options.initial_alphabet,
+            alphabet_order=options.alphabet_order,
             max_token_bytes=options.max_token_bytes,
+            max_token_chars=options.max_token_chars,
+            base=None if options.base is None else tokmill.Tokenizer.from_file(options.base),
+            pad_to=options.pad_to,
+            checkpoint=options.checkpoint,
             threads=options.threads,
+            progress=phases.update,
         )
     tokenizer.save(options.out)
     seconds = time.perf_counter() - started

@@ -1,10 +1,8 @@
 //! Merging: from the bytes of a piece to symbols.
 
-use std::cmp::Reverse;
-use std::collections::BinaryHeap;
-
+use super::heap::Heap;
 use super::small::Small;
-use super::symbols::{NONE, Symbols};
+use super::symbols::Symbols;
 use super::window::Window;
 
 /// Bytes by which the encoding of a long piece advances: a chunk and a few tokens before it fit in [`Small`].
@@ -30,7 +28,7 @@ impl Scratch {
             self.small.encode(symbols, piece, out);
         } else if !symbols.regular() || !self.encode_in_chunks(symbols, piece, out) {
             out.clear();
-            self.heap.encode(symbols, piece, out);
+            out.extend(self.heap.encode(symbols, piece));
         }
     }
 
@@ -64,58 +62,6 @@ impl Scratch {
             done = end;
         }
         true
-    }
-}
-
-/// Merging with a heap of candidates over a linked list: `O(n log n)` for any merge list.
-#[derive(Debug, Default)]
-struct Heap {
-    /// Symbol at each byte that begins one; [`NONE`] elsewhere.
-    parts: Vec<u32>,
-    /// Where the neighbours of each symbol begin.
-    links: Vec<(usize, usize)>,
-    /// Product, place, and the two symbols that were there when the candidate was found.
-    candidates: BinaryHeap<Reverse<(u32, usize, u32, u32)>>,
-}
-
-impl Heap {
-    fn encode(&mut self, symbols: &Symbols, piece: &[u8], out: &mut Vec<u32>) {
-        let len = piece.len();
-        self.parts.clear();
-        self.parts.extend(piece.iter().map(|&byte| u32::from(byte)));
-        self.links.clear();
-        self.links.extend((0..len).map(|at| (at.wrapping_sub(1), at + 1)));
-        self.candidates.clear();
-        for at in 1..len {
-            self.propose(symbols, at - 1, at);
-        }
-        while let Some(Reverse((product, at, left, right))) = self.candidates.pop() {
-            let next = self.links[at].1;
-            if self.parts[at] != left || next >= len || self.parts[next] != right {
-                continue;
-            }
-            let after = self.links[next].1;
-            self.parts[at] = product;
-            self.parts[next] = NONE;
-            self.links[at].1 = after;
-            if after < len {
-                self.links[after].0 = at;
-                self.propose(symbols, at, after);
-            }
-            let before = self.links[at].0;
-            if before < len {
-                self.propose(symbols, before, at);
-            }
-        }
-        out.extend(self.parts.iter().filter(|&&symbol| symbol != NONE));
-    }
-
-    fn propose(&mut self, symbols: &Symbols, at: usize, next: usize) {
-        let (left, right) = (self.parts[at], self.parts[next]);
-        let product = symbols.product(left, right);
-        if product != NONE {
-            self.candidates.push(Reverse((product, at, left, right)));
-        }
     }
 }
 
@@ -193,7 +139,7 @@ mod tests {
                 scratch.encode(&symbols, &text, &mut found);
                 assert_eq!(ids(&found), expected, "seed {seed}, length {length}");
                 found.clear();
-                scratch.heap.encode(&symbols, &text, &mut found);
+                found.extend(scratch.heap.encode(&symbols, &text));
                 assert_eq!(ids(&found), expected, "heap, seed {seed}, length {length}");
             }
         }

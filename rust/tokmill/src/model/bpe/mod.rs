@@ -13,6 +13,7 @@
 //! - lists that no trainer could have made: a heap, `O(n log n)`.
 
 mod cuts;
+mod heap;
 mod merge;
 mod small;
 mod symbols;

@@ -2,6 +2,7 @@
 
 use hashbrown::HashMap;
 
+use super::heap::{Heap, Product};
 use super::merge::Scratch;
 use crate::error::{Error, Result};
 use crate::merges::Merge;
@@ -84,24 +85,20 @@ impl Symbols {
 
     /// Compiles any list, by watching how each entry is made from its bytes.
     fn from_irregular(vocab: &Vocab, merges: &[Merge]) -> Result<Self> {
-        let by_pair: HashMap<(u32, u32), (usize, u32)> =
-            merges.iter().enumerate().map(|(rank, merge)| ((merge.left, merge.right), (rank, merge.result))).collect();
+        let by_pair: HashMap<(u32, u32), Product> = merges
+            .iter()
+            .zip(0..)
+            .map(|(merge, rank)| ((merge.left, merge.right), Product { rank, token: merge.result }))
+            .collect();
         let byte_id = |byte: &u8| vocab.id(std::slice::from_ref(byte));
+        let mut heap = Heap::default();
         let mut live = Vec::new();
         for (id, key) in vocab.iter().filter(|(id, key)| key.len() > 1 && !vocab.is_inexpressible(*id)) {
-            let Some(mut ids) = key.iter().map(byte_id).collect::<Option<Vec<u32>>>() else { continue };
-            let mut last = None;
-            while let Some((at, (rank, result))) = ids
-                .windows(2)
-                .enumerate()
-                .filter_map(|(at, pair)| Some((at, *by_pair.get(&(pair[0], pair[1]))?)))
-                .min_by_key(|&(at, (rank, _))| (rank, at))
-            {
-                last = Some((rank, ids[at], ids[at + 1]));
-                ids.splice(at..at + 2, [result]);
-            }
-            if let ([made], Some((rank, left, right))) = (ids.as_slice(), last)
-                && *made == id
+            let Some(ids) = key.iter().map(byte_id).collect::<Option<Vec<u32>>>() else { continue };
+            let last = heap.merge(ids.into_iter(), |left, right| by_pair.get(&(left, right)).copied());
+            if let Some((Product { rank, token }, (left, right))) = last
+                && heap.is_one()
+                && token == id
             {
                 live.push((rank, left, right, id));
             }
