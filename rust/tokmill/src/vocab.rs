@@ -39,6 +39,9 @@ pub struct Vocab {
 /// Ids stay below this: far above any vocabulary in use, and low enough for packed tables.
 pub const MAX_VOCAB: usize = 1 << 24;
 
+/// Entries are no longer than this, in bytes; the longest in use have a few hundred.
+pub const MAX_ENTRY: usize = 1 << 16;
+
 impl Vocab {
     /// An empty vocabulary whose entries are written as `spelling` says.
     pub fn new(spelling: Spelling) -> Self {
@@ -80,6 +83,10 @@ impl Vocab {
         let index = id as usize;
         if index >= MAX_VOCAB {
             return Err(Error::format(format!("vocabulary id {id}"), format!("ids must be below {MAX_VOCAB}")));
+        }
+        if key.len() > MAX_ENTRY {
+            let why = format!("the entry has {} bytes, more than {MAX_ENTRY}", key.len());
+            return Err(Error::format(format!("vocabulary id {id}"), why));
         }
         if index >= self.spans.len() {
             self.spans.resize(index + 1, None);
