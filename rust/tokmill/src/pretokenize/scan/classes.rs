@@ -65,14 +65,11 @@ const CODE_POINTS: usize = 0x11_0000;
 const LEAF: usize = 64;
 /// As many leaves as there may be: a power of two, so that an index needs no check. Unicode 16 has 410.
 const LEAVES: usize = 512;
-/// Leads of two-byte characters, then leads and second bytes of three-byte characters.
-const SHORT: usize = 32 + 1024;
 
 struct Categories {
     /// `code point >> 6` to leaf.
     index: Vec<u16>,
-    /// The same by lead bytes, with the leads and pairs that UTF-8 forbids sent to the invalid leaf.
-    short: [u16; SHORT],
+    /// The first is the invalid one.
     leaves: Vec<[u8; LEAF]>,
 }
 
@@ -116,12 +113,20 @@ impl Categories {
                 })
             })
             .collect();
-        let mut short = [0; SHORT];
-        short[2..32].copy_from_slice(&index[2..32]);
-        short[32 + 32..].copy_from_slice(&index[32..1024]);
-        short[32 + (0xD800 >> 6)..32 + (0xE000 >> 6)].fill(0);
         assert!(leaves.len() <= LEAVES, "the tables of leaves hold all");
-        Self { index, short, leaves }
+        Self { index, leaves }
+    }
+
+    /// The leaf of the two- or three-byte characters with this lead and, of three, second byte, of both the low six
+    /// bits; the invalid leaf where UTF-8 has none, and for the leads of four bytes.
+    fn short(&self, lead: usize, second: usize) -> u16 {
+        match lead {
+            0x02..0x20 => self.index[lead],
+            0x20 if second < 0x20 => 0,
+            0x2D if second >= 0x20 => 0,
+            0x20..0x30 => self.index[(lead & 0x0F) << 6 | second],
+            _ => 0,
+        }
     }
 }
 
@@ -141,54 +146,33 @@ fn ranges(class: &str) -> Vec<(usize, usize)> {
 pub(super) struct Roles {
     /// By ASCII byte.
     pub(super) ascii: [u8; 128],
-    /// By lead byte, without its two highest bits.
-    leads: [Lead; 64],
-    /// By what the lead byte, and the second byte of three, select: a leaf.
-    short: [u16; SHORT],
+    /// By the low six bits of the second byte, then by those of the lead: where the leaf begins in `leaves`.
+    short: Box<[u16; 1 << 12]>,
     /// By leaf, then by the last six bits of the code point.
-    leaves: Box<[[u8; LEAF]; LEAVES]>,
+    leaves: Box<[u8; LEAF * LEAVES]>,
     /// Of a byte that is not part of a valid character: that of an unassigned code point.
     pub(super) invalid: u8,
-}
-
-/// How the bytes of a two- or three-byte character lead to its role.
-#[derive(Clone, Copy)]
-struct Lead {
-    /// The place in `Roles::short`, to which the second byte of three is added.
-    place: u16,
-    /// The bits of the second byte that are added.
-    second: u8,
-    /// Where the last byte is in the little-endian bytes.
-    last: u8,
-}
-
-impl Lead {
-    const fn of(lead: usize) -> Self {
-        match lead {
-            0xC0..0xE0 => Self { place: (lead & 0x1F) as u16, second: 0, last: 8 },
-            0xE0..0xF0 => Self { place: (32 + ((lead & 0x0F) << 6)) as u16, second: 0x3F, last: 16 },
-            // Those of four bytes are looked up otherwise: here they are as invalid as the first of two.
-            _ => Self { place: 0, second: 0, last: 8 },
-        }
-    }
 }
 
 impl Roles {
     /// The roles that `role_of` gives to the categories.
     pub(super) fn new(role_of: impl Fn(u8) -> u8) -> Self {
         let map = |category| if category == category::INVALID { role::INVALID } else { role_of(category) };
-        let leaves = vec![[role::INVALID; LEAF]; LEAVES].into_boxed_slice();
-        let mut leaves: Box<[_; LEAVES]> = leaves.try_into().expect("it has this length");
-        for (leaf, categories) in leaves.iter_mut().zip(&CATEGORIES.leaves) {
-            *leaf = categories.map(map);
+        let mut leaves = vec![role::INVALID; LEAF * LEAVES];
+        for (leaf, categories) in leaves.chunks_exact_mut(LEAF).zip(&CATEGORIES.leaves) {
+            leaf.copy_from_slice(&categories.map(map));
         }
-        Self {
-            ascii: std::array::from_fn(|byte| leaves[CATEGORIES.index[byte >> 6] as usize][byte & 63]),
-            leads: std::array::from_fn(|lead| Lead::of(0xC0 + lead)),
-            short: CATEGORIES.short,
-            leaves,
-            invalid: role_of(category::OTHER),
-        }
+        let leaves = leaves.into_boxed_slice().try_into().expect("the length is that of the table");
+        let short: Vec<u16> = (0..1 << 12).map(|key| CATEGORIES.short(key & 0x3F, key >> 6) * LEAF as u16).collect();
+        let short = short.into_boxed_slice().try_into().expect("the length is that of the table");
+        let mut roles = Self { ascii: [0; 128], short, leaves, invalid: role_of(category::OTHER) };
+        roles.ascii = std::array::from_fn(|byte| roles.of(byte as u32));
+        roles
+    }
+
+    fn of(&self, code: u32) -> u8 {
+        let leaf = CATEGORIES.index[(code >> 6) as usize] as usize;
+        self.leaves[leaf * LEAF + (code & 0x3F) as usize]
     }
 
     /// The role and length of the character at `at`, which is in the text. A byte that does not begin a valid
@@ -200,10 +184,7 @@ impl Roles {
             return (self.ascii[first as usize], 1);
         }
         match decode(&text[at..]) {
-            Some((code, length)) => {
-                let leaf = CATEGORIES.index[(code >> 6) as usize];
-                (self.leaves[leaf as usize % LEAVES][(code & 63) as usize], length)
-            }
+            Some((code, length)) => (self.of(code), length),
             None => (self.invalid, 1),
         }
     }
@@ -213,8 +194,9 @@ impl Roles {
     #[inline(always)]
     pub(super) fn short(&self, bytes: [u8; 4]) -> u8 {
         let word = u32::from_le_bytes(bytes);
-        let lead = self.leads[(word & 0x3F) as usize];
-        let place = lead.place as usize + (bytes[1] & lead.second) as usize;
-        self.leaves[self.short[place.min(SHORT - 1)] as usize % LEAVES][(word >> lead.last & 0x3F) as usize]
+        let leaf = self.short[(word >> 2 & 0xFC0 | word & 0x3F) as usize];
+        // The last byte is the second, or, behind leads from 0xE0, the third.
+        let last = word >> (8 + (word >> 2 & 8)) & 0x3F;
+        self.leaves[(leaf as usize + last as usize) % (LEAF * LEAVES)]
     }
 }
