@@ -1,10 +1,11 @@
 //! Pretokenizers against Oniguruma and the behaviours of tokenizers, written as plainly as possible.
 
 use std::ops::Range;
+use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use proptest::prelude::*;
-use tokmill::pretokenize::patterns::{NamedPattern, patterns};
+use tokmill::pretokenize::patterns::{NamedPattern, patterns, tiktoken_steps};
 use tokmill::pretokenize::{Pretokenizer, SplitBehavior, SplitPattern, Step};
 
 /// Text and matches in turn: what tokenizers' `Pattern::find_matches` returns for an onig regex.
@@ -119,7 +120,7 @@ proptest! {
 
     #[test]
     fn any_pattern_cuts_as_in_oniguruma(
-        pattern in pattern(), behavior in behavior(), invert in any::<bool>(), text in short_texts()
+        pattern in pattern(&QUANTIFIERS), behavior in behavior(), invert in any::<bool>(), text in short_texts()
     ) {
         let step = Step::Split { pattern: SplitPattern::Regex(pattern.clone()), behavior, invert };
         let (Ok(ours), Ok(theirs)) = (Pretokenizer::staged(vec![step]), onig::Regex::new(&pattern)) else {
@@ -136,8 +137,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 3000, ..ProptestConfig::default() })]
     /// Without lazy repeats, which fancy-regex takes for greedy ones inside of some atomic groups and the reverse.
     #[test]
-    fn any_pattern_of_tiktoken_cuts_as_in_fancy_regex(pattern in pattern(), text in short_texts()) {
-        prop_assume!(!["+?", "*?", "??", "}?"].iter().any(|lazy| pattern.contains(lazy)));
+    fn any_pattern_of_tiktoken_cuts_as_in_fancy_regex(pattern in pattern(&GREEDY), text in short_texts()) {
         let step = Step::Split {
             pattern: SplitPattern::FancyRegex(pattern.clone()), behavior: SplitBehavior::Removed, invert: true,
         };
@@ -148,6 +148,76 @@ proptest! {
         let Ok(mut matches) = matches else { return Ok(()) };
         matches.retain(|found| !found.is_empty());
         prop_assert_eq!(ours.split(text.as_bytes()), matches, "{} on {:?}", pattern, text);
+    }
+}
+
+/// Patterns of published tokenizers that have no name here.
+const FROM_THE_WILD: [&str; 9] = [
+    r"<\|startoftext\|>|<\|endoftext\|>|'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+",
+    r"'(?:[sdmt]|ll|ve|re)| ?\p{L}++| ?\p{N}++| ?[^\s\p{L}\p{N}]++|\s++$|\s+(?!\S)|\s",
+    r"\s?[A-Za-zµÀ-ÖØ-öø-ƺƼ-ƿǄ-ʓ\u0370-\u0373Ͷ-ͷͻ-ͽΆΈ-ΏА-Яа-я]+",
+    r"\s?[!-/:-~！-／：-～‘-‟　-。]+",
+    "[一-龥ࠀ-一가-퟿]+",
+    r"\d{1,3}(?=(?:\d{3})*\b)",
+    r"(?:\r?\n)+(?!\r?\n)",
+    r" ?[^(\s|[.,!?…。，、।۔،])]+",
+    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|(?>[^\r\n\p{L}\p{N}]?)\p{L}+|\p{N}{1,3}| ?(?:(?!\p{L}|\p{N})\S)++[\r\n]*|\s+$|\s+",
+];
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 1000, ..ProptestConfig::default() })]
+    #[test]
+    fn published_patterns_cut_as_in_oniguruma(text in texts(), behavior in behavior(), invert in any::<bool>()) {
+        static COMPILED: OnceLock<Vec<onig::Regex>> = OnceLock::new();
+        let compiled = COMPILED.get_or_init(|| compiled(&FROM_THE_WILD, false));
+        for (pattern, theirs) in FROM_THE_WILD.iter().zip(compiled) {
+            let step = Step::Split { pattern: SplitPattern::Regex((*pattern).to_owned()), behavior, invert };
+            let ours = Pretokenizer::staged(vec![step]).expect(pattern);
+            prop_assert_eq!(
+                ours.split(text.as_bytes()), behave(items(theirs, &text), behavior, invert), "{} on {:?}", pattern, &text
+            );
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn tiktoken_texts_cut_as_in_tiktoken(text in texts()) {
+        static COMPILED: OnceLock<Vec<(Pretokenizer, fancy_regex::Regex)>> = OnceLock::new();
+        let compiled = COMPILED.get_or_init(|| {
+            let compile = |text: &&str| {
+                let steps = tiktoken_steps(text);
+                assert!(matches!(&steps[..], [Step::Split { pattern: SplitPattern::Regex(_), .. }]), "{text} has a name");
+                (Pretokenizer::staged(steps).expect("compiles"), fancy_regex::Regex::new(text).expect("valid"))
+            };
+            TIKTOKEN.iter().map(compile).collect()
+        });
+        for (ours, theirs) in compiled {
+            let matches: Vec<_> = theirs.find_iter(&text).map(|found| found.expect("matches").range()).collect();
+            prop_assert_eq!(ours.split(text.as_bytes()), matches, "{} on {:?}", theirs.as_str(), &text);
+        }
+    }
+}
+
+/// The `pat_str` of `gpt2`, `cl100k_base` and `o200k_base` in tiktoken 0.14.
+const TIKTOKEN: [&str; 3] = [
+    r"'(?:[sdmt]|ll|ve|re)| ?\p{L}++| ?\p{N}++| ?[^\s\p{L}\p{N}]++|\s++$|\s+(?!\S)|\s",
+    r"'(?i:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?+\p{L}++|\p{N}{1,3}+| ?[^\s\p{L}\p{N}]++[\r\n]*+|\s++$|\s*[\r\n]|\s+(?!\S)|\s",
+    r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+(?i:'s|'t|'re|'ve|'m|'ll|'d)?|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*(?i:'s|'t|'re|'ve|'m|'ll|'d)?|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+",
+];
+
+/// Real text in many languages, where the data is at hand.
+#[test]
+fn named_patterns_cut_real_text_as_oniguruma_does() {
+    let data = std::env::var_os("TOKMILL_DATA")
+        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data"), PathBuf::from);
+    for file in ["english_16m.txt", "multilingual.txt", "code_linux.c.txt"] {
+        let Ok(text) = std::fs::read_to_string(data.join("text").join(file)) else { continue };
+        let middle = text.floor_char_boundary(text.len() / 2);
+        let text = &text[middle..text.floor_char_boundary(middle + 300_000)];
+        for (name, pretokenizer, regexes) in named() {
+            assert!(pretokenizer.split(text.as_bytes()) == onig_pieces(regexes, text), "{name} on {file}");
+        }
     }
 }
 
@@ -167,8 +237,14 @@ fn short_texts() -> impl Strategy<Value = String> {
     prop::collection::vec(prop::sample::select(chars), 0..24).prop_map(|chars| chars.into_iter().collect())
 }
 
+const GREEDY: [&str; 12] = ["", "", "?", "*", "+", "{2}", "{1,2}", "{2,}", "?+", "*+", "++", "{1,2}+"];
+const QUANTIFIERS: [&str; 18] = [
+    "", "", "?", "*", "+", "{2}", "{1,2}", "{2,}", "{,2}", "??", "*?", "+?", "{1,2}?", "?+", "*+", "++", "{1,2}+",
+    "{2}?",
+];
+
 /// Patterns with everything that is supported.
-fn pattern() -> impl Strategy<Value = String> {
+fn pattern(quantifiers: &'static [&'static str]) -> impl Strategy<Value = String> {
     let atoms = prop::sample::select(vec![
         "a",
         "b",
@@ -209,10 +285,7 @@ fn pattern() -> impl Strategy<Value = String> {
     ]);
     let anchors =
         prop::sample::select(vec!["^", "$", r"\A", r"\z", r"\Z", r"\b", r"\B", "(?!a)", r"(?!\S)", "(?<!a)", "(?<=b)"]);
-    let quantifiers = prop::sample::select(vec![
-        "", "", "?", "*", "+", "{2}", "{1,2}", "{2,}", "{,2}", "??", "*?", "+?", "{1,2}?", "?+", "*+", "++", "{1,2}+",
-        "{2}?",
-    ]);
+    let quantifiers = prop::sample::select(quantifiers);
     let leaf = prop_oneof![
         5 => (atoms, quantifiers.clone()).prop_map(|(atom, quantifier)| {
             let atom = if atom.starts_with("(?i)") { format!("({atom})") } else { format!("(?:{atom})") };

@@ -173,3 +173,49 @@ impl Joiner<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::regex::Dialect;
+    use super::*;
+    use proptest::prelude::*;
+
+    fn blocks(split: &Split, text: &[u8], limit: Limit) -> Vec<Span> {
+        let mut all = Vec::new();
+        let mut from = 0;
+        while from < text.len() {
+            let mut block = Vec::new();
+            let next = split.cut(text, from, 0, limit, &mut Memo::default(), &mut block);
+            assert!(from < next && next <= text.len());
+            assert!(block.iter().all(|&(begin, end)| from <= begin as usize && end as usize <= next));
+            all.append(&mut block);
+            from = next;
+        }
+        all
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 2000, ..ProptestConfig::default() })]
+        #[test]
+        fn blocks_do_not_change_the_pieces(
+            pattern in prop::sample::select(vec![
+                r"\s+(?!\S)|\s+|\p{L}+|\d", r"(?=(\d{3})+(?!\d))", r"\b", r"(?<=a)\d|\d(?=a)", "a", "", r"\d+|(?=a)", r"(?<!\d)\d",
+                r"^.|$", r"\s*\n|\s|a*1",
+            ]),
+            behavior in prop::sample::select(vec![
+                SplitBehavior::Removed, SplitBehavior::Isolated, SplitBehavior::MergedWithPrevious,
+                SplitBehavior::MergedWithNext, SplitBehavior::Contiguous,
+            ]),
+            invert in any::<bool>(),
+            pieces in 0usize..4,
+            bytes in 1usize..9,
+            text in "[a1 \n.é]{0,40}",
+        ) {
+            let regex = Regex::new(pattern, Dialect::Oniguruma).expect(pattern);
+            let split = Split { regex, behavior, invert };
+            prop_assert_eq!(
+                blocks(&split, text.as_bytes(), Limit { pieces, bytes }), blocks(&split, text.as_bytes(), Limit::NONE)
+            );
+        }
+    }
+}

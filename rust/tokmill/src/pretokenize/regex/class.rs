@@ -4,22 +4,36 @@ use super::charset::CharSet;
 use super::node::Refusal;
 use super::parse::{Dialect, Flags, Parser};
 
+/// Where a class is named. Oniguruma has two tables of word characters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Place {
+    InBrackets,
+    Alone,
+}
+
 /// What `\d`, `\s`, `\w`, `\h` and their negations match; `None` for other letters.
-pub(super) fn class_escape(letter: char, dialect: Dialect) -> Option<CharSet> {
+pub(super) fn class_escape(letter: char, dialect: Dialect, place: Place) -> Option<CharSet> {
     let set = match (letter.to_ascii_lowercase(), dialect) {
         ('d', _) => CharSet::known(r"\d"),
         ('s', _) => CharSet::known(r"\s"),
         ('h', _) => CharSet::known("[0-9A-Fa-f]"),
         ('w', Dialect::FancyRegex) => CharSet::known(r"\w"),
-        // Oniguruma counts superscript digits and fractions of Latin-1 in, and joiners out.
-        ('w', Dialect::Oniguruma) => CharSet::known(r"[[\w--[\u{200C}\u{200D}]]²³¹¼½¾]"),
+        ('w', Dialect::Oniguruma) => oniguruma_word(place),
         _ => return None,
     };
     Some(if letter.is_ascii_uppercase() { set.negated() } else { set })
 }
 
+/// Oniguruma counts the joiners out and, outside of brackets, superscript digits and fractions of Latin-1 in.
+fn oniguruma_word(place: Place) -> CharSet {
+    CharSet::known(match place {
+        Place::InBrackets => r"[\w--[\u{200C}\u{200D}]]",
+        Place::Alone => r"[[\w--[\u{200C}\u{200D}]]²³¹¼½¾]",
+    })
+}
+
 /// Oniguruma's `[:name:]` and `\p{name}` for the names of POSIX, which Unicode lends its meaning.
-fn posix(name: &str, in_brackets: bool) -> Option<CharSet> {
+fn posix(name: &str, colons: bool, place: Place) -> Option<CharSet> {
     Some(CharSet::known(match name {
         "alnum" => r"[\p{Alphabetic}\p{Nd}]",
         "alpha" => r"\p{Alphabetic}",
@@ -30,19 +44,18 @@ fn posix(name: &str, in_brackets: bool) -> Option<CharSet> {
         "graph" => r"[^\s\p{Cc}\p{Cn}]",
         "lower" => r"\p{Lowercase}",
         "print" => r"[[^\s\p{Cc}\p{Cn}]\p{Zs}]",
-        "punct" if in_brackets => r"[\p{P}\p{S}]",
+        "punct" if colons => r"[\p{P}\p{S}]",
         "punct" => r"\p{P}",
         "space" => r"\s",
         "upper" => r"\p{Uppercase}",
         "xdigit" => r"[0-9A-Fa-f]",
-        "word" if in_brackets => r"[\w--[\u{200C}\u{200D}]]",
-        "word" => return class_escape('w', Dialect::Oniguruma),
+        "word" => return Some(oniguruma_word(place)),
         _ => return None,
     }))
 }
 
 /// After `\p` or `\P`.
-pub(super) fn property(parser: &mut Parser, negated: bool) -> Result<CharSet, Refusal> {
+pub(super) fn property(parser: &mut Parser, negated: bool, place: Place) -> Result<CharSet, Refusal> {
     let mut name = String::new();
     if parser.eat("{") {
         loop {
@@ -62,7 +75,7 @@ pub(super) fn property(parser: &mut Parser, negated: bool) -> Result<CharSet, Re
     let is_name = name.chars().all(|c| c.is_ascii_alphanumeric() || "_- ".contains(c));
     let set = match parser.dialect {
         _ if !is_name => None,
-        Dialect::Oniguruma => posix(&name.to_ascii_lowercase(), false),
+        Dialect::Oniguruma => posix(&name.to_ascii_lowercase(), false, place),
         Dialect::FancyRegex => None,
     };
     let set = set.or_else(|| CharSet::parse(&format!("\\p{{{name}}}")).filter(|_| is_name));
@@ -159,9 +172,9 @@ impl Parser {
             '\\' => {
                 let c = self.next().ok_or_else(|| self.refuse("a backslash at the end"))?;
                 match c {
-                    'p' | 'P' => Item::Many(property(self, c == 'P')?),
+                    'p' | 'P' => Item::Many(property(self, c == 'P', Place::InBrackets)?),
                     'b' => Item::One('\x08'),
-                    c => match class_escape(c, self.dialect) {
+                    c => match class_escape(c, self.dialect, Place::InBrackets) {
                         Some(set) => Item::Many(set),
                         None => Item::One(self.escaped_char(c)?),
                     },
@@ -184,7 +197,7 @@ impl Parser {
             return Err(self.refuse("a '[:' in a class without ':]'"));
         }
         let set = match self.dialect {
-            Dialect::Oniguruma => posix(&name, true),
+            Dialect::Oniguruma => posix(&name, true, Place::InBrackets),
             Dialect::FancyRegex => CharSet::parse(&format!("[[:{name}:]]")),
         };
         let set = set.ok_or_else(|| self.refuse(format!("the class [:{name}:]")))?;

@@ -16,7 +16,7 @@ use super::node::{Refusal, Side};
 use super::program::{Instruction, Pc, Program};
 
 /// Cells of the transition table of one automaton at the most.
-const LARGEST_TABLE: usize = 1 << 21;
+const LARGEST_TABLE: usize = 1 << 20;
 /// Look-arounds that one transition may depend on.
 const MOST_LOOKS: usize = 6;
 

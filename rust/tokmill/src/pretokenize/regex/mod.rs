@@ -16,6 +16,8 @@ mod machine;
 mod node;
 mod parse;
 mod program;
+#[cfg(test)]
+mod tests;
 
 use std::collections::HashMap;
 

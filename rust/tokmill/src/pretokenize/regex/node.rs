@@ -54,9 +54,8 @@ pub(super) enum Node {
 /// Why a pattern is refused.
 pub(super) type Refusal = String;
 
-/// Optional copies of a group that the rewriting of atomic groups may write out.
-const LARGEST_ATOMIC_REPEAT: u32 = 64;
-
+/// Nodes that rewriting an atomic group may yield, roughly.
+const LARGEST_REWRITTEN: usize = 20_000;
 impl Node {
     pub(super) fn set(set: CharSet) -> Self {
         Self::Set(Rc::new(set))
@@ -131,6 +130,14 @@ impl Node {
         }
     }
 
+    fn size(&self) -> usize {
+        match self {
+            Self::Empty | Self::Set(_) | Self::Near(..) => 1,
+            Self::Concat(nodes) | Self::Alternate(nodes) => 1 + nodes.iter().map(Self::size).sum::<usize>(),
+            Self::Repeat { node, .. } | Self::Atomic(node) | Self::Look { node, .. } => 1 + node.size(),
+        }
+    }
+
     /// The same language and the same preferences without atomic groups. `tail`: nothing follows in the pattern.
     pub(super) fn without_atomic_groups(self, tail: bool) -> Result<Self, Refusal> {
         Ok(match self {
@@ -196,8 +203,8 @@ fn refused() -> Refusal {
 
 /// `(?>A|B|C)` is `(?>A)|(?!A)(?>B)|(?!A)(?!B)(?>C)`.
 fn committed_alternatives(nodes: Vec<Node>) -> Result<Node, Refusal> {
-    if nodes.len() > LARGEST_ATOMIC_REPEAT as usize {
-        return Err(format!("an atomic group with more than {LARGEST_ATOMIC_REPEAT} alternatives is not supported"));
+    if nodes.iter().map(Node::size).sum::<usize>() * nodes.len() > LARGEST_REWRITTEN {
+        return Err("an atomic group of this size is not supported".to_owned());
     }
     let mut earlier = Vec::new();
     let mut committed = Vec::with_capacity(nodes.len());
@@ -212,6 +219,10 @@ fn committed_alternatives(nodes: Vec<Node>) -> Result<Node, Refusal> {
 
 /// The preferred match of `node{min,max} rest`.
 fn committed_repeat(node: Node, min: u32, max: Option<u32>, greedy: bool, rest: Node) -> Result<Node, Refusal> {
+    let copies = max.unwrap_or(1).max(min).max(1) as usize;
+    if (node.size() + rest.size()) * copies * copies > LARGEST_REWRITTEN {
+        return Err("a possessive repeat of this size is not supported".to_owned());
+    }
     let one = node.is_single_valued() && !node.may_be_empty();
     let simple_rest = rest == Node::Empty;
     if min > 0 {
@@ -249,11 +260,6 @@ fn committed_repeat(node: Node, min: u32, max: Option<u32>, greedy: bool, rest: 
             rest.committed()?,
         ]));
     };
-    if max > LARGEST_ATOMIC_REPEAT {
-        return Err(format!(
-            "a possessive repeat of more than {LARGEST_ATOMIC_REPEAT} optional copies is not supported"
-        ));
-    }
     // From the inside out: `node (...)` or, where that cannot match, what follows.
     let mut pattern = rest.clone();
     let mut committed = rest.clone().committed()?;

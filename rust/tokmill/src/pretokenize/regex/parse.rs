@@ -8,7 +8,7 @@
 //! Reference: Oniguruma's `doc/RE`, version 6.9, and the documentation of fancy-regex 0.17.
 
 use super::charset::{CharSet, folded_sequences};
-use super::class::{class_escape, property};
+use super::class::{Place, class_escape, property};
 use super::node::{Node, Refusal, Side};
 
 /// Whose reading of a pattern counts.
@@ -246,7 +246,7 @@ impl Parser {
     }
 
     fn word_boundary(&self, inside: bool) -> Node {
-        let word = class_escape('w', self.dialect).unwrap_or_default();
+        let word = class_escape('w', self.dialect, Place::Alone).unwrap_or_default();
         let is = |side| Node::near(side, word.clone());
         let is_not = |side| Node::near(side, word.negated_neighbour());
         let pairs = if inside {
@@ -279,12 +279,12 @@ impl Parser {
             'O' => Node::set(CharSet::default().negated()),
             'N' => Node::set(CharSet::one('\n').negated()),
             'p' | 'P' => {
-                let set = property(self, c == 'P')?;
+                let set = property(self, c == 'P', Place::Alone)?;
                 // Oniguruma does not look for other cases of a property outside of brackets.
                 let fold = flags.ignore_case && self.dialect == Dialect::FancyRegex;
                 Node::set(if fold { set.with_other_cases() } else { set })
             }
-            c => match class_escape(c, self.dialect) {
+            c => match class_escape(c, self.dialect, Place::Alone) {
                 Some(set) => Node::set(set),
                 None => {
                     let c = self.escaped_char(c)?;
