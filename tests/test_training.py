@@ -23,7 +23,7 @@ import tokmill
 SPECIALS = ["<|endoftext|>", "<|pad|>"]
 """None of them is in the corpus, where tokenizers would count them like any text."""
 
-DOCUMENTS = [line for text in CORPUS for line in text.splitlines(keepends=True)] * 3
+DOCUMENTS = CORPUS * 3
 
 
 def train_peer(
@@ -162,10 +162,13 @@ def test_a_file_named_like_a_glob(folder: Path) -> None:
 def test_json_lines_and_parquet(tmp_path: Path, expected: tokmill.Tokenizer) -> None:
     lines = tmp_path / "x.jsonl"
     lines.write_text("".join(json.dumps({"body": text, "n": 1}) + "\n" for text in DOCUMENTS), encoding="utf-8")
-    assert tokmill.train_bpe(lines, 400, field="body") == expected
+    assert tokmill.train_bpe(lines, 400, field="body", unit="document") == expected
     parquet = tmp_path / "x.parquet"
     pyarrow.parquet.write_table(pa.table({"body": DOCUMENTS, "n": range(len(DOCUMENTS))}), parquet)
-    assert tokmill.train_bpe(parquet, 400, column="body") == expected
+    assert tokmill.train_bpe(parquet, 400, column="body", unit="document") == expected
+    by_line = tokmill.train_bpe([line for text in DOCUMENTS for line in io.StringIO(text, newline="\n")], 400)
+    assert tokmill.train_bpe(lines, 400, field="body") == by_line
+    assert tokmill.train_bpe(parquet, 400, column="body") == by_line
     with pytest.raises(tokmill.TokmillError, match="field"):
         tokmill.train_bpe(lines, 400)
     with pytest.raises(tokmill.TokmillError, match="column"):
@@ -219,6 +222,14 @@ def test_counts_are_a_source(tmp_path: Path, expected: tokmill.Tokenizer) -> Non
         tokmill.count_words(counts)
     with pytest.raises(TypeError):
         counts + 3
+
+
+def test_a_memory_limit_changes_nothing(expected: tokmill.Tokenizer) -> None:
+    counts = tokmill.count_words(DOCUMENTS * 50, memory_limit=200_000)
+    assert counts == tokmill.count_words(DOCUMENTS * 50)
+    assert tokmill.train_bpe(DOCUMENTS, 400, memory_limit=1 << 30) == expected
+    with pytest.raises(tokmill.TokmillError, match="memory"):
+        tokmill.train_bpe(DOCUMENTS, 400, memory_limit=1000)
 
 
 def test_bad_count_files(tmp_path: Path) -> None:

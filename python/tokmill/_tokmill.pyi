@@ -1,6 +1,6 @@
 # The compiled core. Its docstrings are in the extension: `help(tokmill.Tokenizer)`.
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from os import PathLike
 from typing import Any, Literal, Protocol, Self, SupportsIndex, TypeAlias, final, overload
 
@@ -196,9 +196,23 @@ class WordCounts:
 @final
 class WordCounter:
     def __new__(
-        cls, pattern: str | None, normalizer: str | None, special_tokens: list[str], workers: int | None
+        cls,
+        *,
+        pattern: str | None,
+        normalizer: str | None,
+        special_tokens: list[str],
+        threads: int | None,
+        memory_limit: int | None,
     ) -> Self: ...
     def push(self, documents: _Texts) -> None: ...
+    def push_files(
+        self,
+        paths: list[str],
+        *,
+        unit: str,
+        field: str | None,
+        progress: Callable[[str, int, int | None], object] | None,
+    ) -> None: ...
     def finish(self) -> WordCounts: ...
 
 def _train_bpe(counts: WordCounts, options: dict[str, object]) -> Tokenizer: ...

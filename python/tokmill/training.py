@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import io
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypedDict
@@ -47,6 +48,7 @@ def count_words(
     normalizer: Literal["nfc"] | None = None,
     special_tokens: Sequence[str] = (),
     threads: int | None = None,
+    memory_limit: int | None = None,
     progress: Progress | None = None,
 ) -> WordCounts:
     """Count the pieces of a corpus, for training later, or elsewhere.
@@ -56,24 +58,40 @@ def count_words(
     """
     if isinstance(source, WordCounts):
         raise TypeError("the source is counts already")
-    counter = WordCounter(pattern, normalizer, list(special_tokens), threads)
-    if files is None and (hasattr(source, "__arrow_c_array__") or hasattr(source, "__arrow_c_stream__")):
+    counter = WordCounter(
+        pattern=pattern,
+        normalizer=normalizer,
+        special_tokens=list(special_tokens),
+        threads=threads,
+        memory_limit=memory_limit,
+    )
+    paths = _paths(source, files)
+    parquet = [path for path in paths if Path(path).suffix == ".parquet"]
+    others = [path for path in paths if path not in parquet]
+    if others:
+        counter.push_files(others, unit=unit, field=field, progress=progress)
+    if parquet:
+        documents = Documents(parquet, column=column)
+        for batch in documents.batches(_BATCH_BYTES):
+            lines = (line for document in batch for line in io.BytesIO(document))
+            counter.push(lines if unit == "line" else batch)
+            _tell(progress, documents.position, documents.total_bytes)
+    if paths:
+        return counter.finish()
+    if hasattr(source, "__arrow_c_array__") or hasattr(source, "__arrow_c_stream__"):
         counter.push(source)
         return counter.finish()
     done = 0
-    if paths := _paths(source, files):
-        documents = Documents(paths, field=field, column=column, unit="line" if unit == "line" else "file")
-        total = documents.total_bytes
-        batches: Iterable[list[Any]] = documents.batches(_BATCH_BYTES)
-    else:
-        documents, total = None, None
-        batches = _batches(source)
-    for batch in batches:
-        counter.push(batch)
-        done += 0 if documents else sum(map(len, batch))
-        if progress is not None:
-            progress("count", documents.position if documents else done, total)
+    for part in _batches(source):
+        counter.push(part)
+        done += sum(map(len, part))
+        _tell(progress, done, None)
     return counter.finish()
+
+
+def _tell(progress: Progress | None, done: int, total: int | None) -> None:
+    if progress is not None:
+        progress("count", done, total)
 
 
 def train_bpe(
@@ -97,6 +115,7 @@ def train_bpe(
     base: Tokenizer | None = None,
     pad_to: int | None = None,
     threads: int | None = None,
+    memory_limit: int | None = None,
     progress: Progress | None = None,
     checkpoint: str | os.PathLike[str] | None = None,
 ) -> Tokenizer:
@@ -109,10 +128,12 @@ def train_bpe(
         source: A `str` or `PathLike` is a file or a glob of files; a list of `PathLike` is files; any other iterable of
             `str` or `bytes` is documents; so is an Arrow column; `WordCounts` is a corpus counted before.
         vocab_size: Ids in all: special tokens, alphabet and merges. Fewer where the corpus has no pair left to merge.
-        files: Files, in place of `source`. `.gz` is read through, `.zst` from Python 3.14 on.
+        files: Files, in place of `source`: text, JSON lines (`.jsonl`) or Parquet (`.parquet`). `.gz` and `.zst` are
+            unpacked on the way, except around Parquet.
         field: The field of `.jsonl` files that holds the text.
         column: The column of `.parquet` files that holds the text (needs `tokmill[arrow]`).
-        unit: What a document of a text file is: a `"line"` with its ending, or the whole `"file"` (or `"document"`).
+        unit: What is cut at a time: a `"line"` with its ending, of a file or of a record, or the whole `"document"`,
+            which is a file or a record (`"file"` is another name for it).
         pattern: How text is cut: a regular expression or a name of `tokmill.patterns()`. `None` cuts nothing.
         normalizer: What is done to the text first: nothing, or `"nfc"`.
         special_tokens: Tokens with the first ids, in this order. Where they occur in the corpus, they are left out.
@@ -129,6 +150,7 @@ def train_bpe(
             given here.
         pad_to: Fill up with runs of blanks and line feeds to exactly so many ids.
         threads: `None` is what `set_default_threads` says.
+        memory_limit: Bytes. Counts beyond it go to temporary files; training that needs more is refused.
         progress: Called now and then with phase, done and total. An exception in it ends the training.
         checkpoint: A file where merges are left from time to time, and taken up again by the same call.
 
@@ -150,6 +172,7 @@ def train_bpe(
         "base": base,
         "pad_to": pad_to,
         "threads": threads,
+        "memory_limit": memory_limit,
         "progress": progress,
         "checkpoint": checkpoint,
         **_veto(veto or {}),
@@ -167,6 +190,7 @@ def train_bpe(
             normalizer=normalizer,
             special_tokens=special_tokens,
             threads=threads,
+            memory_limit=memory_limit,
             progress=progress,
         )
     return _train_bpe(counts, options)

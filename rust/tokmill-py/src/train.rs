@@ -10,12 +10,12 @@ use tokmill::Error;
 use tokmill::normalize::Normalizer;
 use tokmill::pretokenize::{Pretokenizer, patterns};
 use tokmill::train::{
-    self, AlphabetOrder, Base, BpeTrainerOptions, Checkpoint, Counter, CounterOptions, InitialAlphabet, Progress,
-    Splitter, Veto, VetoRules, Watch,
+    self, AlphabetOrder, Base, BpeTrainerOptions, Checkpoint, Counter, CounterOptions, FileOptions, InitialAlphabet,
+    Progress, Splitter, Unit, Veto, VetoRules, Watch,
 };
 
 use crate::error::{Failure, LONG, Result, call};
-use crate::options::{Size, threads};
+use crate::options::{self, Size};
 use crate::text::{Text, Texts, total_len};
 use crate::tokenizer::Tokenizer;
 
@@ -119,23 +119,27 @@ impl WordCounter {
 #[pymethods]
 impl WordCounter {
     #[new]
+    #[pyo3(signature = (*, pattern, normalizer, special_tokens, threads, memory_limit))]
     fn new(
         py: Python<'_>,
         pattern: Option<&str>,
         normalizer: Option<&str>,
         special_tokens: Vec<String>,
-        workers: Option<Size>,
+        threads: Option<Size>,
+        memory_limit: Option<Size>,
     ) -> Result<Self> {
-        let threads = threads(workers.as_ref())?;
+        let threads = options::threads(threads.as_ref())?;
+        let memory_limit = memory_limit.map(|limit| limit.get("memory_limit")).transpose()?;
         let normalizer = parse_normalizer(normalizer)?;
         let counter = call(py, LONG, || {
             let pretokenizer = Pretokenizer::new(patterns::byte_level_steps(pattern))?;
-            let options = CounterOptions { threads, ..CounterOptions::default() };
+            let options = CounterOptions { threads, memory_limit, ..CounterOptions::default() };
             Ok::<_, Error>(Counter::new(Splitter::new(&special_tokens, normalizer, pretokenizer)?, options))
         })?;
         Ok(Self { core: Mutex::new(Some(counter)) })
     }
 
+    /// Counts an iterable of texts or an Arrow column.
     fn push(&self, py: Python<'_>, documents: &Bound<'_, PyAny>) -> Result<()> {
         let texts = Texts::new(documents)?;
         let texts = texts.borrow()?;
@@ -148,6 +152,35 @@ impl WordCounter {
         })
     }
 
+    /// Counts files of text or JSON lines, by "line", or whole by "document".
+    #[pyo3(signature = (paths, *, unit, field, progress))]
+    fn push_files(
+        &self,
+        py: Python<'_>,
+        paths: Vec<PathBuf>,
+        unit: &str,
+        field: Option<String>,
+        progress: Option<Py<PyAny>>,
+    ) -> Result<()> {
+        let unit = match unit {
+            "line" => Unit::Line,
+            "document" | "file" => Unit::Document,
+            _ => {
+                let why = format!("{unit:?} is neither \"line\" nor \"document\" (or \"file\")");
+                return Err(Failure::option("unit", why));
+            }
+        };
+        let options = FileOptions { unit, json_field: field };
+        self.with(|mut counter| {
+            let counter = watched(py, progress, |watch| {
+                counter.push_files(&paths, &options, watch)?;
+                Ok(counter)
+            })?;
+            Ok((Some(counter), ()))
+        })
+    }
+
+    /// Ends counting.
     fn finish(&self, py: Python<'_>) -> Result<WordCounts> {
         self.with(|counter| Ok((None, WordCounts { core: call(py, LONG, || counter.finish())? })))
     }
@@ -182,6 +215,7 @@ pub(crate) struct Options<'py> {
     base: Option<Bound<'py, Tokenizer>>,
     pad_to: Option<Size>,
     threads: Option<Size>,
+    memory_limit: Option<Size>,
     progress: Option<Py<PyAny>>,
     checkpoint: Option<PathBuf>,
 }
@@ -212,8 +246,8 @@ impl Options<'_> {
             veto: (rules != VetoRules::default()).then(|| Veto::new(rules)).transpose()?,
             base: self.base.as_ref().map(|base| Base::of(base.get().core())).transpose()?,
             pad_to: optional(&self.pad_to, "pad_to")?,
-            threads: threads(self.threads.as_ref())?,
-            memory_limit: None,
+            threads: options::threads(self.threads.as_ref())?,
+            memory_limit: optional(&self.memory_limit, "memory_limit")?,
             trace: false,
             checkpoint: self
                 .checkpoint
@@ -232,15 +266,25 @@ pub(crate) fn _train_bpe(py: Python<'_>, counts: &Bound<'_, WordCounts>, options
     let inherited = options.base.as_ref().map_or(&[][..], |base| base.get().core().added_tokens());
     let template = options.template;
     let counts = &counts.get().core;
-    let watch = PythonWatch { progress: options.progress, raised: Mutex::new(None) };
-    let trained = call(py, LONG, || {
-        let trained = train::train_bpe(counts, &trainer, &watch)?;
+    let trained = watched(py, options.progress, |watch| {
+        let trained = train::train_bpe(counts, &trainer, watch)?;
         let post_processor = template.map(|(single, pair)| trained.template(&single, pair.as_deref())).transpose()?;
         trained.into_tokenizer(normalizer, pretokenizer, post_processor, inherited)
-    });
+    })?;
+    Ok(trained.into())
+}
+
+/// Runs the core with an eye on signals, and tells `progress` how far it has come.
+fn watched<T: Send>(
+    py: Python<'_>,
+    progress: Option<Py<PyAny>>,
+    work: impl FnOnce(&PythonWatch) -> Result<T, Error> + Send,
+) -> Result<T> {
+    let watch = PythonWatch { progress, raised: Mutex::new(None) };
+    let result = call(py, LONG, || work(&watch));
     match watch.raised.into_inner().unwrap_or_else(PoisonError::into_inner) {
         Some(raised) => Err(raised.into()),
-        None => Ok(trained?.into()),
+        None => result,
     }
 }
 

@@ -14,9 +14,13 @@ pub const BYTES_PER_THREAD: usize = 256 * 1024;
 /// How many threads to use for `bytes` of input: what was asked for, else the available cores, and never more than
 /// one for each [`BYTES_PER_THREAD`].
 pub fn threads_for(bytes: usize, requested: Option<usize>) -> usize {
+    let worthwhile = bytes / BYTES_PER_THREAD;
+    if worthwhile <= 1 {
+        // Asking the system for its cores takes longer than encoding a few texts.
+        return 1;
+    }
     let available = || thread::available_parallelism().map_or(1, NonZeroUsize::get);
-    let wanted = requested.unwrap_or_else(available).max(1);
-    wanted.min(bytes / BYTES_PER_THREAD).max(1)
+    requested.unwrap_or_else(available).clamp(1, worthwhile)
 }
 
 /// Applies `work` to every item on at most `threads` threads and returns the results in the items' order.
