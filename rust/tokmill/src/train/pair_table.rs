@@ -27,7 +27,7 @@ pub(super) struct PairSlot {
 
 const FREE: PairSlot = PairSlot { pair: EMPTY, count: 0, begin: 0, len: 0 };
 
-/// Open addressing with linear probing; nothing is ever taken out but everything.
+/// Open addressing with linear probing; pairs are taken out only when room is needed.
 #[derive(Debug)]
 pub(super) struct PairTable {
     slots: Vec<PairSlot>,
@@ -68,13 +68,13 @@ impl PairTable {
         (slot.pair == pair).then_some(slot)
     }
 
-    /// The slot of `pair`, made if it has none.
+    /// The slot of `pair`, made if it has none. When room is needed, pairs that count less than `least` are forgotten.
     #[inline]
-    pub(super) fn entry(&mut self, pair: u64) -> &mut PairSlot {
+    pub(super) fn entry(&mut self, pair: u64, least: u64) -> &mut PairSlot {
         let mut index = self.find(pair);
         if self.slots[index].pair == EMPTY {
             if (self.used + 1) * 4 > self.slots.len() * 3 {
-                self.grow();
+                self.make_room(least);
                 index = self.find(pair);
             }
             self.used += 1;
@@ -84,11 +84,16 @@ impl PairTable {
     }
 
     #[cold]
-    fn grow(&mut self) {
-        self.shift -= 1;
-        let slots = vec![FREE; self.slots.len() * 2];
-        for old in std::mem::replace(&mut self.slots, slots) {
-            if old.pair != EMPTY {
+    fn make_room(&mut self, least: u64) {
+        let stays = |slot: &PairSlot| slot.pair != EMPTY && slot.count >= least;
+        self.used = self.slots.iter().filter(|slot| stays(slot)).count();
+        let mut size = self.slots.len();
+        if self.used * 2 > size {
+            size *= 2;
+            self.shift -= 1;
+        }
+        for old in std::mem::replace(&mut self.slots, vec![FREE; size]) {
+            if stays(&old) {
                 let index = self.find(old.pair);
                 self.slots[index] = old;
             }
