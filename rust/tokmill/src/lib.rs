@@ -9,6 +9,7 @@ pub mod encoder;
 pub mod error;
 pub mod format;
 pub mod lengths;
+pub mod memory;
 pub mod merges;
 pub mod model;
 pub mod normalize;

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 /// The modules of each floor, from the ground up.
 const FLOORS: &[&[&str]] = &[
     // Nouns that know nothing of tokenization.
-    &["error", "ragged", "parallel", "atomic_file"],
+    &["error", "ragged", "parallel", "atomic_file", "memory"],
     // Tables.
     &["vocab", "merges", "lengths"],
     // Stages of encoding and decoding.

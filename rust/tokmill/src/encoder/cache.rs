@@ -4,6 +4,8 @@
 //! its own eviction: what is written over is the oldest entry, and an index that points further back than the ring
 //! reaches is void. Both begin small and grow while they fill.
 
+use crate::memory;
+
 /// The longest piece, in bytes, that is remembered.
 const MAX_KEY: usize = 1024;
 /// Neighbouring places that are looked through for a piece; they share a cache line.
@@ -52,7 +54,7 @@ impl PieceCache {
     #[inline]
     pub(super) fn prefetch(&self, hash: u64) {
         if let Some(place) = self.places.get(self.first(hash)) {
-            super::prefetch(&raw const *place);
+            memory::prefetch(place);
         }
     }
 
@@ -60,7 +62,7 @@ impl PieceCache {
     #[inline]
     pub(super) fn prefetch_entry(&self, hash: u64) {
         if let Some(at) = self.candidates(hash).next() {
-            super::prefetch(&raw const self.ring[at]);
+            memory::prefetch(&self.ring[at]);
         }
     }
 

@@ -5,6 +5,7 @@
 //! knows is found from the first text on, and a lookup is one line and no search.
 
 use super::key::{SHORT, hash_short, short_key};
+use crate::memory;
 use crate::model::Model;
 
 /// Ids that a slot holds.
@@ -42,7 +43,10 @@ impl FrontTable {
         let Model::Bpe(bpe) = model;
         let wanted = bpe.vocab().entries().next_power_of_two();
         let size = wanted.min(1 << fitting.ilog2());
-        let mut table = Self { buckets: vec![Bucket::default(); size].into_boxed_slice() };
+        let mut buckets = Vec::with_capacity(size);
+        memory::prefer_huge_pages(buckets.spare_capacity_mut());
+        buckets.resize(size, Bucket::default());
+        let mut table = Self { buckets: buckets.into_boxed_slice() };
         for (id, bytes) in bpe.whole_entries().filter(|(_, bytes)| (1..=SHORT).contains(&bytes.len())) {
             let key = short_key(bytes, 0, bytes.len());
             let bucket = table.bucket(hash_short(key));
@@ -66,7 +70,7 @@ impl FrontTable {
     /// Asks the processor to fetch the line of a hash. The table must not be off.
     #[inline]
     pub(super) fn prefetch(&self, hash: u64) {
-        super::prefetch(&raw const self.buckets[self.bucket(hash)]);
+        memory::prefetch(&self.buckets[self.bucket(hash)]);
     }
 
     /// The ids of a short piece. The table must not be off.
@@ -78,6 +82,14 @@ impl FrontTable {
         // Written so that it compiles to no branch: whether a piece is known is not predictable.
         found[IDS] *= u32::from(slot.key == key);
         found
+    }
+
+    /// The ids of a piece of any length, given its hash.
+    pub(super) fn get_piece(&self, piece: &[u8], hash: u64) -> Found {
+        if piece.len() > SHORT || self.is_off() {
+            return Found::default();
+        }
+        self.get(short_key(piece, 0, piece.len()), hash)
     }
 
     /// Remembers the ids of a short piece that is not in the table, if a slot holds that many; `false` if not. What

@@ -10,7 +10,7 @@ mod front;
 mod key;
 
 use cache::PieceCache;
-use front::{Found, FrontTable, IDS};
+use front::{FrontTable, IDS};
 use key::{SHORT, hash_long, hash_short, short_key};
 
 use crate::model::Model;
@@ -19,18 +19,6 @@ use crate::pretokenize::{Pieces, Pretokenizer};
 
 /// Pieces that are handled together.
 const GROUP: usize = 64;
-
-/// Asks the processor to fetch a cache line; does nothing where that cannot be said.
-#[inline]
-fn prefetch<T>(place: *const T) {
-    #[cfg(target_arch = "x86_64")]
-    // SAFETY: a prefetch is a hint, reads nothing that the program can see, and never faults.
-    unsafe {
-        std::arch::x86_64::_mm_prefetch(place.cast(), std::arch::x86_64::_MM_HINT_T0);
-    }
-    #[cfg(not(target_arch = "x86_64"))]
-    let _ = place;
-}
 
 /// Takes the pieces of a text and their ids, in order.
 pub trait Sink {
@@ -108,14 +96,14 @@ impl Encoder {
 
     /// Encodes `text` from byte `from`, a piece boundary, up to the first piece boundary at or after `until`, and
     /// returns that boundary. `model` is the one that the encoder was made for.
-    pub fn encode(
+    pub fn encode<S: Sink>(
         &mut self,
         pretokenizer: &Pretokenizer,
         model: &Model,
         text: &[u8],
         mut from: usize,
         until: usize,
-        sink: &mut impl Sink,
+        sink: &mut S,
     ) -> usize {
         let Model::Bpe(bpe) = model;
         while from < until {
@@ -127,6 +115,10 @@ impl Encoder {
                 let inside = ends.partition_point(|&(begin, _)| base + (begin as usize) < until);
                 from = ends.get(inside).map_or(next, |&(begin, _)| base + begin as usize);
                 ends = &ends[..inside];
+            }
+            if S::BY_PIECE || self.tables.front.is_off() {
+                self.tables.encode_singly(bpe, text, base, ends, sink);
+                continue;
             }
             for group in ends.chunks(GROUP) {
                 self.tables.encode_group(bpe, text, base, group, sink);
@@ -149,36 +141,45 @@ impl Encoder {
 }
 
 impl Tables {
-    fn encode_group<S: Sink>(&mut self, bpe: &Bpe, text: &[u8], base: usize, group: &[(u32, u32)], sink: &mut S) {
-        let mut probed = Probed::default();
-        probed.run(&self.front, text, base, group);
-        let unknown = &probed.unknown[..probed.unknowns];
-        let range = |index: usize| (base + group[index].0 as usize, base + group[index].1 as usize);
-        for &index in unknown {
-            let index = index as usize;
-            let (begin, end) = range(index);
-            if end - begin > SHORT {
-                probed.hashes[index] = hash_long(&text[begin..end]);
+    /// Encodes pieces one by one.
+    fn encode_singly(&mut self, bpe: &Bpe, text: &[u8], base: usize, pieces: &[(u32, u32)], sink: &mut impl Sink) {
+        for &(begin, end) in pieces {
+            let (begin, end) = (base + begin as usize, base + end as usize);
+            let piece = &text[begin..end];
+            let hash = key::hash(piece);
+            let found = self.front.get_piece(piece, hash);
+            if found[IDS] == 0 {
+                sink.piece(begin, end, self.encode_unknown(bpe, piece, hash));
+            } else {
+                sink.piece(begin, end, &found[..found[IDS] as usize]);
             }
-            self.cache.prefetch(probed.hashes[index]);
         }
-        for &index in unknown {
-            self.cache.prefetch_entry(probed.hashes[index as usize]);
+    }
+
+    /// Encodes a group of at most [`GROUP`] pieces; the front table is not off.
+    fn encode_group(&mut self, bpe: &Bpe, text: &[u8], base: usize, group: &[(u32, u32)], sink: &mut impl Sink) {
+        let mut probed = Probed::new();
+        probed.run(&self.front, text, base, group);
+        let Probed { ids, len, hashes, unknown, unknowns, .. } = &mut probed;
+        let unknown = &unknown[..*unknowns];
+        let range = |index: u8| base + group[index as usize].0 as usize..base + group[index as usize].1 as usize;
+        for &(index, _) in unknown {
+            let piece = &text[range(index)];
+            if piece.len() > SHORT {
+                hashes[index as usize] = hash_long(piece);
+            }
+            self.cache.prefetch(hashes[index as usize]);
+        }
+        for &(index, _) in unknown {
+            self.cache.prefetch_entry(hashes[index as usize]);
         }
         let mut done = 0;
-        for &index in unknown {
-            let index = index as usize;
-            let (begin, end) = range(index);
-            write(&probed.found[done..index], base, &group[done..index], sink);
-            let ids = self.encode_unknown(bpe, &text[begin..end], probed.hashes[index]);
-            if S::BY_PIECE {
-                sink.piece(begin, end, ids)
-            } else {
-                sink.ids(ids)
-            }
-            done = index + 1;
+        for &(index, place) in unknown {
+            sink.ids(&ids[done..place as usize]);
+            sink.ids(self.encode_unknown(bpe, &text[range(index)], hashes[index as usize]));
+            done = place as usize;
         }
-        write(&probed.found[done..group.len()], base, &group[done..], sink);
+        sink.ids(&ids[done..*len]);
     }
 
     /// The ids of a piece that the front table does not know, with its hash.
@@ -217,12 +218,9 @@ impl Tables {
             return bpe.merge(part, &mut self.scratch, &mut self.ids);
         }
         let hash = key::hash(part);
-        if part.len() <= SHORT && !self.front.is_off() {
-            let found = self.front.get(short_key(part, 0, part.len()), hash);
-            if found[IDS] > 0 {
-                self.ids.extend_from_slice(&found[..found[IDS] as usize]);
-                return;
-            }
+        let found = self.front.get_piece(part, hash);
+        if found[IDS] > 0 {
+            return self.ids.extend_from_slice(&found[..found[IDS] as usize]);
         }
         if let Some(ids) = self.cache.get(hash, part) {
             self.ids.extend_from_slice(ids);
@@ -248,56 +246,43 @@ fn remember(front: &mut FrontTable, cache: &mut PieceCache, piece: &[u8], hash: 
 
 /// What the front table says of a group.
 struct Probed {
-    found: [Found; GROUP],
+    /// Ids of the pieces that are found, end to end, and room for a last write of [`IDS`].
+    ids: [u32; (GROUP + 1) * IDS],
+    len: usize,
+    keys: [u128; GROUP],
     hashes: [u64; GROUP],
-    /// Indices of the pieces that the table does not know, [`Self::unknowns`] of them.
-    unknown: [u8; GROUP],
+    /// The pieces that are not found, [`Self::unknowns`] of them: their index and the place of their ids.
+    unknown: [(u8, u8); GROUP],
     unknowns: usize,
 }
 
-impl Default for Probed {
-    fn default() -> Self {
-        Self { found: [[0; IDS + 1]; GROUP], hashes: [0; GROUP], unknown: [0; GROUP], unknowns: 0 }
-    }
-}
-
 impl Probed {
+    fn new() -> Self {
+        Self {
+            ids: [0; (GROUP + 1) * IDS],
+            len: 0,
+            keys: [0; GROUP],
+            hashes: [0; GROUP],
+            unknown: [(0, 0); GROUP],
+            unknowns: 0,
+        }
+    }
+
     #[inline]
     fn run(&mut self, front: &FrontTable, text: &[u8], base: usize, group: &[(u32, u32)]) {
-        let mut keys = [0; GROUP];
-        for (index, &(begin, end)) in group.iter().enumerate() {
-            // A long piece gets the key of its first bytes with a length that no short piece has, and is not found.
-            keys[index] = short_key(text, base + begin as usize, (end - begin) as usize);
-            self.hashes[index] = hash_short(keys[index]);
-            if !front.is_off() {
-                front.prefetch(self.hashes[index]);
-            }
+        for ((&(begin, end), key), hash) in group.iter().zip(&mut self.keys).zip(&mut self.hashes) {
+            // A long piece gets a key that no short piece has, and is not found.
+            *key = short_key(text, base + begin as usize, (end - begin) as usize);
+            *hash = hash_short(*key);
+            front.prefetch(*hash);
         }
-        for index in 0..group.len() {
-            if !front.is_off() {
-                self.found[index] = front.get(keys[index], self.hashes[index]);
-            }
-            self.unknown[self.unknowns] = index as u8;
-            self.unknowns += usize::from(self.found[index][IDS] == 0);
+        for (index, (&key, &hash)) in self.keys.iter().zip(&self.hashes).enumerate().take(group.len()) {
+            // Three ids are written and one counted, or none; so nothing here depends on what is found.
+            let found = front.get(key, hash);
+            self.ids[self.len..self.len + IDS].copy_from_slice(&found[..IDS]);
+            self.unknown[self.unknowns] = (index as u8, self.len as u8);
+            self.len += found[IDS] as usize;
+            self.unknowns += usize::from(found[IDS] == 0);
         }
     }
-}
-
-/// Writes out the ids of pieces that were found.
-#[inline]
-fn write<S: Sink>(found: &[Found], base: usize, group: &[(u32, u32)], sink: &mut S) {
-    if S::BY_PIECE {
-        for (found, &(begin, end)) in found.iter().zip(group) {
-            sink.piece(base + begin as usize, base + end as usize, &found[..found[IDS] as usize]);
-        }
-        return;
-    }
-    // All three places are written, and what is not an id is written over.
-    let mut ids = [0; GROUP * IDS + 1];
-    let mut len = 0;
-    for found in found {
-        ids[len..len + IDS].copy_from_slice(&found[..IDS]);
-        len += found[IDS] as usize;
-    }
-    sink.ids(&ids[..len]);
 }

@@ -26,7 +26,7 @@ impl Scratch {
     pub(super) fn encode(&mut self, symbols: &Symbols, piece: &[u8], out: &mut Vec<u32>) {
         if piece.len() <= Small::MAX {
             self.small.encode(symbols, piece, out);
-        } else if !symbols.regular() || !self.encode_in_chunks(symbols, piece, out) {
+        } else if !symbols.ordered_in(piece) || !self.encode_in_chunks(symbols, piece, out) {
             out.clear();
             out.extend(self.heap.encode(symbols, piece));
         }

@@ -1,5 +1,6 @@
 //! Symbols: the tokens that merging can reach, numbered in the order in which merging makes them.
 
+use aho_corasick::AhoCorasick;
 use hashbrown::HashMap;
 
 use super::heap::{Heap, Product};
@@ -28,9 +29,23 @@ pub(super) struct Symbols {
     /// Symbol of each id; [`NONE`] for an entry that merging cannot reach.
     of_id: Vec<u32>,
     lacks_bytes: bool,
-    /// Whether every merge builds on products of earlier merges, as a trainer's merges do.
-    regular: bool,
+    order: Order,
 }
+
+/// Whether merges build on products of earlier merges, as a trainer's do. Where that holds, tokens are made in order of
+/// their symbols.
+#[derive(Clone, Debug)]
+enum Order {
+    /// All do.
+    Regular,
+    /// All do but those whose result is found by this search.
+    RegularWithout(AhoCorasick),
+    /// Nothing is known.
+    Unknown,
+}
+
+/// A merge that can fire: its rank, its two parts and its result, as ids.
+type Live = (u32, u32, u32, u32);
 
 impl Symbols {
     fn bytes_only(vocab: &Vocab, products: usize) -> Self {
@@ -48,23 +63,20 @@ impl Symbols {
             lens: vec![1; 256],
             of_id,
             lacks_bytes,
-            regular: true,
+            order: Order::Regular,
         }
     }
 
     /// Compiles merges in order of rank, already checked against the vocabulary.
+    ///
+    /// The few lists that are not regular have only a few merges that build on later ones. Those matter to the entries
+    /// that hold what they make, so these entries are merged from their bytes to see how they come about.
     pub(super) fn from_merges(vocab: &Vocab, merges: &[Merge]) -> Result<Self> {
-        match Self::from_regular(vocab, merges)? {
-            Some(symbols) => Ok(symbols),
-            None => Self::from_irregular(vocab, merges),
-        }
-    }
-
-    /// Compiles a list in which every merge builds on products of earlier ones, or gives `None`.
-    fn from_regular(vocab: &Vocab, merges: &[Merge]) -> Result<Option<Self>> {
         let mut symbols = Self::bytes_only(vocab, merges.len().min(vocab.entries()));
         let mut orphans = Vec::new();
-        for merge in merges {
+        let mut ranks = Vec::with_capacity(vocab.entries());
+        let mut repeated = false;
+        for (rank, merge) in merges.iter().enumerate() {
             let (left, right) = (symbols.of_id[merge.left as usize], symbols.of_id[merge.right as usize]);
             let made = symbols.of_id[merge.result as usize];
             if left == NONE || right == NONE {
@@ -73,74 +85,58 @@ impl Symbols {
                 if symbols.separable(left, right) {
                     let len = symbols.len(left) + symbols.len(right);
                     symbols.push(left, right, merge.result, len)?;
+                    ranks.push(rank as u32);
                 }
             } else if made >= 256 && symbols.split(made) == (left, right) {
                 // A live pair is listed again, and its later rank counts.
-                return Ok(None);
+                repeated = true;
             }
         }
-        let late = |id: u32| symbols.of_id[id as usize] != NONE;
-        Ok((!orphans.iter().any(|merge| late(merge.left) && late(merge.right))).then_some(symbols))
-    }
-
-    /// Compiles any list, by watching how each entry is made from its bytes.
-    fn from_irregular(vocab: &Vocab, merges: &[Merge]) -> Result<Self> {
+        let is_symbol = |id: u32| symbols.of_id[id as usize] != NONE;
+        let late: Vec<u32> = orphans
+            .iter()
+            .filter(|merge| is_symbol(merge.left) && is_symbol(merge.right))
+            .map(|merge| merge.result)
+            .collect();
+        if late.is_empty() && !repeated {
+            return Ok(symbols);
+        }
         let by_pair: HashMap<(u32, u32), Product> = merges
             .iter()
             .zip(0..)
             .map(|(merge, rank)| ((merge.left, merge.right), Product { rank, token: merge.result }))
             .collect();
-        let byte_id = |byte: &u8| vocab.id(std::slice::from_ref(byte));
-        let mut heap = Heap::default();
-        let mut live = Vec::new();
-        for (id, key) in vocab.iter().filter(|(id, key)| key.len() > 1 && !vocab.is_inexpressible(*id)) {
-            let Some(ids) = key.iter().map(byte_id).collect::<Option<Vec<u32>>>() else { continue };
-            let last = heap.merge(ids.into_iter(), |left, right| by_pair.get(&(left, right)).copied());
-            if let Some((Product { rank, token }, (left, right))) = last
-                && heap.is_one()
-                && token == id
-            {
-                live.push((rank, left, right, id));
-            }
-        }
-        live.sort_unstable();
-        let mut symbols = Self::bytes_only(vocab, live.len());
-        symbols.regular = false;
-        for (number, &(.., id)) in live.iter().enumerate() {
-            symbols.of_id[id as usize] = 256 + number as u32;
-        }
-        for (_, left, right, id) in live {
-            let (left, right) = (symbols.of_id[left as usize], symbols.of_id[right as usize]);
-            symbols.push(left, right, id, vocab.key(id).map_or(0, <[u8]>::len))?;
-        }
-        Ok(symbols)
+        let order = if repeated { Order::Unknown } else { Order::without(vocab, &late)? };
+        symbols.recompile(vocab, &ranks, order, |left, right| by_pair.get(&(left, right)).copied())
     }
 
     /// Compiles a vocabulary whose ids are ranks, and gives the merges that it amounts to.
     ///
     /// Nearly all tables make each entry of entries with smaller ids. Llama 3's has a hundred that are made the other
-    /// way round, so where entries stay out of reach the table is compiled as a list of all pairs that spell one.
+    /// way round.
     pub(super) fn from_ranks(vocab: &Vocab) -> Result<(Self, Vec<Merge>)> {
         let mut symbols = Self::bytes_only(vocab, vocab.entries());
+        let mut ranks = Vec::with_capacity(vocab.entries());
         let mut scratch = Scratch::default();
         let mut parts = Vec::new();
-        let mut out_of_reach = Vec::new();
+        let mut late = Vec::new();
         for (id, key) in vocab.iter().filter(|(_, key)| key.len() > 1) {
             parts.clear();
             // Only entries with a smaller id are symbols so far, so this is how the entry stands before its own merge.
             scratch.encode(&symbols, key, &mut parts);
             if let [left, right] = parts[..] {
                 symbols.push(left, right, id, key.len())?;
-            } else {
-                out_of_reach.push((id, key));
+                ranks.push(id);
+            } else if (1..key.len()).any(|cut| vocab.id(&key[..cut]).is_some() && vocab.id(&key[cut..]).is_some()) {
+                late.push(id);
             }
         }
-        if out_of_reach.iter().any(|(id, key)| splits(vocab, *id, key).next().is_some()) {
-            let pairs: Vec<Merge> = vocab.iter().flat_map(|(id, key)| splits(vocab, id, key)).collect();
-            let all = Self::from_irregular(vocab, &pairs)?;
-            if all.ids.len() > symbols.ids.len() {
-                symbols = all;
-            }
+        if !late.is_empty() {
+            let order = Order::without(vocab, &late)?;
+            symbols = symbols.recompile(vocab, &ranks, order, |left, right| {
+                let token = vocab.id(&[vocab.key(left)?, vocab.key(right)?].concat())?;
+                Some(Product { rank: token, token })
+            })?;
         }
         let merge = |(&(left, right), &result): (&(u32, u32), &u32)| Merge {
             left: symbols.id(left),
@@ -149,6 +145,46 @@ impl Symbols {
         };
         let merges = symbols.splits.iter().zip(&symbols.ids[256..]).map(merge).collect();
         Ok((symbols, merges))
+    }
+
+    /// Compiles again, given which entries the order is known not to hold for: these are merged from their bytes by
+    /// `product`, the others come about as they do here. `ranks` are those of the products.
+    fn recompile(
+        self,
+        vocab: &Vocab,
+        ranks: &[u32],
+        order: Order,
+        product: impl Fn(u32, u32) -> Option<Product>,
+    ) -> Result<Self> {
+        let mut live: Vec<Live> = Vec::with_capacity(self.splits.len());
+        for ((&(left, right), &id), &rank) in self.splits.iter().zip(&self.ids[256..]).zip(ranks) {
+            if vocab.key(id).is_some_and(|key| order.holds_in(key)) {
+                live.push((rank, self.id(left), self.id(right), id));
+            }
+        }
+        let byte_id = |byte: &u8| vocab.id(std::slice::from_ref(byte));
+        let mut heap = Heap::default();
+        let entries = vocab.iter().filter(|(id, key)| key.len() > 1 && !vocab.is_inexpressible(*id));
+        for (id, key) in entries.filter(|(_, key)| !order.holds_in(key)) {
+            let Some(ids) = key.iter().map(byte_id).collect::<Option<Vec<u32>>>() else { continue };
+            if let Some((Product { rank, token }, (left, right))) = heap.merge(ids.into_iter(), &product)
+                && heap.is_one()
+                && token == id
+            {
+                live.push((rank, left, right, id));
+            }
+        }
+        live.sort_unstable();
+        let mut symbols = Self::bytes_only(vocab, live.len());
+        symbols.order = order;
+        for (number, &(.., id)) in live.iter().enumerate() {
+            symbols.of_id[id as usize] = 256 + number as u32;
+        }
+        for (_, left, right, id) in live {
+            let (left, right) = (symbols.of_id[left as usize], symbols.of_id[right as usize]);
+            symbols.push(left, right, id, vocab.key(id).map_or(0, <[u8]>::len))?;
+        }
+        Ok(symbols)
     }
 
     /// Appends the product with this id, whose entry is `len` bytes long.
@@ -205,9 +241,9 @@ impl Symbols {
         self.lacks_bytes
     }
 
-    /// Whether [`Self::separable`] may be relied on.
-    pub(super) fn regular(&self) -> bool {
-        self.regular
+    /// Whether tokens of a text are surely made in order of their symbols, so that [`Self::separable`] holds in it.
+    pub(super) fn ordered_in(&self, text: &[u8]) -> bool {
+        self.order.holds_in(text)
     }
 
     /// Whether the encoding of `left` and `right` side by side is just these two: no merge ever crosses between them.
@@ -235,12 +271,22 @@ impl Symbols {
     }
 }
 
-/// All pairs of entries that spell an entry, from the shortest left one on.
-fn splits(vocab: &Vocab, id: u32, key: &[u8]) -> impl Iterator<Item = Merge> {
-    (1..key.len()).filter_map(move |cut| {
-        let (left, right) = (vocab.id(&key[..cut])?, vocab.id(&key[cut..])?);
-        Some(Merge { left, right, result: id })
-    })
+impl Order {
+    /// All merges build on earlier ones but those that make one of these entries.
+    fn without(vocab: &Vocab, late: &[u32]) -> Result<Self> {
+        let keys = late.iter().filter_map(|&id| vocab.key(id));
+        let search = AhoCorasick::new(keys).map_err(|error| Error::format("model.merges", error.to_string()))?;
+        Ok(Self::RegularWithout(search))
+    }
+
+    /// Whether nothing out of order can happen in a text.
+    fn holds_in(&self, text: &[u8]) -> bool {
+        match self {
+            Self::Regular => true,
+            Self::RegularWithout(search) => !search.is_match(text),
+            Self::Unknown => false,
+        }
+    }
 }
 
 /// Pairs of symbols to products: open addressing, pair and product packed in one word, and a plain array for pairs of

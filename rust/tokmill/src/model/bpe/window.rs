@@ -1,4 +1,5 @@
-//! Merging a stretch of some hundred bytes, in which one product often occurs many times.
+//! Merging a stretch of some hundred bytes, in which one product often occurs many times, where tokens are made in order
+//! of their symbols.
 
 use super::symbols::{NONE, Symbols};
 
@@ -26,7 +27,7 @@ impl Window {
                 return out.extend_from_slice(&self.parts);
             }
             let occurrences = self.products.iter().filter(|&&product| product == first).count();
-            if occurrences >= PASS && symbols.regular() {
+            if occurrences >= PASS {
                 self.merge_everywhere(symbols, first);
             } else if let Some(at) = self.products.iter().position(|&product| product == first) {
                 self.merge_at(symbols, at, first);
