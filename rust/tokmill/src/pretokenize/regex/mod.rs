@@ -252,7 +252,7 @@ impl Regex {
         false
     }
 
-    #[inline(always)]
+    #[inline]
     fn class_beside(&self, side: Side, text: &[u8], at: usize) -> (ClassId, usize) {
         match side {
             Side::Ahead => self.alphabet.class_after(text, at),

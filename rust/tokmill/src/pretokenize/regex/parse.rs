@@ -284,13 +284,13 @@ impl Parser {
                 let fold = flags.ignore_case && self.dialect == Dialect::FancyRegex;
                 Node::set(if fold { set.with_other_cases() } else { set })
             }
-            c => match class_escape(c, self.dialect, Place::Alone) {
-                Some(set) => Node::set(set),
-                None => {
+            c => {
+                let Some(set) = class_escape(c, self.dialect, Place::Alone) else {
                     let c = self.escaped_char(c)?;
                     return self.literal(c, flags);
-                }
-            },
+                };
+                Node::set(set)
+            }
         }))
     }
 
