@@ -2,9 +2,10 @@
 //!
 //! A state is the ordered list of threads that a backtracking matcher would try, cut behind the first one that has
 //! matched (the subset construction of `regex-automata`'s leftmost-first DFAs). Conditions on the neighbouring
-//! character cost nothing: threads wait before them, and a transition on the class of the next character first
-//! settles the conditions, then reads. So a match is known when the character behind it is seen. Look-arounds of more than one character are
-//! answered by automata of their own: a transition that depends on some of them is a small table over their outcomes.
+//! character cost nothing: threads wait before them, and a transition on the class of the next character first settles
+//! the conditions, then reads. So a match is known when the character behind it is seen. Look-arounds of more than one
+//! character are answered by automata of their own: a transition that depends on some of them is a small table over
+//! their outcomes.
 //!
 //! Automata are built whole, when the pattern is compiled; the number of states is limited, so that no pattern can take
 //! more than a bounded amount of time and memory. A run costs two table look-ups a character.
