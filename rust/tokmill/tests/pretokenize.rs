@@ -49,7 +49,7 @@ fn behave(items: Vec<(Range<usize>, bool)>, behavior: SplitBehavior, invert: boo
 
 /// Isolates the matches of each regex in the pieces of the one before.
 fn onig_pieces(regexes: &[onig::Regex], text: &str) -> Vec<Range<usize>> {
-    let mut pieces = vec![0..text.len()];
+    let mut pieces: Vec<Range<usize>> = std::iter::once(0..text.len()).collect();
     for regex in regexes {
         pieces = pieces
             .into_iter()
@@ -62,15 +62,18 @@ fn onig_pieces(regexes: &[onig::Regex], text: &str) -> Vec<Range<usize>> {
     pieces
 }
 
+/// What the `Digits` step counts as numbers: those of Unicode 17, where Oniguruma has Unicode 16.
+const NUMERIC: &str = r"[\p{N}\x{11DE0}-\x{11DE9}\x{16FF4}-\x{16FF6}]+";
+
 fn compiled(regexes: &[&str], digits_first: bool) -> Vec<onig::Regex> {
-    let digits = digits_first.then_some(r"\p{N}+");
+    let digits = digits_first.then_some(NUMERIC);
     digits.iter().chain(regexes).map(|regex| onig::Regex::new(regex).expect("valid")).collect()
 }
 
 /// Characters that patterns tell apart, and any other.
 fn texts() -> impl Strategy<Value = String> {
     let telling = prop::sample::select(
-        " \t\r\n\u{a0}\u{3000}\u{85}aZéßſKʰǅ한中〇のー0９²½Ⅷ'’stredlmSTRE.,!/_-$+\u{301}\u{93e}\u{200d}🙂\u{10ffff}"
+        "\u{16FF4} \t\r\n\u{a0}\u{3000}\u{85}aZéßſKʰǅ한中〇のー0９²½Ⅷ'’stredlmSTRE.,!/_-$+\u{301}\u{93e}\u{200d}🙂\u{10ffff}"
             .chars()
             .collect::<Vec<_>>(),
     );
@@ -78,22 +81,32 @@ fn texts() -> impl Strategy<Value = String> {
     prop::collection::vec(weighted, 0..60).prop_map(|chars| chars.into_iter().collect())
 }
 
-fn named() -> &'static [(&'static str, Pretokenizer, Vec<onig::Regex>)] {
-    static NAMED: OnceLock<Vec<(&'static str, Pretokenizer, Vec<onig::Regex>)>> = OnceLock::new();
-    NAMED.get_or_init(|| {
-        let named = patterns().iter();
-        let compile = |named: &NamedPattern| Pretokenizer::staged(named.steps()).expect("compiles");
-        named.map(|named| (named.name, compile(named), compiled(named.regexes, named.digits_first))).collect()
-    })
+/// A named pattern, compiled by us, step by step and by the fastest plan, and by Oniguruma.
+struct Named {
+    name: &'static str,
+    plans: [Pretokenizer; 2],
+    regexes: Vec<onig::Regex>,
+}
+
+fn named() -> &'static [Named] {
+    static NAMED: OnceLock<Vec<Named>> = OnceLock::new();
+    let compile = |named: &NamedPattern| Named {
+        name: named.name,
+        plans: [Pretokenizer::staged, Pretokenizer::new].map(|plan| plan(named.steps()).expect("compiles")),
+        regexes: compiled(named.regexes, named.digits_first),
+    };
+    NAMED.get_or_init(|| patterns().iter().map(compile).collect())
 }
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 3000, ..ProptestConfig::default() })]
     #[test]
     fn named_patterns_cut_as_oniguruma_does(text in texts()) {
-        for (name, pretokenizer, regexes) in named() {
+        for Named { name, plans, regexes } in named() {
             let expected = onig_pieces(regexes, &text);
-            prop_assert_eq!(pretokenizer.split(text.as_bytes()), expected, "{} on {:?}", name, &text);
+            for plan in plans {
+                prop_assert_eq!(&plan.split(text.as_bytes()), &expected, "{} on {:?}", name, &text);
+            }
         }
     }
 
@@ -111,10 +124,12 @@ proptest! {
                 origin.push(at);
             }
         }
-        for (name, pretokenizer, regexes) in named() {
+        for Named { name, plans, regexes } in named() {
             let expected: Vec<_> =
                 onig_pieces(regexes, &text).into_iter().map(|piece| origin[piece.start]..origin[piece.end]).collect();
-            prop_assert_eq!(pretokenizer.split(&bytes), expected, "{} on {:?}", name, &bytes);
+            for plan in plans {
+                prop_assert_eq!(&plan.split(&bytes), &expected, "{} on {:?}", name, &bytes);
+            }
         }
     }
 
@@ -215,8 +230,9 @@ fn named_patterns_cut_real_text_as_oniguruma_does() {
         let Ok(text) = std::fs::read_to_string(data.join("text").join(file)) else { continue };
         let middle = text.floor_char_boundary(text.len() / 2);
         let text = &text[middle..text.floor_char_boundary(middle + 300_000)];
-        for (name, pretokenizer, regexes) in named() {
-            assert!(pretokenizer.split(text.as_bytes()) == onig_pieces(regexes, text), "{name} on {file}");
+        for Named { name, plans, regexes } in named() {
+            let expected = onig_pieces(regexes, text);
+            assert!(plans.iter().all(|plan| plan.split(text.as_bytes()) == expected), "{name} on {file}");
         }
     }
 }

@@ -44,7 +44,7 @@ enum Plan {
     /// Step by step, which serves every pattern.
     Staged(Staged),
     /// By the vectorised scanner, which serves known patterns.
-    Scan(Scanner),
+    Scan(Box<Scanner>),
 }
 
 impl Pretokenizer {
@@ -52,7 +52,7 @@ impl Pretokenizer {
     /// and a step that would rewrite the text of later ones are refused.
     pub fn new(steps: Vec<Step>) -> Result<Self> {
         match Scanner::for_steps(&steps) {
-            Some(scanner) => Ok(Self { steps, plan: Plan::Scan(scanner) }),
+            Some(scanner) => Ok(Self { steps, plan: Plan::Scan(Box::new(scanner)) }),
             None => Self::staged(steps),
         }
     }
@@ -70,7 +70,7 @@ impl Pretokenizer {
         &self.steps
     }
 
-    /// Whether a blank is put before a text that does not begin with one (ByteLevel's `add_prefix_space`).
+    /// Whether a blank is put before a text that does not begin with one (`add_prefix_space` of `ByteLevel`).
     pub fn adds_prefix_space(&self) -> bool {
         matches!(self.steps.first(), Some(Step::ByteLevel { add_prefix_space: true, .. }))
     }

@@ -1,7 +1,8 @@
 //! The pretokenization patterns that have a name.
 //!
-//! Spellings are chosen so that Oniguruma (tokenizer.json) and tiktoken's engine read them alike; where the owner's text is
-//! read differently by the other engine, the possessive interval of `cl100k_base`, the plain one means the same there.
+//! Spellings are chosen so that Oniguruma (tokenizer.json) and tiktoken's engine read them alike; where the owner's
+//! text is read differently by the other engine, the possessive interval of `cl100k_base`, the plain one means the same
+//! there.
 
 use super::regex::Regex;
 use super::step::{SplitBehavior, SplitPattern, Step};
@@ -42,8 +43,8 @@ pub fn pattern(name: &str) -> Option<&'static NamedPattern> {
     PATTERNS.iter().find(|pattern| pattern.name == name || pattern.aliases.contains(&name))
 }
 
-/// The steps of a byte-level tokenizer that cuts by a pattern's name or by a regular expression of tokenizer.json, which
-/// keep all of the text; `None` cuts nothing.
+/// The steps of a byte-level tokenizer that cuts by a pattern's name or by a regular expression of tokenizer.json,
+/// which keep all of the text; `None` cuts nothing.
 pub fn byte_level_steps(pattern_or_name: Option<&str>) -> Vec<Step> {
     let isolated = |regex: &str| Step::Split {
         pattern: SplitPattern::Regex(regex.to_owned()),

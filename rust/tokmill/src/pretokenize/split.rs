@@ -140,12 +140,11 @@ impl Joiner<'_> {
     fn add(&mut self, begin: usize, end: usize, is_match: bool) -> bool {
         let previous_match = std::mem::replace(&mut self.previous_match, is_match);
         let joins = match self.behavior {
-            SplitBehavior::Isolated => false,
             SplitBehavior::Removed if is_match => {
                 self.flush();
                 return true;
             }
-            SplitBehavior::Removed => false,
+            SplitBehavior::Isolated | SplitBehavior::Removed => false,
             SplitBehavior::MergedWithPrevious => is_match && !previous_match,
             SplitBehavior::MergedWithNext => !is_match && previous_match,
             SplitBehavior::Contiguous => is_match == previous_match,

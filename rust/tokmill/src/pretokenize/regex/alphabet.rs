@@ -129,7 +129,7 @@ impl Alphabet {
     }
 
     /// Class and length of the character at `at`; the edge, with length 0, at the end.
-    #[inline(always)]
+    #[inline]
     pub(super) fn class_after(&self, text: &[u8], at: usize) -> (ClassId, usize) {
         match text.get(at) {
             Some(&byte) if byte < 0x80 => (self.ascii[byte as usize], 1),

@@ -1,8 +1,8 @@
 //! Sets of characters, as sorted ranges of code points.
 //!
 //! Two numbers above Unicode stand for what a text may hold besides characters: [`INVALID`] is a byte that is not
-//! UTF-8, which belongs to every negated class and to no other, and [`EDGE`] is the end of the text where a neighbour is
-//! asked for, which only look-around can see.
+//! UTF-8, which belongs to every negated class and to no other, and [`EDGE`] is the end of the text where a neighbour
+//! is asked for, which only look-around can see.
 
 use std::sync::OnceLock;
 

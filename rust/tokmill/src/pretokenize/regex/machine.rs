@@ -2,9 +2,10 @@
 //!
 //! A state is the ordered list of threads that a backtracking matcher would try, cut behind the first one that has
 //! matched (the subset construction of `regex-automata`'s leftmost-first DFAs). Conditions on the neighbouring
-//! character cost nothing: threads wait before them, and a transition on the class of the next character first
-//! settles the conditions, then reads. So a match is known when the character behind it is seen. Look-arounds of more than one character are
-//! answered by automata of their own: a transition that depends on some of them is a small table over their outcomes.
+//! character cost nothing: threads wait before them, and a transition on the class of the next character first settles
+//! the conditions, then reads. So a match is known when the character behind it is seen. Look-arounds of more than one
+//! character are answered by automata of their own: a transition that depends on some of them is a small table over
+//! their outcomes.
 //!
 //! Automata are built whole, when the pattern is compiled; the number of states is limited, so that no pattern can take
 //! more than a bounded amount of time and memory. A run costs two table look-ups a character.
@@ -36,18 +37,18 @@ impl Cell {
         Self((row as u32) << 2 | u32::from(matched))
     }
 
-    #[inline(always)]
+    #[inline]
     pub(super) fn is_match(self) -> bool {
         self.0 & Self::MATCH != 0
     }
 
-    #[inline(always)]
+    #[inline]
     pub(super) fn asks(self) -> bool {
         self.0 & Self::ASK != 0
     }
 
     /// Where the row of the state begins.
-    #[inline(always)]
+    #[inline]
     pub(super) fn row(self) -> usize {
         (self.0 >> 2) as usize
     }
@@ -103,13 +104,13 @@ impl Machine {
     }
 
     /// The row of the first state, `previous` being the class of the character before.
-    #[inline(always)]
+    #[inline]
     pub(super) fn start(&self, previous: ClassId) -> usize {
         self.starts[previous as usize] as usize
     }
 
     /// The transition from the state of a row. Rows end with the edge, for which there is always a cell.
-    #[inline(always)]
+    #[inline]
     pub(super) fn cell(&self, row: usize, class: ClassId) -> Cell {
         self.table[row + class as usize]
     }
@@ -274,10 +275,9 @@ impl<'a> Builder<'a> {
                         outcome.threads.push(*next);
                     }
                 }
-                Instruction::Char(..) => {}
                 Instruction::Split(first, second) => stack.extend([*second, *first]),
                 Instruction::Next(set, next) if set.contains(class) => stack.push(*next),
-                Instruction::Next(..) => {}
+                Instruction::Char(..) | Instruction::Next(..) => {}
                 Instruction::Previous(set, next) => {
                     let index = self.previous_sets.iter().position(|known| known == set);
                     if index.is_some_and(|index| state.previous[index]) {

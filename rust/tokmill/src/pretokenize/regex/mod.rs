@@ -4,10 +4,10 @@
 //! for each look-around ([`machine`]). All of them read classes of characters ([`alphabet`]). A search runs the
 //! automaton from each position where a match may begin and takes the first that matches, as Oniguruma does.
 //!
-//! Time is linear in the text, whatever the pattern. A run may read far beyond the match that it settles on, and so may the next
-//! one; hence a run that has read more than a little in vain leaves marks of what it learnt, and a later one that comes
-//! to a mark in the same state stops there ([`Memo`]; the idea is that of Reps, "Maximal-munch tokenization in linear time",
-//! 1998). Marks stand 64 bytes apart, which makes their memory small and their price nothing.
+//! Time is linear in the text, whatever the pattern. A run may read far beyond the match that it settles on, and so may
+//! the next one; hence a run that has read more than a little in vain leaves marks of what it learnt, and a later one
+//! that comes to a mark in the same state stops there ([`Memo`]; the idea is that of Reps, "Maximal-munch tokenization
+//! in linear time", 1998). Marks stand 64 bytes apart, which makes their memory small and their price nothing.
 
 mod alphabet;
 mod charset;
@@ -252,7 +252,7 @@ impl Regex {
         false
     }
 
-    #[inline(always)]
+    #[inline]
     fn class_beside(&self, side: Side, text: &[u8], at: usize) -> (ClassId, usize) {
         match side {
             Side::Ahead => self.alphabet.class_after(text, at),

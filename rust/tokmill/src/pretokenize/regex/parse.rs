@@ -3,9 +3,9 @@
 //! Two dialects are read, each as the engine reads it that tokenizes with it elsewhere: Oniguruma's own syntax
 //! (tokenizer.json) and that of the `fancy-regex` crate (tiktoken). They share most spellings and differ in a few that
 //! matter: `x{1,3}+` is possessive in the second and a repeated repeat in the first; `$` is the end of a line in the
-//! first and the end of the text in the second; word characters differ by a handful. The parser refuses what it does not
-//! know by name: a pattern read differently from its owner would cut text differently without a word.
-//! Reference: Oniguruma's `doc/RE`, version 6.9, and the documentation of fancy-regex 0.17.
+//! first and the end of the text in the second; word characters differ by a handful. The parser refuses what it does
+//! not know by name: a pattern read differently from its owner would cut text differently without a word. Reference:
+//! Oniguruma's `doc/RE`, version 6.9, and the documentation of fancy-regex 0.20.
 
 use super::charset::{CharSet, folded_sequences};
 use super::class::{Place, class_escape, property};
@@ -284,13 +284,13 @@ impl Parser {
                 let fold = flags.ignore_case && self.dialect == Dialect::FancyRegex;
                 Node::set(if fold { set.with_other_cases() } else { set })
             }
-            c => match class_escape(c, self.dialect, Place::Alone) {
-                Some(set) => Node::set(set),
-                None => {
+            c => {
+                let Some(set) = class_escape(c, self.dialect, Place::Alone) else {
                     let c = self.escaped_char(c)?;
                     return self.literal(c, flags);
-                }
-            },
+                };
+                Node::set(set)
+            }
         }))
     }
 

@@ -123,18 +123,17 @@ impl Compiler<'_> {
     }
 
     fn repeat(&mut self, node: &Node, min: u32, max: Option<u32>, greedy: bool, next: Pc) -> Result<Pc, Refusal> {
-        let entry = match max {
-            Some(max) => (min..max).try_fold(next, |entry, _| {
+        let entry = if let Some(max) = max {
+            (min..max).try_fold(next, |entry, _| {
                 let body = self.compile(node, entry)?;
                 self.push(split(greedy, body, next))
-            })?,
-            None => {
-                let entry = self.push(split(greedy, next, next))?;
-                // A turn of the loop that read nothing leaves it.
-                let body = self.compile_tracked(node, entry, next)?;
-                self.instructions[entry as usize] = split(greedy, body, next);
-                entry
-            }
+            })?
+        } else {
+            let entry = self.push(split(greedy, next, next))?;
+            // A turn of the loop that read nothing leaves it.
+            let body = self.compile_tracked(node, entry, next)?;
+            self.instructions[entry as usize] = split(greedy, body, next);
+            entry
         };
         (0..min).try_fold(entry, |next, _| self.compile(node, next))
     }
