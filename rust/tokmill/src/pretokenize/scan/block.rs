@@ -106,14 +106,21 @@ impl Algebra<'_> {
     /// Ideographs join each other; what is rare among them is left to the plain code.
     #[inline(always)]
     fn ideographs(&mut self) {
-        let Block { letter, ideograph, upper, .. } = *self.block;
-        let (letters, others) = (ideograph & letter, ideograph & !letter);
+        let Block { letter, number, ideograph, blank, mark, upper, .. } = *self.block;
         let rare = match self.family.ideographs {
             Ideographs::None => return,
-            Ideographs::Han => others,
-            Ideographs::KanjiAndKana => ideograph & upper,
+            Ideographs::Han => {
+                self.joins |= ideograph & (ideograph << 1);
+                // Han numbers may end a group of numbers, other signs a run of others.
+                let signs = ideograph & !letter & !number;
+                number & ideograph & ((number & !ideograph) << 1) | signs & ((self.other | blank | mark) << 1)
+            }
+            Ideographs::KanjiAndKana => {
+                let (letters, others) = (ideograph & letter, ideograph & !letter);
+                self.joins |= letters & (letters << 1) | others & (others << 1);
+                ideograph & upper
+            }
         };
-        self.joins |= letters & (letters << 1) | others & (others << 1);
         self.usable &= low(rare.trailing_zeros());
     }
 
@@ -248,7 +255,7 @@ impl Algebra<'_> {
     /// Numbers join numbers up to the size of a group, and perhaps a blank.
     #[inline(always)]
     fn numbers(&mut self) {
-        let number = self.block.number;
+        let number = self.block.number & !self.block.ideograph;
         self.joins |= match self.family.number_group {
             0 => number & (number << 1),
             1 => 0,

@@ -1,8 +1,6 @@
 //! Blocks from text: 64 bytes become masks, with what the machine offers.
 //!
-//! ASCII goes through a table of 128 roles held in registers. The other characters of a block are looked up one by
-//! one, which is cheap because their positions come from a mask and do not wait for each other. A block that is not
-//! valid UTF-8 is decoded character by character.
+//! ASCII goes through a table of 128 roles, the other characters of a block through one of their leading bytes.
 
 use super::block::{Block, low};
 use super::classes::{Roles, role};
@@ -61,7 +59,7 @@ impl Level for Portable {
             starts = 0;
             let mut at = 0;
             while at < length {
-                let (role, length) = roles.at(window, at);
+                let (role, length) = character(roles, window, at);
                 classes[count] = role;
                 signs[count] = SIGNS[window[at] as usize];
                 count += 1;
@@ -134,68 +132,17 @@ fn mask(bytes: &[u8; BLOCK], bit: u32) -> u64 {
     })
 }
 
-/// What is known of the bytes of a block before its longer characters are looked up, as masks.
-pub(super) struct Shape {
-    /// Bytes that are not ASCII.
-    pub(super) high: u64,
-    /// Bytes from 0xC0, which begin characters of two bytes or more.
-    pub(super) lead: u64,
-    /// Bytes from 0xE0, which begin characters of three bytes or more.
-    pub(super) three: u64,
-    /// Bytes from 0xF0, which begin characters of four bytes.
-    pub(super) four: u64,
-}
-
-impl Shape {
-    /// Puts the roles of the characters that are not ASCII into `classes` at their first bytes and returns where the
-    /// characters of the block begin.
-    #[inline(always)]
-    pub(super) fn look_up(
-        &self,
-        roles: &Roles,
-        window: &[u8; WINDOW],
-        length: usize,
-        classes: &mut [u8; BLOCK],
-    ) -> u64 {
-        let continuation = self.high & !self.lead;
-        let expected = self.lead << 1 | self.three << 2 | self.four << 3;
-        // A character that goes on behind the block is left to the next; at the end of the text it is invalid.
-        let goes_on = self.lead >> 63 | self.three >> 62 | self.four >> 61;
-        let whole = if goes_on == 0 || length < BLOCK { u64::MAX } else { low(self.lead.ilog2()) };
-        // The first byte of that character ends the one before it, too.
-        if (expected ^ continuation) & (whole << 1 | 1) != 0 {
-            return decode(roles, window, length, classes);
-        }
-        let text_length = length;
-        let mut leads = self.lead & whole;
-        while leads != 0 {
-            let at = leads.trailing_zeros() as usize;
-            leads &= leads - 1;
-            let bytes: [u8; 4] = window[at..at + 4].try_into().expect("four bytes");
-            let mut role = roles.short(bytes);
-            if role == role::INVALID {
-                let (found, length) = roles.at(window, at);
-                if length != 4 {
-                    return decode(roles, window, text_length, classes);
-                }
-                role = found;
-            }
-            classes[at] = role;
-        }
-        low(length as u32) & !continuation & whole
+/// The role and length of the character at `at`.
+fn character(roles: &Roles, window: &[u8; WINDOW], at: usize) -> (u8, usize) {
+    let bytes: [u8; 4] = window[at..at + 4].try_into().expect("four bytes");
+    let goes_on = |byte: u8| byte & 0xC0 == 0x80;
+    let length = match bytes[0] {
+        0xC0..0xE0 if goes_on(bytes[1]) => 2,
+        0xE0..0xF0 if goes_on(bytes[1]) && goes_on(bytes[2]) => 3,
+        _ => return roles.at(window, at),
+    };
+    match roles.short(bytes) {
+        role::INVALID => roles.at(window, at),
+        role => (role, length),
     }
-}
-
-/// The same, byte by byte, for blocks that are not valid UTF-8.
-#[cold]
-fn decode(roles: &Roles, window: &[u8; WINDOW], length: usize, classes: &mut [u8; BLOCK]) -> u64 {
-    let mut starts = 0;
-    let mut at = 0;
-    while at < length {
-        let (role, length) = roles.at(window, at);
-        classes[at] = role;
-        starts |= 1 << at;
-        at += length;
-    }
-    starts
 }

@@ -1,7 +1,7 @@
 //! The scanner of known patterns: the pieces of GPT-2's pattern and its descendants at memory-like speed.
 //!
 //! One engine serves all of them, with a table a family ([`family`]). It takes 64 bytes at a time, turns their
-//! characters into bit masks by role ([`level`], [`vector`]), finds where pieces begin by bit algebra ([`block`]) and
+//! characters into bit masks by role ([`level`]), finds where pieces begin by bit algebra ([`block`]) and
 //! goes on from the last of these places. Pieces that do not end in their block, and rare constructs, go through a
 //! plain reading of the pattern ([`single`]). Time is linear in the text: a character is looked at in at most three
 //! pieces. The tests hold every path against Oniguruma.
@@ -13,6 +13,8 @@ mod block;
 mod classes;
 mod family;
 mod level;
+#[cfg(target_arch = "x86_64")]
+mod shape;
 mod single;
 #[cfg(test)]
 mod tests;

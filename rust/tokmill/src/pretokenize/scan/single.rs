@@ -206,7 +206,14 @@ impl Scanner {
         let is_decimal = |role: u8| role & role::DECIMAL != 0;
         let (first, _) = self.roles.at(text, at);
         if !is_number(first) {
-            return self.run_end(text, at, |role| !is_number(role));
+            // Pieces are long here, and mostly ASCII.
+            let plain = |byte: &&u8| byte.is_ascii() && !byte.is_ascii_digit();
+            let mut end = at;
+            while end < text.len() && !is_number(self.roles.at(text, end).0) {
+                end = self.skip_characters(text, end, 1);
+                end += text[end..].iter().take_while(plain).count();
+            }
+            return end;
         }
         let mut end = at;
         if is_decimal(first) && self.follows_decimal(text, at) {

@@ -6,8 +6,8 @@ use onig::Regex;
 use proptest::prelude::*;
 
 use super::{Path, Pieces, Scanner};
-use crate::pretokenize::Step;
 use crate::pretokenize::patterns::{pattern, patterns};
+use crate::pretokenize::{SplitBehavior, SplitPattern, Step};
 
 /// What `Digits` counts as numbers: those of Unicode 17, where the patterns know Unicode 16.
 const NUMERIC: &str = r"[\p{N}\x{11DE0}-\x{11DE9}\x{16FF4}-\x{16FF6}]";
@@ -110,7 +110,7 @@ fn character() -> impl Strategy<Value = char> {
         2 => choose("éßüłжыяЖЯαΩǅǆʰªאبتกขคअआइकखগ"),
         2 => choose("\u{301}\u{308}\u{93e}\u{94d}\u{e31}\u{e34}\u{200d}\u{fe0f}\u{20dd}\u{903}"),
         2 => choose("中文字漢龥龦一〇々〆ぁあんアン゠ー・゛゜\u{3099}ㇰㇿ〡〸⺀⼀㐀\u{20000}\u{16ff0}\u{16fe2}한글"),
-        1 => choose("٠١٢०१²³½ⅷ①𝟘𝟗〇\u{11de0}\u{16ff4}"),
+        2 => choose("٠١٢०१²³½ⅷ①𝟘𝟗〇\u{11de0}\u{16ff4}"),
         1 => choose("«»…—“”’€£¥©®→∀。、，！？😀👍🏽\u{10ffff}\u{e000}\u{fffd}\u{378}"),
         1 => choose("\0\u{1}\u{7f}\u{ad}\u{200b}\u{feff}\u{200e}"),
         1 => any::<char>(),
@@ -187,6 +187,32 @@ fn every_named_pattern_but_these_is_known() {
         .map(|named| named.name)
         .collect();
     assert_eq!(unknown, ["superbpe", "superbpe_128k_2"]);
+}
+
+#[test]
+fn steps_that_differ_from_a_known_pattern_are_not_taken_for_it() {
+    let llama3 = pattern("llama3").expect("it is named");
+    let split = |regex: &str, behavior, invert| Step::Split {
+        pattern: SplitPattern::Regex(regex.to_owned()),
+        behavior,
+        invert,
+    };
+    let known = split(llama3.regexes[0], SplitBehavior::Isolated, false);
+    let prefixing = Step::ByteLevel { add_prefix_space: true, trim_offsets: true, use_regex: false };
+    let deepseek = pattern("deepseek_v3").expect("it is named").regexes;
+    for steps in [
+        vec![],
+        vec![known.clone(), prefixing],
+        vec![known.clone(), known.clone()],
+        vec![Step::Digits { individual_digits: false }, known],
+        vec![split(llama3.regexes[0], SplitBehavior::MergedWithNext, false)],
+        vec![split(llama3.regexes[0], SplitBehavior::Removed, false)],
+        vec![split(&llama3.regexes[0].replace("{1,3}", "{1,3}+"), SplitBehavior::Isolated, false)],
+        deepseek.iter().map(|regex| split(regex, SplitBehavior::Removed, true)).collect(),
+    ] {
+        assert!(Scanner::for_steps(&steps).is_none(), "{steps:?}");
+    }
+    assert!(Scanner::for_steps(&[split(llama3.regexes[0], SplitBehavior::Removed, true)]).is_some());
 }
 
 proptest! {

@@ -15,7 +15,8 @@ use std::mem::offset_of;
 
 use super::block::{Block, low};
 use super::classes::{Roles, role};
-use super::level::{BLOCK, Level, Shape, WINDOW};
+use super::level::{BLOCK, Level, WINDOW};
+use super::shape::Shape;
 use super::{Pieces, Scanner};
 
 /// AVX2 and BMI2.
