@@ -220,3 +220,27 @@ impl Trim {
         [begin, end]
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn layouts_are_parsed_as_they_are_written() {
+        let id = |name: &str| match name {
+            "[CLS]" => Some(1),
+            "a:b" => Some(2),
+            _ => None,
+        };
+        let template = Template::parse("[CLS] $A a:b", Some("[CLS]:3 $A $B:1"), id).unwrap();
+        let special = |name: &str, type_id| TemplatePiece::Special { name: name.to_owned(), type_id };
+        let sequence = |second, type_id| TemplatePiece::Sequence { second, type_id };
+        assert_eq!(template.single, [special("[CLS]", 0), sequence(false, 0), special("a:b", 0)]);
+        assert_eq!(template.pair, [special("[CLS]", 3), sequence(false, 0), sequence(true, 1)]);
+        let ids: Vec<_> = template.special_tokens.iter().map(|token| (token.name.as_str(), &token.ids[..])).collect();
+        assert_eq!(ids, [("[CLS]", &[1][..]), ("a:b", &[2][..])]);
+        assert_eq!(Template::parse("$A", None, id).unwrap().pair, [sequence(false, 0), sequence(true, 1)]);
+        assert!(Template::parse("[SEP] $A", None, id).is_err());
+        assert!(Template::parse("$A $B", None, id).is_err());
+    }
+}
