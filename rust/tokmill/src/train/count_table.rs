@@ -7,6 +7,8 @@
 
 use hashbrown::HashTable;
 
+use super::prefetch::prefetch;
+
 /// The longest piece that is stored in its slot.
 pub(super) const INLINE: usize = 15;
 
@@ -117,19 +119,6 @@ impl Key {
         bytes[8..].copy_from_slice(&self.0[1].to_le_bytes());
         (bytes, usize::from(bytes[INLINE]))
     }
-}
-
-/// Asks for a slot to be fetched into the nearest cache.
-#[inline]
-fn prefetch(slots: &[Slot], index: usize) {
-    #[cfg(target_arch = "x86_64")]
-    {
-        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-        // SAFETY: a prefetch reads nothing and is allowed at any address.
-        unsafe { _mm_prefetch::<_MM_HINT_T0>(slots.as_ptr().wrapping_add(index).cast()) };
-    }
-    #[cfg(not(target_arch = "x86_64"))]
-    let _ = (slots, index);
 }
 
 #[inline]

@@ -74,6 +74,9 @@ struct Pending {
     weight: u64,
 }
 
+/// How many occurrences before its turn the cells of an occurrence are fetched.
+const PREFETCH_AHEAD: usize = 12;
+
 impl MergeLoop {
     /// Counts the pairs of `symbols`, whose ids are below `ids`. `guess` is about the count of the last merge to come,
     /// better too low.
@@ -135,6 +138,7 @@ impl MergeLoop {
             self.queue.push(key, slot.count);
         }
         self.positions.clear();
+        self.positions.reserve_exact(end + end / 2);
         self.positions.resize(end, 0);
         let Self { symbols, pairs, positions, .. } = self;
         symbols.for_each_pair(|left, right, position, _| {
@@ -220,7 +224,11 @@ impl MergeLoop {
         let Self { symbols, positions, left, right, .. } = self;
         let mut effects = Effects::default();
         let mut pending: Option<Pending> = None;
-        for &position in &positions[list] {
+        let list = &positions[list];
+        for (at, &position) in list.iter().enumerate() {
+            if let Some(&ahead) = list.get(at + PREFETCH_AHEAD) {
+                symbols.prefetch(ahead as usize);
+            }
             let position = position as usize;
             if symbols.at(position) != a {
                 continue;

@@ -32,6 +32,7 @@ mod merge_loop;
 mod neighbours;
 mod options;
 mod pair_table;
+mod prefetch;
 mod queue;
 mod replay;
 mod source;

@@ -9,6 +9,8 @@
 
 use crate::error::{Error, Result};
 
+use super::prefetch::prefetch;
+
 /// Stands before, between and after pieces. Not the id of any symbol.
 pub(super) const SEPARATOR: u32 = 0x7FFF_FFFF;
 
@@ -91,6 +93,12 @@ impl Symbols {
         // Each cursor has moved from the beginning of its run to the end; the last one stands for the end of all.
         cursors.pop();
         Ok(Self { cells, weights: Weights::new(cursors, counts) })
+    }
+
+    /// Asks for the cells around `position` to be fetched into the cache.
+    #[inline]
+    pub(super) fn prefetch(&self, position: usize) {
+        prefetch(&self.cells, position);
     }
 
     /// The symbol that begins at `position`; something that is no symbol's id where none begins there.
