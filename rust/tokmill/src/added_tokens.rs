@@ -215,7 +215,7 @@ impl Matcher {
         });
         let search = AhoCorasick::builder()
             .match_kind(MatchKind::LeftmostLongest)
-            .build(contents.map(|content| content.into_owned()))
+            .build(contents.map(Cow::into_owned))
             .map_err(|error| Error::format("added_tokens", error.to_string()))?;
         let only_special = patterns.iter().all(|&index| tokens[index].special);
         Ok(Self { search: Some(search), patterns, only_special })

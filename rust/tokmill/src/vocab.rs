@@ -68,15 +68,13 @@ impl Vocab {
 
     /// Adds an entry by its spelling in the owner's file; one that the alphabet cannot express is kept apart.
     pub fn insert_spelled(&mut self, id: u32, spelled: &str) -> Result<()> {
-        match self.spelling.to_bytes(spelled) {
-            Some(key) => self.insert(id, &key),
-            None => {
-                self.place(id, spelled.as_bytes())?;
-                let at = self.inexpressible.partition_point(|(other, _)| *other < id);
-                self.inexpressible.insert(at, (id, spelled.to_owned()));
-                Ok(())
-            }
+        if let Some(key) = self.spelling.to_bytes(spelled) {
+            return self.insert(id, &key);
         }
+        self.place(id, spelled.as_bytes())?;
+        let at = self.inexpressible.partition_point(|(other, _)| *other < id);
+        self.inexpressible.insert(at, (id, spelled.to_owned()));
+        Ok(())
     }
 
     fn place(&mut self, id: u32, key: &[u8]) -> Result<()> {

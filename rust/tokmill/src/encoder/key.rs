@@ -20,14 +20,13 @@ const LONG: u128 = 0xFF << 120;
 /// more than [`SHORT`].
 #[inline]
 pub(super) fn short_key(text: &[u8], begin: usize, len: usize) -> u128 {
-    let raw = match text.get(begin..begin + 16) {
-        Some(bytes) => u128::from_le_bytes(bytes.try_into().expect("sixteen bytes")),
-        None => {
-            let mut bytes = [0; 16];
-            let rest = &text[begin..];
-            bytes[..rest.len()].copy_from_slice(rest);
-            u128::from_le_bytes(bytes)
-        }
+    let rest = &text[begin..];
+    let raw = if let Some(bytes) = rest.first_chunk() {
+        u128::from_le_bytes(*bytes)
+    } else {
+        let mut bytes = [0; 16];
+        bytes[..rest.len()].copy_from_slice(rest);
+        u128::from_le_bytes(bytes)
     };
     let key = raw & MASKS[len.min(SHORT)] | (len as u128) << 120;
     if len > SHORT { key | LONG } else { key }

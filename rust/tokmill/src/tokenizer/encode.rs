@@ -327,10 +327,10 @@ impl Tokenizer {
         });
         let mut at = 0;
         for (guess, (_, until)) in stretches.into_iter().zip(jobs) {
-            let guess = match guess.from(at) {
-                Ok(met) => met,
-                Err(_) if at >= until => continue,
-                Err(_) => encode(at, until, 0),
+            let guess = match guess.begun_at(at) {
+                Some(met) => met,
+                None if at >= until => continue,
+                None => encode(at, until, 0),
             };
             at = guess.end;
             guess.heads.into_iter().for_each(|(_, head)| target.join(head));
@@ -355,14 +355,11 @@ struct Stretch<T> {
 
 impl<T> Stretch<T> {
     /// This stretch from the piece boundary `at` on, or nothing where it has no boundary there.
-    fn from(mut self, at: usize) -> Result<Self, ()> {
+    fn begun_at(mut self, at: usize) -> Option<Self> {
         let before = self.heads.partition_point(|&(begin, _)| begin < at);
         let boundary = self.heads.get(before).map_or(self.body_begin, |&(begin, _)| begin);
-        if boundary != at {
-            return Err(());
-        }
         self.heads.drain(..before);
-        Ok(self)
+        (boundary == at).then_some(self)
     }
 }
 

@@ -1,7 +1,7 @@
 //! Safe cuts: places where no merge can ever cross, whatever the merges are.
 //!
 //! If two bytes stand side by side in no entry of the vocabulary, no token can hold both, so a piece may be cut
-//! between them and the parts encoded apart. Where there are no or few pretokens (SuperBPE, binary BPE) this turns
+//! between them and the parts encoded apart. Where there are no or few pretokens (`SuperBPE`, binary BPE) this turns
 //! pieces of thousands of bytes into pieces of some twenty, which can be cached.
 
 use crate::vocab::Vocab;

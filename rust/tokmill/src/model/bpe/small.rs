@@ -4,6 +4,9 @@
 //! holds its product and its own number packed in one word, so one minimum over the words finds the next merge, the
 //! leftmost of its product.
 
+// What the vector path calls is compiled for its instructions only where it is inlined.
+#![allow(clippy::inline_always)]
+
 use super::symbols::{NONE, Symbols};
 
 /// Bits of a packed word that hold the place.
