@@ -46,17 +46,16 @@ enum Path {
 impl Path {
     /// The paths that this machine has, the best last.
     fn available() -> Vec<Self> {
-        let mut paths = vec![Self::Portable];
-        #[cfg(target_arch = "x86_64")]
-        {
-            if vector::Avx2::is_available() {
-                paths.push(Self::Avx2);
-            }
-            if vector::Avx512::is_available() {
-                paths.push(Self::Avx512);
-            }
-        }
-        paths
+        [
+            Some(Self::Portable),
+            #[cfg(target_arch = "x86_64")]
+            vector::Avx2::is_available().then_some(Self::Avx2),
+            #[cfg(target_arch = "x86_64")]
+            vector::Avx512::is_available().then_some(Self::Avx512),
+        ]
+        .into_iter()
+        .flatten()
+        .collect()
     }
 
     fn best() -> Self {
