@@ -77,15 +77,18 @@ impl Case {
             alphabet_order: self.order,
             max_token_bytes: self.max_token_bytes,
             max_token_chars: self.max_token_chars,
-            veto: self.rules.clone().map(|rules| Veto::new(rules).unwrap()),
+            veto: self.veto(),
             ..BpeTrainerOptions::default()
         }
     }
 
-    fn allows(&self, entry: &[u8]) -> bool {
+    fn veto(&self) -> Option<Veto> {
+        self.rules.clone().map(|rules| Veto::new(rules).unwrap())
+    }
+
+    fn allows(&self, entry: &[u8], veto: Option<&Veto>) -> bool {
         let inside = |byte: u8| byte & 0xC0 == 0x80;
         let chars = entry.iter().filter(|&&byte| !inside(byte)).count() + usize::from(inside(entry[0]));
-        let veto = self.rules.clone().map(|rules| Veto::new(rules).unwrap());
         self.max_token_bytes.is_none_or(|most| entry.len() <= most)
             && self.max_token_chars.is_none_or(|most| chars <= most)
             && veto.is_none_or(|veto| veto.allows(entry))
@@ -108,7 +111,8 @@ impl Case {
     }
 
     fn naive(&self, words: &Words, start: naive::Model) -> naive::Model {
-        naive::train(words, start, self.vocab_size, self.min_frequency, |entry| self.allows(entry))
+        let veto = self.veto();
+        naive::train(words, start, self.vocab_size, self.min_frequency, |entry| self.allows(entry, veto.as_ref()))
     }
 }
 

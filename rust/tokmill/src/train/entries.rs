@@ -218,7 +218,9 @@ fn checked_base(base: &Base) -> Result<Vocab> {
     for (rank, merge) in base.merges.iter().enumerate() {
         let key = |id| base.vocab.key(id).filter(|_| !base.vocab.is_inexpressible(id));
         let sound = match (key(merge.left), key(merge.right), key(merge.result)) {
-            (Some(left), Some(right), Some(result)) => result.strip_prefix(left) == Some(right),
+            (Some(left), Some(right), Some(result)) => {
+                !left.is_empty() && !right.is_empty() && result.strip_prefix(left) == Some(right)
+            }
             _ => false,
         };
         if !sound {
