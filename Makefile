@@ -96,20 +96,37 @@ fuzz: ## Fuzz each target for FUZZ_SECONDS=60 (needs nightly Rust and cargo-fuzz
 
 # -- measuring ------------------------------------------------------------------------------------------------------
 
+# Environments of the libraries that tokmill is measured beside. One that cannot be installed is shown as absent.
+.cache/peers%/.created: bench/peers/requirements%.txt | $(VENV)/.created
+	$(PYTHON) -m venv --clear $(@D)
+	sed -e '/^#/d' $< | while read -r requirement; do \
+		$(@D)/bin/python -m pip --disable-pip-version-check --quiet install --prefer-binary "$$requirement" \
+		|| echo "$$requirement cannot be installed here and is left out"; done
+	@touch $@
+
+.PHONY: peers
+peers: .cache/peers/.created .cache/peers-next/.created ## Make the environments of the libraries to compare with
+
 .PHONY: corpora
 corpora: $(VENV)/.created ## Make the corpora that benchmarks read, in .cache/corpora
-	$(PY) bench/corpora.py
+	$(PY) -m bench.corpora
+
+MEASURE := $(VENV)/.extension $(VENV)/.group-bench peers
 
 .PHONY: bench
-bench: $(VENV)/.extension $(VENV)/.group-bench corpora ## Measure the core and the Python face, a few minutes
+bench: $(MEASURE) ## Measure the core and the Python face, beside the peers, within 15 minutes
 	cargo bench --locked -p tokmill-bench
 	$(PYTEST) bench --benchmark-disable-gc --benchmark-columns=min,median,rounds
+	$(PY) -m bench.harness.own
+	$(PY) -m bench.harness.compare --seconds 420
+	$(PY) -m bench.training.compare
 
 .PHONY: bench-full
-bench-full: $(VENV)/.extension $(VENV)/.group-bench corpora ## Measure on whole corpora and keep the result in bench/record/local
+bench-full: $(MEASURE) corpora ## Measure every case whole, train on 100 MB, and keep the record in bench/record
 	cargo bench --locked -p tokmill-bench
-	mkdir -p bench/record/local
-	TOKMILL_BENCH=full $(PYTEST) bench --benchmark-disable-gc --benchmark-json=bench/record/local/encode.json
+	$(PY) -m bench.harness.own --full
+	$(PY) -m bench.harness.compare --full
+	$(PY) -m bench.training.compare --full
 
 # -- documents and releases -----------------------------------------------------------------------------------------
 

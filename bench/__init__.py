@@ -1,0 +1,1 @@
+"""What is measured, how, and beside whom; README.md says it in words."""
