@@ -39,36 +39,36 @@ def main() -> None:
     names = parser.parse_args().names
     CORPORA.mkdir(parents=True, exist_ok=True)
     try:
-        debian.require_tools()
+        archive = debian.Archive(PACKAGES)
         for name in names:
-            make(name)
+            make(name, archive)
     except debian.Unavailable as reason:
         print(f"corpora: {reason}. What needs them is measured on the texts of TOKMILL_DATA.", file=sys.stderr)
     write_manifest()
 
 
-def make(name: str) -> Path:
+def make(name: str, archive: debian.Archive) -> Path:
     """Return a corpus, made unless it is there."""
     target = CORPORA / f"{name}.txt"
     if not target.exists():
         print(f"making {target.name}", file=sys.stderr)
         partial = target.with_suffix(".partial")
         with partial.open("wb") as out:
-            MAKERS[name](out)
+            MAKERS[name](out, archive)
         partial.replace(target)
     return target
 
 
-def write_sources(sources: list[recipes.Source], out: BinaryIO) -> None:
+def write_sources(sources: list[recipes.Source], out: BinaryIO, archive: debian.Archive) -> None:
     """Write the texts of packages, one package after the other. One that this release of Debian lacks is left out."""
     written = 0
     for source in sources:
         try:
-            package = debian.fetch(source.package, PACKAGES)
+            package = archive.fetch(source.package)
         except debian.Unavailable as reason:
             print(f"  left out: {reason}", file=sys.stderr)
             continue
-        root = debian.unpack(package, PACKAGES)
+        root = archive.unpack(package)
         size = 0
         for text in source.read(root):
             kept = plain.in_script(text, source.script) if source.script else text
@@ -80,9 +80,9 @@ def write_sources(sources: list[recipes.Source], out: BinaryIO) -> None:
         raise debian.Unavailable("no package could be fetched")
 
 
-def write_mixed(out: BinaryIO) -> None:
+def write_mixed(out: BinaryIO, archive: debian.Archive) -> None:
     """Write blocks of English and code by turns, cut between lines, until one gigabyte or the end of both."""
-    parts = [make(name).open("rb") for name in ("english", "code")]
+    parts = [make(name, archive).open("rb") for name in ("english", "code")]
     left = MIXED_BYTES
     while parts and left > 0:
         for part in list(parts):
@@ -93,10 +93,10 @@ def write_mixed(out: BinaryIO) -> None:
                 parts.remove(part)
 
 
-MAKERS: dict[str, Callable[[BinaryIO], None]] = {
-    "english": lambda out: write_sources(recipes.ENGLISH, out),
-    "code": lambda out: write_sources(recipes.CODE, out),
-    "languages": lambda out: write_sources(recipes.OTHER_LANGUAGES, out),
+MAKERS: dict[str, Callable[[BinaryIO, debian.Archive], None]] = {
+    "english": lambda out, archive: write_sources(recipes.ENGLISH, out, archive),
+    "code": lambda out, archive: write_sources(recipes.CODE, out, archive),
+    "languages": lambda out, archive: write_sources(recipes.OTHER_LANGUAGES, out, archive),
     "mixed": write_mixed,
 }
 
