@@ -1,4 +1,4 @@
-"""Make the corpora under `.cache/corpora`: `python -m bench.corpora [english] [code] [languages] [mixed]`, all by default.
+"""Make the corpora under `.cache/corpora`: `python -m bench.corpora [NAME ...]`, all by default.
 
 - `english.txt`: dictionaries, manuals and essays, markup stripped, about 130 MB.
 - `code.txt`: the kernel in C and Rust's library.

@@ -25,7 +25,8 @@ def from_html(page: str) -> str:
 
 _FONT = re.compile(r"\\f(?:\[[^]]*\]|\(..|.)|\\s[+-]?\d+|\\[&/,|^%:]|\\\((?:co|rg|tm)")
 _SPECIAL = {"\\(aq": "'", "\\(dq": '"', "\\(em": "\u2014", "\\(en": "\u2013", "\\(lq": "\u201c", "\\(rq": "\u201d",
-            "\\(bu": "\u2022", "\\(ha": "^", "\\(ti": "~", "\\-": "-", "\\~": " ", "\\ ": " ", "\\e": "\\", "\\(mi": "-"}  # fmt: skip
+            "\\(bu": "\u2022", "\\(ha": "^", "\\(ti": "~", "\\-": "-", "\\~": " ", "\\ ": " ", "\\e": "\\",
+            "\\(mi": "-"}  # fmt: skip
 _REQUEST = re.compile(r"^[.'][ \t]*([A-Za-z]+)[ \t]*(.*)$")
 _WITH_TEXT = {"SH", "SS", "B", "I", "BR", "RB", "IR", "RI", "BI", "IB", "SM", "SB", "IP", "TP", "Nm", "Nd", "Sh", "Ss"}
 """Requests whose arguments are text."""

@@ -1,7 +1,7 @@
 """Bar charts of a run: one picture a vocabulary and kind of input, one panel a text, one row a library.
 
-The scale is linear, so that twice as long is twice as fast. Warm is the full bar, cold the dark one inside it; a library
-with other ids than the owner's is hatched, says so, and stands below all exact ones.
+The scale is linear, so that twice as long is twice as fast. Warm is the full bar, cold the dark one inside it; a
+library with other ids than the owner's is hatched, says so, and stands below all exact ones.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Samples of peers, their medians, and the files that hold them.
 
 A sample is one process: the seconds of its load, its first call and its later ones. A result is the medians of one peer
-on one input. Only peers with the owner's ids are `exact`; the others keep their numbers, marked, and are never compared.
+on one input. Only peers with the owner's ids are `exact`; the others keep their numbers, marked, and are not compared.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""bpe-openai: the `encode` of its core, lists out, as `Encoding` refuses texts of a million characters; it takes no file."""
+"""bpe-openai: the `encode` of its core, lists out; its `Encoding` refuses a million characters. It takes no file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""gigatoken: `Tokenizer.encode`, numpy out, and `encode_batch(parallel=False)`, an awkward array; from .tiktoken or JSON."""
+"""gigatoken: `encode`, numpy out, and `encode_batch(parallel=False)`, an awkward array; from .tiktoken or JSON."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""quicktok: `encode_batch` with one thread, numpy out, which is faster than lists except for short texts; from what it bundles."""
+"""quicktok: `encode_batch` on one thread, numpy out, faster than lists for all but short texts; what it bundles."""
 
 from __future__ import annotations
 

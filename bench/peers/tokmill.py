@@ -1,4 +1,4 @@
-"""tokmill: `Tokenizer.encode`, one thread by default, and `encode_batch(threads=1)`, numpy out; from the owner's file."""
+"""tokmill: `encode`, one thread by default, and `encode_batch(threads=1)`, numpy out; from the owner's file."""
 
 from __future__ import annotations
 

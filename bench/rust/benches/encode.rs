@@ -7,17 +7,20 @@ use std::env;
 use std::fs;
 use std::hint::black_box;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use tokmill::format::{self, LoadOptions};
 use tokmill::{EncodeOptions, Tokenizer};
 
 const TEXT_BYTES: usize = 1_000_000;
+const WARM_UP: Duration = Duration::from_millis(500);
+const MEASUREMENT: Duration = Duration::from_secs(1);
 
 /// A row of `cases.toml`, which describes the fields.
 struct Case {
     name: String,
-    text: String,
+    text: Vec<u8>,
     tokenizer: Tokenizer,
     tokens: usize,
 }
@@ -43,31 +46,36 @@ fn case(data: &Path, row: &toml::Value) -> Option<Case> {
     }
     let mut bytes = fs::read(&text).expect("the text can be read");
     bytes.truncate(TEXT_BYTES);
-    let text = String::from_utf8_lossy(&bytes).trim_end_matches('\u{FFFD}').to_owned();
+    if !row.get("bytes").and_then(toml::Value::as_bool).unwrap_or_default() {
+        let text = String::from_utf8_lossy(&bytes);
+        bytes = text.trim_end_matches('\u{FFFD}').as_bytes().to_vec();
+    }
     let pattern = row.get("pattern").map(|_| field("pattern").to_owned());
     let options = LoadOptions { pattern, ..LoadOptions::default() };
     let tokenizer = format::load(&vocabulary, &options).expect("the vocabulary loads");
     let tokens = row["tokens"].as_integer().expect("tokens are a number") as usize;
-    Some(Case { name, text, tokenizer, tokens })
+    Some(Case { name, text: bytes, tokenizer, tokens })
 }
 
-/// The file's name up to the first dot.
+/// The file's name up to the first dot; that of its directory where every such file is named alike.
 fn stem(path: &Path) -> &str {
+    let path = if path.ends_with("tokenizer.json.gz") { path.parent().unwrap_or(path) } else { path };
     path.file_name().and_then(|name| name.to_str()?.split('.').next()).expect("a case names files")
 }
 
 fn encode(criterion: &mut Criterion) {
     let options = EncodeOptions { threads: Some(1), ..EncodeOptions::default() };
     for Case { name, text, tokenizer, tokens } in cases() {
-        let ids = tokenizer.encode(text.as_bytes(), &options).expect("the text can be encoded");
+        let ids = tokenizer.encode(text.as_slice(), &options).expect("the text can be encoded");
         assert_eq!(ids.len(), tokens, "{name}: wrong number of tokens");
-        assert_eq!(tokenizer.decode(&ids, false).expect("the ids can be decoded"), text, "{name}: wrong text");
+        assert_eq!(tokenizer.decode_bytes(&ids, false).expect("the ids can be decoded"), text, "{name}: wrong text");
         let mut group = criterion.benchmark_group(name);
-        group.sample_size(10).throughput(Throughput::Bytes(text.len() as u64));
+        group.sample_size(10).warm_up_time(WARM_UP).measurement_time(MEASUREMENT);
+        group.throughput(Throughput::Bytes(text.len() as u64));
         group.bench_function("encode", |bencher| {
-            bencher.iter(|| tokenizer.encode(black_box(text.as_bytes()), &options).map(|ids| ids.len()));
+            bencher.iter(|| tokenizer.encode(black_box(text.as_slice()), &options).map(|ids| ids.len()));
         });
-        group.bench_function("count", |bencher| bencher.iter(|| tokenizer.count(black_box(text.as_bytes()), &options)));
+        group.bench_function("count", |bencher| bencher.iter(|| tokenizer.count(black_box(text.as_slice()), &options)));
         group.bench_function("decode", |bencher| {
             bencher.iter(|| tokenizer.decode_bytes(black_box(&ids), false).map(|bytes| bytes.len()));
         });

@@ -1,0 +1,108 @@
+"""The benchmark's own correctness: cases that hold, peers that are judged by their ids, ratios of exact peers only."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+import tokmill
+from bench.cases import DATA, PREFIX_BYTES, Case, load_cases, load_table
+from bench.corpora import plain
+from bench.harness import jobs, reference, report
+from bench.harness.jobs import Job, Outcome
+from bench.harness.results import EXACT, WRONG, Sample, ratios, read_samples, summarize, write_csv
+from bench.peers import PEERS
+from bench.vocabularies import prepare
+
+CASES = load_cases()
+
+
+def sample(peer: str, status: str = EXACT, *, warm: float = 0.5, cold: float = 1.0, size: int = 10_000_000) -> Sample:
+    return Sample("document", "vocabulary", "text", peer, status, size, 0.1, cold, warm)
+
+
+def test_cases_name_one_vocabulary_form_each() -> None:
+    files = [row["file"] for row in load_table()["vocabulary"]]
+    assert len(files) == len(set(files))
+    assert set(files) <= {case.vocabulary for case in CASES}
+    assert len({str(case) for case in CASES}) == len(CASES)
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_tokmill_finds_the_owners_number_of_tokens(case: Case) -> None:
+    if not case.present:
+        pytest.skip(f"{case} is not in {DATA}")
+    tokenizer = tokmill.Tokenizer.from_file(DATA / case.vocabulary, pattern=case.pattern)
+    assert len(tokenizer.encode(case.document(PREFIX_BYTES))) == case.tokens
+
+
+def test_every_peer_has_an_adapter_and_a_pin() -> None:
+    directory = Path(jobs.ROOT, "bench", "peers")
+    pins = {
+        environment: (directory / f"requirements{suffix}.txt").read_text(encoding="utf-8")
+        for environment, suffix in (("peers", ""), ("next", "-next"))
+    }
+    for peer in PEERS.values():
+        assert (directory / f"{peer.module}.py").exists()
+        assert peer.environment == "own" or f"\n{peer.distribution}==" in pins[peer.environment]
+
+
+def test_a_worker_measures_and_a_wrong_peer_is_flagged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    case = next((case for case in CASES if case.present and case.pattern), None)
+    if case is None:
+        pytest.skip(f"no case is in {DATA}")
+    monkeypatch.setattr(reference, "KEPT", tmp_path / "reference.json")
+    monkeypatch.setenv("BENCH_PEERS", sys.executable)
+    job = Job("tokmill", prepare(case), str(DATA / case.text), limit=20_000, warm=1)
+    right = reference.right_answer(job)
+    outcome = jobs.run(job)
+    assert reference.verdict(outcome, right) == EXACT
+    assert outcome.cold > 0
+    # The same number of tokens is not enough: the digest tells.
+    assert reference.verdict(replace(outcome, digest="0" * 64), right) == WRONG
+    # A peer that really encodes something else, here with another pattern.
+    other = jobs.run(replace(job, vocabulary=replace(job.vocabulary, pattern="gpt2")))
+    assert reference.verdict(other, right) == WRONG
+
+
+def test_a_refusal_says_why() -> None:
+    assert reference.verdict(Outcome(refused="no such file"), Outcome(tokens=1, digest="x")) == "no such file"
+
+
+def test_wrong_peers_are_never_the_fastest() -> None:
+    results = summarize([sample("tokmill"), sample("wrong", WRONG, warm=0.001), sample("slow", warm=1.0)])
+    warm, cold = ratios(results)
+    assert (warm.peer, warm.factor) == ("slow", pytest.approx(2.0))
+    assert cold.peer == "slow"
+    assert f"**{WRONG}**" in report.speed_table(results, "document")
+
+
+def test_one_wrong_process_makes_a_peer_wrong() -> None:
+    (result,) = summarize([sample("peer"), sample("peer", WRONG), sample("peer")])
+    assert result.status == WRONG
+
+
+def test_medians_are_of_the_largest_input() -> None:
+    samples = [sample("peer", size=1_000_000, warm=9.0), *(sample("peer", warm=warm) for warm in (1.0, 3.0, 2.0))]
+    (result,) = summarize(samples)
+    assert (result.samples, result.warm, result.size) == (3, 2.0, 10_000_000)
+
+
+def test_samples_come_back_from_csv(tmp_path: Path) -> None:
+    samples = [sample("peer"), sample("other", 'it reads JSON only, and: "that"', warm=0.0)]
+    write_csv(tmp_path / "samples.csv", samples)
+    assert read_samples(tmp_path / "samples.csv") == samples
+
+
+def test_markup_is_stripped() -> None:
+    page = "<html><head><title>x</title></head><body><p>a &lt; b</p><script>no()</script><p>c<br>d</p></body></html>"
+    assert plain.from_html(page) == "a < b\n\nc\nd\n\n"
+    assert plain.from_manual('.\\" note\n.SH NAME\n\\fBls\\fR \\- list\n.PP\nmore') == "NAME\nls - list\n\nmore\n\n"
+
+
+def test_lines_are_chosen_by_script() -> None:
+    assert plain.in_script("привет, мир\nhello\nсеть: TCP/IP and many more words", "cyrillic") == "привет, мир\n"
+    assert plain.in_script("über\nover", "latin") == "über\n"
