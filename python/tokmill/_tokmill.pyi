@@ -200,7 +200,6 @@ class WordCounter:
         *,
         pattern: str | None,
         normalizer: str | None,
-        special_tokens: list[str],
         threads: int | None,
         memory_limit: int | None,
     ) -> Self: ...

@@ -46,7 +46,6 @@ def count_words(
     unit: _Unit = "line",
     pattern: str | None = "o200k_base",
     normalizer: Literal["nfc"] | None = None,
-    special_tokens: Sequence[str] = (),
     threads: int | None = None,
     memory_limit: int | None = None,
     progress: Progress | None = None,
@@ -54,14 +53,13 @@ def count_words(
     """Count the pieces of a corpus, for training later, or elsewhere.
 
     Counts of parts of a corpus add up: `count_words(a) + count_words(b)`. All options are those of `train_bpe`, which
-    must be given the same `pattern`, `normalizer` and `special_tokens` together with the counts.
+    must be given the same `pattern` and `normalizer` together with the counts.
     """
     if isinstance(source, WordCounts):
         raise TypeError("the source is counts already")
     counter = WordCounter(
         pattern=pattern,
         normalizer=normalizer,
-        special_tokens=list(special_tokens),
         threads=threads,
         memory_limit=memory_limit,
     )
@@ -136,7 +134,8 @@ def train_bpe(
             which is a file or a record (`"file"` is another name for it).
         pattern: How text is cut: a regular expression or a name of `tokmill.patterns()`. `None` cuts nothing.
         normalizer: What is done to the text first: nothing, or `"nfc"`.
-        special_tokens: Tokens with the first ids, in this order. Where they occur in the corpus, they are left out.
+        special_tokens: Tokens with the first ids, in this order. Where they occur in the corpus they are text like any
+            other, as for Hugging Face's trainer.
         template: Where special tokens go, `"<|begin|> $A <|end|>"`, or two such layouts, for one text and for a pair
             (`"$A <|sep|> $B"`).
         min_frequency: A pair seen less often is not merged.
@@ -188,7 +187,6 @@ def train_bpe(
             unit=unit,
             pattern=pattern,
             normalizer=normalizer,
-            special_tokens=special_tokens,
             threads=threads,
             memory_limit=memory_limit,
             progress=progress,

@@ -119,12 +119,11 @@ impl WordCounter {
 #[pymethods]
 impl WordCounter {
     #[new]
-    #[pyo3(signature = (*, pattern, normalizer, special_tokens, threads, memory_limit))]
+    #[pyo3(signature = (*, pattern, normalizer, threads, memory_limit))]
     fn new(
         py: Python<'_>,
         pattern: Option<&str>,
         normalizer: Option<&str>,
-        special_tokens: Vec<String>,
         threads: Option<Size>,
         memory_limit: Option<Size>,
     ) -> Result<Self> {
@@ -134,7 +133,7 @@ impl WordCounter {
         let counter = call(py, LONG, || {
             let pretokenizer = Pretokenizer::new(patterns::byte_level_steps(pattern))?;
             let options = CounterOptions { threads, memory_limit, ..CounterOptions::default() };
-            Ok::<_, Error>(Counter::new(Splitter::new(&special_tokens, normalizer, pretokenizer)?, options))
+            Ok::<_, Error>(Counter::new(Splitter::new(normalizer, pretokenizer), options))
         })?;
         Ok(Self { core: Mutex::new(Some(counter)) })
     }
