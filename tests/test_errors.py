@@ -78,6 +78,7 @@ def test_options_are_keywords(tokenizer: tokmill.Tokenizer) -> None:
         (lambda t: t.encode("a", threads=-1), "threads"),
         (lambda t: t.encode_batch(["a"], threads=2**70), "threads"),
         (lambda t: t.encode_batch(["a"], max_length=-1), "max_length"),
+        (lambda t: t.encode_batch(["a"], max_length=4, stride=2), "stride"),
         (lambda t: t.encode_batch(["a"], max_length=1, truncation_side="middle"), "truncation_side"),
         (lambda t: t.encode_batch(["a"], pairs=["b", "c"]), "pairs"),
         (lambda t: t.encode_batch(["a"]).to_padded(side="up"), "side"),

@@ -73,6 +73,7 @@ class Tokenizer:
         *,
         pairs: _Texts | None = None,
         max_length: int | None = None,
+        stride: int = 0,
         truncation_side: _Side = "right",
         allowed_special: _AllowedSpecial = "none",
         add_special_tokens: bool = False,

@@ -203,13 +203,14 @@ impl Tokenizer {
     /// `texts` is an iterable of what `encode` takes, or an Arrow column of strings or binary, which is not copied.
     /// With `pairs`, as many texts again, each row is a text and its pair, laid out by the template where
     /// `add_special_tokens`. `max_length` is the most ids a row may have, special tokens included; what is too much is
-    /// cut away at `truncation_side`, "right" or "left".
+    /// cut away at `truncation_side`, "right" or "left". Overlapping windows of what is cut away are not supported, so
+    /// `stride` must be 0.
     ///
     /// `threads=None` is what `set_default_threads` says. Other options as for `encode`.
     #[pyo3(
-        signature = (texts, *, pairs = None, max_length = None, truncation_side = "right", allowed_special = None,
-                     add_special_tokens = false, threads = None),
-        text_signature = "($self, texts, *, pairs=None, max_length=None, truncation_side='right', \
+        signature = (texts, *, pairs = None, max_length = None, stride = None, truncation_side = "right",
+                     allowed_special = None, add_special_tokens = false, threads = None),
+        text_signature = "($self, texts, *, pairs=None, max_length=None, stride=0, truncation_side='right', \
                           allowed_special='none', add_special_tokens=False, threads=None)"
     )]
     #[expect(clippy::too_many_arguments, reason = "they are the keywords of the Python method")]
@@ -219,6 +220,7 @@ impl Tokenizer {
         texts: &Bound<'_, PyAny>,
         pairs: Option<&Bound<'_, PyAny>>,
         max_length: Option<Size>,
+        stride: Option<Size>,
         truncation_side: &str,
         allowed_special: Option<Allowed>,
         add_special_tokens: bool,
@@ -227,6 +229,9 @@ impl Tokenizer {
         let options = self.options(allowed_special, add_special_tokens, threads)?;
         let side = parse_side("truncation_side", truncation_side)?;
         let max_length = max_length.map(|length| length.get("max_length")).transpose()?;
+        if stride.map_or(Ok(0), |stride| stride.get("stride"))? != 0 {
+            return Err(Error::unsupported("stride", "overlapping windows; it must be 0").into());
+        }
         let truncation = max_length.map(|max_length| Truncation { max_length, side });
         let (texts, pairs) = (Texts::new(texts)?, pairs.map(Texts::new).transpose()?);
         let (texts, pairs) = (texts.borrow()?, pairs.as_ref().map(Texts::borrow).transpose()?);
