@@ -49,7 +49,8 @@ class Vocabulary:
 
     def only_json(self) -> Vocabulary:
         """Return the vocabulary as if the owner had published a tokenizer.json alone."""
-        return replace(self, source=self.require_json(), pattern=None, tiktoken=None, scheme=None)
+        source = self.require_json()
+        return replace(self, source=source, owner="tokenizers", pattern=None, tiktoken=None, scheme=None)
 
     def only_tiktoken(self) -> Vocabulary:
         """Return the vocabulary as a rank file alone, the pattern known by name."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -13,9 +14,10 @@ from bench.cases import DATA, PREFIX_BYTES, Case, load_cases, load_table
 from bench.corpora import plain
 from bench.harness import jobs, reference, report
 from bench.harness.jobs import Job, Outcome
-from bench.harness.results import EXACT, WRONG, Sample, ratios, read_samples, summarize, write_csv
+from bench.harness.results import EXACT, WRONG, Sample, ratios, summarize, write_csv
 from bench.peers import PEERS
-from bench.vocabularies import prepare
+from bench.peers.interface import Refused
+from bench.vocabularies import Vocabulary, prepare
 
 CASES = load_cases()
 
@@ -91,10 +93,21 @@ def test_medians_are_of_the_largest_input() -> None:
     assert (result.samples, result.warm, result.size) == (3, 2.0, 10_000_000)
 
 
-def test_samples_come_back_from_csv(tmp_path: Path) -> None:
+def test_csv_holds_every_sample(tmp_path: Path) -> None:
     samples = [sample("peer"), sample("other", 'it reads JSON only, and: "that"', warm=0.0)]
     write_csv(tmp_path / "samples.csv", samples)
-    assert read_samples(tmp_path / "samples.csv") == samples
+    with (tmp_path / "samples.csv").open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert [(row["peer"], row["status"], float(row["warm"])) for row in rows] == [
+        (one.peer, one.status, one.warm) for one in samples
+    ]
+
+
+def test_a_vocabulary_as_json_alone_is_owned_by_tokenizers() -> None:
+    whole = Vocabulary("name", "x.tiktoken", "tiktoken", pattern="cl100k_base", json="x.json", tiktoken="x.tiktoken")
+    assert whole.only_json() == Vocabulary("name", "x.json", "tokenizers", json="x.json")
+    with pytest.raises(Refused):
+        whole.only_tiktoken().require_json()
 
 
 def test_markup_is_stripped() -> None:

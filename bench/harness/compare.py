@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from bench.cases import DATA, Case, load_cases, stem
 from bench.harness import machine, picture, report
 from bench.harness.jobs import Job, Outcome, run
-from bench.harness.reference import right_answer, verdict
+from bench.harness.reference import NoReference, right_answer, verdict
 from bench.harness.results import EXACT, Sample, summarize, write_csv
 from bench.peers import PEERS, TOKMILL
 from bench.vocabularies import prepare
@@ -67,7 +67,10 @@ def main() -> None:
             left_out.append(name)
             continue
         print(f"{name}:", file=sys.stderr)
-        samples += compare(job, FULL if options.full else QUICK, [TOKMILL, *(set_order(options.peers))])
+        try:
+            samples += compare(job, FULL if options.full else QUICK, [TOKMILL, *set_order(options.peers)])
+        except NoReference as reason:
+            left_out.append(f"{name} ({reason})")
         write_csv(directory / "samples.csv", samples)
     results = summarize(samples)
     write_csv(directory / "results.csv", results)

@@ -19,6 +19,10 @@ if TYPE_CHECKING:
 KEPT = CACHE / "reference.json"
 
 
+class NoReference(Exception):
+    """The owner of a vocabulary does not encode the input, so nothing can be judged."""
+
+
 def right_answer(job: Job) -> Outcome:
     """Return the outcome of the owner for the input of `job`."""
     kept = json.loads(KEPT.read_text(encoding="utf-8")) if KEPT.exists() else {}
@@ -26,7 +30,7 @@ def right_answer(job: Job) -> Outcome:
     if key not in kept:
         outcome = run(replace(job, peer=job.vocabulary.owner, warm=0))
         if outcome.refused is not None:
-            raise RuntimeError(f"the owner {job.vocabulary.owner} gives no reference: {outcome.refused}")
+            raise NoReference(f"the owner {job.vocabulary.owner} gives no reference: {outcome.refused}")
         kept[key] = {"tokens": outcome.tokens, "digest": outcome.digest}
         KEPT.parent.mkdir(parents=True, exist_ok=True)
         KEPT.write_text(json.dumps(kept, indent=1), encoding="utf-8")

@@ -20,7 +20,7 @@ def write(directory: Path, facts: dict[str, str], results: list[Result], left_ou
     parts += [time_table(results, kind, "load", 1e3, f"milliseconds to {kind}") for kind in ("load", "load_tiktoken")]
     parts += [refusals(results)]
     if left_out:
-        parts.append("Not measured, the time was up: " + ", ".join(left_out) + ".")
+        parts.append("Not measured, for want of time or for the reason said: " + ", ".join(left_out) + ".")
     (directory / "summary.md").write_text("\n\n".join(part for part in parts if part) + "\n", encoding="utf-8")
 
 

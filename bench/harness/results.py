@@ -125,13 +125,3 @@ def write_csv(path: Path, rows: list[Sample] | list[Result]) -> None:
         writer = csv.DictWriter(file, [field.name for field in fields(rows[0])])
         writer.writeheader()
         writer.writerows(asdict(row) for row in rows)
-
-
-def read_samples(path: Path) -> list[Sample]:
-    """Read what `write_csv` wrote."""
-    numbers = {"size": int, "load": float, "cold": float, "warm": float}
-    with path.open(newline="", encoding="utf-8") as file:
-        return [
-            Sample(**{name: numbers.get(name, str)(value) for name, value in row.items()})
-            for row in csv.DictReader(file)
-        ]
