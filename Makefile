@@ -97,7 +97,7 @@ fuzz: ## Fuzz each target for FUZZ_SECONDS=60 (needs nightly Rust and cargo-fuzz
 # -- measuring ------------------------------------------------------------------------------------------------------
 
 # Environments of the libraries that tokmill is measured beside. One that cannot be installed is shown as absent.
-.cache/peers%/.created: bench/peers/requirements%.txt | $(VENV)/.created
+.cache/peers-%/.created: bench/peers/requirements-%.txt | $(VENV)/.created
 	$(PYTHON) -m venv --clear $(@D)
 	sed -e '/^#/d' $< | while read -r requirement; do \
 		$(@D)/bin/python -m pip --disable-pip-version-check --quiet install --prefer-binary "$$requirement" \
@@ -105,7 +105,7 @@ fuzz: ## Fuzz each target for FUZZ_SECONDS=60 (needs nightly Rust and cargo-fuzz
 	@touch $@
 
 .PHONY: peers
-peers: .cache/peers/.created .cache/peers-next/.created ## Make the environments of the libraries to compare with
+peers: .cache/peers-stable/.created .cache/peers-next/.created ## Make the environments of the libraries to compare with
 
 .PHONY: corpora
 corpora: $(VENV)/.created ## Make the corpora that benchmarks read, in .cache/corpora
@@ -118,7 +118,7 @@ bench: $(MEASURE) ## Measure the core and the Python face, beside the peers, wit
 	cargo bench --locked -p tokmill-bench
 	$(PYTEST) bench --benchmark-disable-gc --benchmark-columns=min,median,rounds
 	$(PY) -m bench.harness.own
-	$(PY) -m bench.harness.compare --seconds 420
+	$(PY) -m bench.harness.compare --seconds 480
 	$(PY) -m bench.training.compare
 
 .PHONY: bench-full

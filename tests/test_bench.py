@@ -44,8 +44,8 @@ def test_tokmill_finds_the_owners_number_of_tokens(case: Case) -> None:
 def test_every_peer_has_an_adapter_and_a_pin() -> None:
     directory = Path(jobs.ROOT, "bench", "peers")
     pins = {
-        environment: (directory / f"requirements{suffix}.txt").read_text(encoding="utf-8")
-        for environment, suffix in (("peers", ""), ("next", "-next"))
+        environment: (directory / f"requirements-{environment}.txt").read_text(encoding="utf-8")
+        for environment in ("stable", "next")
     }
     for peer in PEERS.values():
         assert (directory / f"{peer.module}.py").exists()
@@ -57,7 +57,7 @@ def test_a_worker_measures_and_a_wrong_peer_is_flagged(tmp_path: Path, monkeypat
     if case is None:
         pytest.skip(f"no case is in {DATA}")
     monkeypatch.setattr(reference, "KEPT", tmp_path / "reference.json")
-    monkeypatch.setenv("BENCH_PEERS", sys.executable)
+    monkeypatch.setenv("BENCH_STABLE", sys.executable)
     job = Job("tokmill", prepare(case), str(DATA / case.text), limit=20_000, warm=1)
     right = reference.right_answer(job)
     outcome = jobs.run(job)

@@ -69,10 +69,10 @@ class Outcome:
 
 
 def interpreters() -> dict[str, str]:
-    """Return the Python of each environment; `BENCH_PEERS` and `BENCH_NEXT` name others than `make peers` made."""
+    """Return the Python of each environment; `BENCH_STABLE` and `BENCH_NEXT` name others than `make peers` made."""
     return {
         "own": sys.executable,
-        "peers": os.environ.get("BENCH_PEERS", str(CACHE / "peers" / "bin" / "python")),
+        "stable": os.environ.get("BENCH_STABLE", str(CACHE / "peers-stable" / "bin" / "python")),
         "next": os.environ.get("BENCH_NEXT", str(CACHE / "peers-next" / "bin" / "python")),
     }
 

@@ -1,4 +1,4 @@
-"""The libraries beside which tokmill is measured: one module each, one interface, pinned in requirements*.txt.
+"""The libraries beside which tokmill is measured: one module each, one interface, pinned in requirements-*.txt.
 
 A module says in its first line which public call it times, and has one function, `load(vocabulary) -> Encoder`, that
 raises `Refused` (or whatever the library raises) where the library cannot take the vocabulary.
@@ -15,7 +15,7 @@ class Peer:
 
     module: str
     distribution: str
-    environment: str = "peers"
+    environment: str = "stable"
 
 
 TOKMILL = "tokmill"

@@ -102,7 +102,7 @@ def compare(corpus: Path, vocab_size: int, rounds: int) -> list[Training]:
 
 def train(name: str, corpus: Path, vocab_size: int) -> Training | None:
     """Run one trainer in a fresh process; None, and said, where it fails."""
-    environment = "own" if name == TOKMILL else "peers"
+    environment = "own" if name == TOKMILL else "stable"
     target = entries_file(name, corpus, vocab_size)
     arguments = [name, str(corpus), str(vocab_size), str(THREADS), str(target)]
     threads = {"RAYON_NUM_THREADS": str(THREADS), "TOKENIZERS_PARALLELISM": "true"}
