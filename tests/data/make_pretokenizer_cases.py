@@ -30,7 +30,8 @@ def byte_level(use_regex):
 
 
 def pretokenizers():
-    patterns = [{"String": " "}, {"String": "a-"}, {"String": ""}, {"Regex": r"\s+"}, {"Regex": r"(?=[A-Z\d])"}, {"Regex": r"\b"}]
+    literals = [{"String": string} for string in (" ", "a-", "")]
+    patterns = [*literals, *({"Regex": regex} for regex in (r"\s+", r"(?=[A-Z\d])", r"\b"))]
     for pattern in patterns:
         for behavior in BEHAVIORS:
             for invert in (False, True):
