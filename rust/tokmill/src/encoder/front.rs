@@ -43,10 +43,7 @@ impl FrontTable {
         let Model::Bpe(bpe) = model;
         let wanted = bpe.vocab().entries().next_power_of_two();
         let size = wanted.min(1 << fitting.ilog2());
-        let mut buckets = Vec::with_capacity(size);
-        memory::prefer_huge_pages(buckets.spare_capacity_mut());
-        buckets.resize(size, Bucket::default());
-        let mut table = Self { buckets: buckets.into_boxed_slice() };
+        let mut table = Self { buckets: vec![Bucket::default(); size].into_boxed_slice() };
         for (id, bytes) in bpe.whole_entries().filter(|(_, bytes)| (1..=SHORT).contains(&bytes.len())) {
             let key = short_key(bytes, 0, bytes.len());
             let bucket = table.bucket(hash_short(key));
@@ -60,6 +57,11 @@ impl FrontTable {
     #[inline]
     fn bucket(&self, hash: u64) -> usize {
         hash as usize & (self.buckets.len() - 1)
+    }
+
+    /// What the table takes of memory.
+    pub(super) fn bytes(&self) -> usize {
+        size_of_val(&*self.buckets)
     }
 
     /// Whether the table holds nothing and never will.

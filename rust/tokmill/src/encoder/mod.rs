@@ -80,9 +80,10 @@ struct Tables {
 impl Encoder {
     /// An encoder for `model` whose tables take at most `table_bytes` of memory; with 0, nothing is remembered.
     pub fn new(model: &Model, table_bytes: usize) -> Self {
+        let front = FrontTable::new(model, table_bytes / 2);
         let tables = Tables {
-            front: FrontTable::new(model, table_bytes / 2),
-            cache: PieceCache::new(table_bytes / 2),
+            cache: PieceCache::new(table_bytes - front.bytes()),
+            front,
             scratch: BpeScratch::default(),
             ids: Vec::new(),
         };
