@@ -19,7 +19,7 @@ struct Slot {
     found: Found,
 }
 
-/// Up to [`IDS`] ids and their number; the number 0 says that nothing was found.
+/// Up to [`IDS`] ids and, last, their number.
 pub(super) type Found = [u32; IDS + 1];
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -46,17 +46,12 @@ impl FrontTable {
         let mut table = Self { buckets: vec![Bucket::default(); size].into_boxed_slice() };
         for (id, bytes) in bpe.whole_entries().filter(|(_, bytes)| (1..=SHORT).contains(&bytes.len())) {
             let key = short_key(bytes, 0, bytes.len());
-            let bucket = table.bucket(hash_short(key));
+            let bucket = table.buckets().bucket(hash_short(key));
             if let Some(free) = table.buckets[bucket].0.iter_mut().find(|slot| slot.key == 0) {
                 *free = Slot { key, found: [id, 0, 0, 1] };
             }
         }
         table
-    }
-
-    #[inline]
-    fn bucket(&self, hash: u64) -> usize {
-        hash as usize & (self.buckets.len() - 1)
     }
 
     /// What the table takes of memory.
@@ -69,29 +64,19 @@ impl FrontTable {
         self.buckets.is_empty()
     }
 
-    /// Asks the processor to fetch the line of a hash. The table must not be off.
+    /// The table, to be probed. It must not be off.
     #[inline]
-    pub(super) fn prefetch(&self, hash: u64) {
-        memory::prefetch(&self.buckets[self.bucket(hash)]);
-    }
-
-    /// The ids of a short piece. The table must not be off.
-    #[inline]
-    pub(super) fn get(&self, key: u128, hash: u64) -> Found {
-        let Bucket(slots) = &self.buckets[self.bucket(hash)];
-        let slot = &slots[usize::from(slots[1].key == key)];
-        let mut found = slot.found;
-        // Written so that it compiles to no branch: whether a piece is known is not predictable.
-        found[IDS] *= u32::from(slot.key == key);
-        found
+    pub(super) fn buckets(&self) -> Buckets<'_> {
+        Buckets(&self.buckets)
     }
 
     /// The ids of a piece of any length, given its hash.
-    pub(super) fn get_piece(&self, piece: &[u8], hash: u64) -> Found {
+    pub(super) fn get_piece(&self, piece: &[u8], hash: u64) -> &[u32] {
         if piece.len() > SHORT || self.is_off() {
-            return Found::default();
+            return &[];
         }
-        self.get(short_key(piece, 0, piece.len()), hash)
+        let (found, count) = self.buckets().get(short_key(piece, 0, piece.len()), hash);
+        &found[..count]
     }
 
     /// Remembers the ids of a short piece that is not in the table, if a slot holds that many; `false` if not. What
@@ -103,7 +88,7 @@ impl FrontTable {
         let mut found = [0; IDS + 1];
         found[..ids.len()].copy_from_slice(ids);
         found[IDS] = ids.len() as u32;
-        let bucket = self.bucket(hash);
+        let bucket = self.buckets().bucket(hash);
         let Bucket(slots) = &mut self.buckets[bucket];
         let slot = &mut slots[usize::from(slots[0].key != 0)];
         if slot.key != 0 {
@@ -111,5 +96,31 @@ impl FrontTable {
         }
         *slot = Slot { key, found };
         true
+    }
+}
+
+/// The buckets of a table that is not off.
+#[derive(Clone, Copy)]
+pub(super) struct Buckets<'a>(&'a [Bucket]);
+
+impl<'a> Buckets<'a> {
+    #[inline]
+    fn bucket(self, hash: u64) -> usize {
+        hash as usize & (self.0.len() - 1)
+    }
+
+    /// Asks the processor to fetch the line of a hash.
+    #[inline]
+    pub(super) fn prefetch(self, hash: u64) {
+        memory::prefetch(&self.0[self.bucket(hash)]);
+    }
+
+    /// What holds the ids of a short piece, and how many they are; 0 says that the piece is not known.
+    #[inline]
+    pub(super) fn get(self, key: u128, hash: u64) -> (&'a Found, usize) {
+        let Bucket(slots) = &self.0[self.bucket(hash)];
+        let slot = &slots[usize::from(slots[1].key == key)];
+        // Written so that it compiles to no branch: whether a piece is known is not predictable.
+        (&slot.found, (slot.found[IDS] * u32::from(slot.key == key)) as usize)
     }
 }

@@ -10,7 +10,7 @@ mod front;
 mod key;
 
 use cache::PieceCache;
-use front::{FrontTable, IDS};
+use front::{Found, FrontTable, IDS};
 use key::{SHORT, hash_long, hash_short, short_key};
 
 use crate::model::Model;
@@ -72,6 +72,7 @@ pub struct Encoder {
 struct Tables {
     front: FrontTable,
     cache: PieceCache,
+    probed: Box<Probed>,
     scratch: BpeScratch,
     /// Ids of the piece being encoded.
     ids: Vec<u32>,
@@ -84,6 +85,7 @@ impl Encoder {
         let tables = Tables {
             cache: PieceCache::new(table_bytes - front.bytes()),
             front,
+            probed: Box::new(Probed::new()),
             scratch: BpeScratch::default(),
             ids: Vec::new(),
         };
@@ -149,38 +151,39 @@ impl Tables {
             let piece = &text[begin..end];
             let hash = key::hash(piece);
             let found = self.front.get_piece(piece, hash);
-            if found[IDS] == 0 {
+            if found.is_empty() {
                 sink.piece(begin, end, self.encode_unknown(bpe, piece, hash));
             } else {
-                sink.piece(begin, end, &found[..found[IDS] as usize]);
+                sink.piece(begin, end, found);
             }
         }
     }
 
     /// Encodes a group of at most [`GROUP`] pieces; the front table is not off.
     fn encode_group(&mut self, bpe: &Bpe, text: &[u8], base: usize, group: &[(u32, u32)], sink: &mut impl Sink) {
-        let mut probed = Probed::new();
-        probed.run(&self.front, text, base, group);
-        let Probed { ids, len, hashes, unknown, unknowns, .. } = &mut probed;
-        let unknown = &unknown[..*unknowns];
+        self.probed.run(&self.front, text, base, group);
+        let unknowns = self.probed.unknowns;
         let range = |index: u8| base + group[index as usize].0 as usize..base + group[index as usize].1 as usize;
-        for &(index, _) in unknown {
+        let Probed { unknown, hashes, .. } = &mut *self.probed;
+        for &(index, _) in &unknown[..unknowns] {
             let piece = &text[range(index)];
             if piece.len() > SHORT {
                 hashes[index as usize] = hash_long(piece);
             }
             self.cache.prefetch(hashes[index as usize]);
         }
-        for &(index, _) in unknown {
+        for &(index, _) in &unknown[..unknowns] {
             self.cache.prefetch_entry(hashes[index as usize]);
         }
         let mut done = 0;
-        for &(index, place) in unknown {
-            sink.ids(&ids[done..place as usize]);
-            sink.ids(self.encode_unknown(bpe, &text[range(index)], hashes[index as usize]));
+        for at in 0..unknowns {
+            let (index, place) = self.probed.unknown[at];
+            sink.ids(&self.probed.ids[done..place as usize]);
+            let hash = self.probed.hashes[index as usize];
+            sink.ids(self.encode_unknown(bpe, &text[range(index)], hash));
             done = place as usize;
         }
-        sink.ids(&ids[done..*len]);
+        sink.ids(&self.probed.ids[done..self.probed.len]);
     }
 
     /// The ids of a piece that the front table does not know, with its hash.
@@ -220,8 +223,8 @@ impl Tables {
         }
         let hash = key::hash(part);
         let found = self.front.get_piece(part, hash);
-        if found[IDS] > 0 {
-            return self.ids.extend_from_slice(&found[..found[IDS] as usize]);
+        if !found.is_empty() {
+            return self.ids.extend_from_slice(found);
         }
         if let Some(ids) = self.cache.get(hash, part) {
             self.ids.extend_from_slice(ids);
@@ -245,10 +248,11 @@ fn remember(front: &mut FrontTable, cache: &mut PieceCache, piece: &[u8], hash: 
     }
 }
 
-/// What the front table says of a group.
+/// What the front table says of a group; kept from group to group, as clearing it takes time.
+#[derive(Debug)]
 struct Probed {
-    /// Ids of the pieces that are found, end to end, and room for a last write of [`IDS`].
-    ids: [u32; (GROUP + 1) * IDS],
+    /// Ids of the pieces that are found, end to end, and room for a last write of a whole [`Found`].
+    ids: [u32; GROUP * IDS + size_of::<Found>() / 4],
     len: usize,
     keys: [u128; GROUP],
     hashes: [u64; GROUP],
@@ -260,7 +264,7 @@ struct Probed {
 impl Probed {
     fn new() -> Self {
         Self {
-            ids: [0; (GROUP + 1) * IDS],
+            ids: [0; GROUP * IDS + size_of::<Found>() / 4],
             len: 0,
             keys: [0; GROUP],
             hashes: [0; GROUP],
@@ -271,19 +275,22 @@ impl Probed {
 
     #[inline]
     fn run(&mut self, front: &FrontTable, text: &[u8], base: usize, group: &[(u32, u32)]) {
+        let front = front.buckets();
         for ((&(begin, end), key), hash) in group.iter().zip(&mut self.keys).zip(&mut self.hashes) {
             // A long piece gets a key that no short piece has, and is not found.
             *key = short_key(text, base + begin as usize, (end - begin) as usize);
             *hash = hash_short(*key);
             front.prefetch(*hash);
         }
+        let (mut len, mut unknowns) = (0, 0);
         for (index, (&key, &hash)) in self.keys.iter().zip(&self.hashes).enumerate().take(group.len()) {
-            // Three ids are written and one counted, or none; so nothing here depends on what is found.
-            let found = front.get(key, hash);
-            self.ids[self.len..self.len + IDS].copy_from_slice(&found[..IDS]);
-            self.unknown[self.unknowns] = (index as u8, self.len as u8);
-            self.len += found[IDS] as usize;
-            self.unknowns += usize::from(found[IDS] == 0);
+            // All of what is found is written and its ids counted, or none; so nothing here depends on what it is.
+            let (found, count) = front.get(key, hash);
+            self.ids[len..len + IDS + 1].copy_from_slice(found);
+            self.unknown[unknowns] = (index as u8, len as u8);
+            len += count;
+            unknowns += usize::from(count == 0);
         }
+        (self.len, self.unknowns) = (len, unknowns);
     }
 }
