@@ -286,7 +286,7 @@ impl Probed {
         for (index, (&key, &hash)) in self.keys.iter().zip(&self.hashes).enumerate().take(group.len()) {
             // All of what is found is written and its ids counted, or none; so nothing here depends on what it is.
             let (found, count) = front.get(key, hash);
-            self.ids[len..len + IDS + 1].copy_from_slice(found);
+            self.ids[len..=len + IDS].copy_from_slice(found);
             self.unknown[unknowns] = (index as u8, len as u8);
             len += count;
             unknowns += usize::from(count == 0);
