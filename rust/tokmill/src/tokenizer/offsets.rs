@@ -6,11 +6,9 @@ use super::encode::Target;
 use super::{EncodeOptions, Tokenizer};
 use crate::encoder::{Encoder, Sink};
 use crate::error::Result;
-use crate::model::Model;
 use crate::normalize::Alignment;
 use crate::ragged::Ragged;
 use crate::template::Place;
-use crate::vocab::Vocab;
 
 /// What offsets count.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -183,7 +181,7 @@ impl Tokenizer {
             let mut at = mark.range.start;
             for &id in &spans.ids[placed.len()..mark.ids_end] {
                 let key = vocab.key(id).unwrap_or_default();
-                let end = (at + self.consumed(vocab, key)).min(mark.range.end);
+                let end = (at + key.len()).min(mark.range.end);
                 let blank = |byte: &&u8| **byte == b' ';
                 placed.push(Placed {
                     bytes: original(at..end),
@@ -194,13 +192,6 @@ impl Tokenizer {
             }
         }
         placed
-    }
-
-    /// How many bytes of normalised text an entry stands for.
-    fn consumed(&self, _vocab: &Vocab, key: &[u8]) -> usize {
-        match &self.model {
-            Model::Bpe(_) => key.len(),
-        }
     }
 }
 
