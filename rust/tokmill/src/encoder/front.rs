@@ -40,11 +40,10 @@ impl FrontTable {
         if fitting < 64 {
             return Self { buckets: Box::default() };
         }
-        let Model::Bpe(bpe) = model;
-        let wanted = bpe.vocab().entries().next_power_of_two();
+        let wanted = model.vocab().entries().next_power_of_two();
         let size = wanted.min(1 << fitting.ilog2());
         let mut table = Self { buckets: vec![Bucket::default(); size].into_boxed_slice() };
-        for (id, bytes) in bpe.whole_entries().filter(|(_, bytes)| (1..=SHORT).contains(&bytes.len())) {
+        for (id, bytes) in model.whole_entries().filter(|(_, bytes)| (1..=SHORT).contains(&bytes.len())) {
             let key = short_key(bytes, 0, bytes.len());
             let bucket = table.buckets().bucket(hash_short(key));
             if let Some(free) = table.buckets[bucket].0.iter_mut().find(|slot| slot.key == 0) {

@@ -13,8 +13,8 @@ use cache::PieceCache;
 use front::{Found, FrontTable, IDS};
 use key::{SHORT, hash_long, hash_short, short_key};
 
-use crate::model::Model;
-use crate::model::bpe::{Bpe, BpeScratch};
+use crate::model::bpe::Bpe;
+use crate::model::{Model, ModelScratch};
 use crate::pretokenize::{Pieces, Pretokenizer};
 
 /// Pieces that are handled together.
@@ -28,8 +28,8 @@ pub trait Sink {
     /// The ids of the next pieces.
     fn ids(&mut self, ids: &[u32]);
 
-    /// The bytes `begin..end` of the text are a piece, and these are its ids.
-    fn piece(&mut self, begin: usize, end: usize, ids: &[u32]);
+    /// `piece` begins at byte `begin` of the text, and `model` makes these ids of it.
+    fn piece(&mut self, model: &Model, piece: &[u8], begin: usize, ids: &[u32]);
 }
 
 /// Collects ids.
@@ -41,7 +41,7 @@ impl Sink for Vec<u32> {
         self.extend_from_slice(ids);
     }
 
-    fn piece(&mut self, _begin: usize, _end: usize, ids: &[u32]) {
+    fn piece(&mut self, _model: &Model, _piece: &[u8], _begin: usize, ids: &[u32]) {
         self.ids(ids);
     }
 }
@@ -55,7 +55,7 @@ impl Sink for usize {
         *self += ids.len();
     }
 
-    fn piece(&mut self, _begin: usize, _end: usize, ids: &[u32]) {
+    fn piece(&mut self, _model: &Model, _piece: &[u8], _begin: usize, ids: &[u32]) {
         self.ids(ids);
     }
 }
@@ -73,7 +73,7 @@ struct Tables {
     front: FrontTable,
     cache: PieceCache,
     probed: Box<Probed>,
-    scratch: BpeScratch,
+    scratch: ModelScratch,
     /// Ids of the piece being encoded.
     ids: Vec<u32>,
 }
@@ -86,7 +86,7 @@ impl Encoder {
             cache: PieceCache::new(table_bytes - front.bytes()),
             front,
             probed: Box::new(Probed::new()),
-            scratch: BpeScratch::default(),
+            scratch: ModelScratch::default(),
             ids: Vec::new(),
         };
         Self { tables, table_bytes, pieces: Pieces::default() }
@@ -108,7 +108,6 @@ impl Encoder {
         until: usize,
         sink: &mut S,
     ) -> usize {
-        let Model::Bpe(bpe) = model;
         while from < until {
             let next = pretokenizer.fill(text, from, &mut self.pieces);
             let base = self.pieces.base;
@@ -120,11 +119,11 @@ impl Encoder {
                 ends = &ends[..inside];
             }
             if S::BY_PIECE || self.tables.front.is_off() {
-                self.tables.encode_singly(bpe, text, base, ends, sink);
+                self.tables.encode_singly(model, text, base, ends, sink);
                 continue;
             }
             for group in ends.chunks(GROUP) {
-                self.tables.encode_group(bpe, text, base, group, sink);
+                self.tables.encode_group(model, text, base, group, sink);
             }
         }
         from
@@ -145,22 +144,22 @@ impl Encoder {
 
 impl Tables {
     /// Encodes pieces one by one.
-    fn encode_singly(&mut self, bpe: &Bpe, text: &[u8], base: usize, pieces: &[(u32, u32)], sink: &mut impl Sink) {
+    fn encode_singly(&mut self, model: &Model, text: &[u8], base: usize, pieces: &[(u32, u32)], sink: &mut impl Sink) {
         for &(begin, end) in pieces {
             let (begin, end) = (base + begin as usize, base + end as usize);
             let piece = &text[begin..end];
             let hash = key::hash(piece);
             let found = self.front.get_piece(piece, hash);
             if found.is_empty() {
-                sink.piece(begin, end, self.encode_unknown(bpe, piece, hash));
+                sink.piece(model, piece, begin, self.encode_unknown(model, piece, hash));
             } else {
-                sink.piece(begin, end, found);
+                sink.piece(model, piece, begin, found);
             }
         }
     }
 
     /// Encodes a group of at most [`GROUP`] pieces; the front table is not off.
-    fn encode_group(&mut self, bpe: &Bpe, text: &[u8], base: usize, group: &[(u32, u32)], sink: &mut impl Sink) {
+    fn encode_group(&mut self, model: &Model, text: &[u8], base: usize, group: &[(u32, u32)], sink: &mut impl Sink) {
         self.probed.run(&self.front, text, base, group);
         let unknowns = self.probed.unknowns;
         let range = |index: u8| base + group[index as usize].0 as usize..base + group[index as usize].1 as usize;
@@ -180,22 +179,24 @@ impl Tables {
             let (index, place) = self.probed.unknown[at];
             sink.ids(&self.probed.ids[done..place as usize]);
             let hash = self.probed.hashes[index as usize];
-            sink.ids(self.encode_unknown(bpe, &text[range(index)], hash));
+            sink.ids(self.encode_unknown(model, &text[range(index)], hash));
             done = place as usize;
         }
         sink.ids(&self.probed.ids[done..self.probed.len]);
     }
 
     /// The ids of a piece that the front table does not know, with its hash.
-    fn encode_unknown(&mut self, bpe: &Bpe, piece: &[u8], hash: u64) -> &[u32] {
+    fn encode_unknown(&mut self, model: &Model, piece: &[u8], hash: u64) -> &[u32] {
         self.ids.clear();
         if let Some(ids) = self.cache.get(hash, piece) {
             self.ids.extend_from_slice(ids);
             return &self.ids;
         }
-        match bpe.whole_unmerged(piece) {
-            Some(id) => self.ids.push(id),
-            None => self.encode_parts(bpe, piece),
+        match model {
+            Model::Bpe(bpe) => match bpe.whole_unmerged(piece) {
+                Some(id) => self.ids.push(id),
+                None => self.encode_parts(bpe, piece),
+            },
         }
         remember(&mut self.front, &mut self.cache, piece, hash, &self.ids);
         &self.ids
@@ -206,7 +207,7 @@ impl Tables {
         // A byte without entry vanishes and its neighbours may then merge, so cuts are not safe beside it.
         let first = if bpe.lacks_bytes_of(piece) { piece.len() } else { bpe.cuts().first_part(piece) };
         if first == piece.len() {
-            return bpe.merge(piece, &mut self.scratch, &mut self.ids);
+            return bpe.merge(piece, &mut self.scratch.bpe, &mut self.ids);
         }
         let mut rest = piece;
         while !rest.is_empty() {
@@ -219,7 +220,7 @@ impl Tables {
     fn encode_part(&mut self, bpe: &Bpe, part: &[u8]) {
         if bpe.has_unmerged() {
             // What the tables know is how a part is encoded as a piece of its own, which may be otherwise.
-            return bpe.merge(part, &mut self.scratch, &mut self.ids);
+            return bpe.merge(part, &mut self.scratch.bpe, &mut self.ids);
         }
         let hash = key::hash(part);
         let found = self.front.get_piece(part, hash);
@@ -231,7 +232,7 @@ impl Tables {
             return;
         }
         let begin = self.ids.len();
-        bpe.merge(part, &mut self.scratch, &mut self.ids);
+        bpe.merge(part, &mut self.scratch.bpe, &mut self.ids);
         remember(&mut self.front, &mut self.cache, part, hash, &self.ids[begin..]);
     }
 }

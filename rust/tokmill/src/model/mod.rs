@@ -5,6 +5,7 @@ pub mod bpe;
 pub use bpe::{Bpe, BpeOptions};
 
 use crate::vocab::Vocab;
+use bpe::BpeScratch;
 
 /// The model of a tokenizer.
 #[derive(Debug)]
@@ -21,4 +22,32 @@ impl Model {
             Self::Bpe(bpe) => bpe.vocab(),
         }
     }
+
+    /// Entries that are their own encoding as a piece, with their ids. Some may be left out.
+    pub fn whole_entries(&self) -> impl Iterator<Item = (u32, &[u8])> {
+        match self {
+            Self::Bpe(bpe) => bpe.whole_entries(),
+        }
+    }
+
+    /// Appends how many bytes of `piece` each of its `ids` stands for; they add up to the piece.
+    pub fn lengths(&self, piece: &[u8], ids: &[u32], lengths: &mut Vec<usize>) {
+        match self {
+            Self::Bpe(bpe) => bpe.lengths(piece, ids, lengths),
+        }
+    }
+
+    /// The first byte of `text` that the model cannot encode although no text can contain it.
+    pub fn first_unencodable(&self, text: &[u8]) -> Option<(usize, u8)> {
+        match self {
+            Self::Bpe(bpe) => bpe.first_unencodable(text),
+        }
+    }
+}
+
+/// Reusable memory for encoding pieces.
+#[derive(Debug, Default)]
+pub struct ModelScratch {
+    /// Of a BPE model.
+    pub bpe: BpeScratch,
 }

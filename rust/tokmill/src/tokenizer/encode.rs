@@ -7,7 +7,6 @@ use super::{EncodeOptions, Tokenizer, Truncation};
 use crate::added_tokens::{Round, Segment};
 use crate::encoder::{Encoder, Sink};
 use crate::error::{Error, Result};
-use crate::model::Model;
 use crate::normalize::Alignment;
 use crate::parallel;
 use crate::ragged::{Ragged, Side};
@@ -199,8 +198,7 @@ impl Tokenizer {
         encoder: &mut Encoder,
         target: &mut T,
     ) -> Result<()> {
-        let Model::Bpe(bpe) = &self.model;
-        if let Some((position, byte)) = bpe.first_unencodable(text) {
+        if let Some((position, byte)) = self.model.first_unencodable(text) {
             return Err(Error::UnencodableByte { byte, position });
         }
         self.added_tokens.segments(Round::Raw, text, &options.allowed_special, |segment| match segment {

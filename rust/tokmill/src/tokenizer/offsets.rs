@@ -6,6 +6,7 @@ use super::encode::Target;
 use super::{EncodeOptions, Tokenizer};
 use crate::encoder::{Encoder, Sink};
 use crate::error::Result;
+use crate::model::Model;
 use crate::normalize::Alignment;
 use crate::ragged::Ragged;
 use crate::template::Place;
@@ -27,6 +28,8 @@ pub type Offsets = Vec<[i64; 2]>;
 #[derive(Debug, Default)]
 struct Spans {
     ids: Vec<u32>,
+    /// How many bytes of its piece each id stands for.
+    lengths: Vec<usize>,
     /// Pieces and added tokens: range in the text entered last, where its ids end, and which entry it belongs to.
     marks: Vec<Mark>,
     entries: Vec<(usize, Option<Alignment>)>,
@@ -47,9 +50,10 @@ impl Sink for Spans {
         self.ids.extend_from_slice(ids);
     }
 
-    fn piece(&mut self, begin: usize, end: usize, ids: &[u32]) {
+    fn piece(&mut self, model: &Model, piece: &[u8], begin: usize, ids: &[u32]) {
         self.ids.extend_from_slice(ids);
-        self.mark(begin..end, false);
+        model.lengths(piece, ids, &mut self.lengths);
+        self.mark(begin..begin + piece.len(), false);
     }
 }
 
@@ -69,12 +73,14 @@ impl Target for Spans {
 
     fn token(&mut self, id: u32, range: Range<usize>) {
         self.ids.push(id);
+        self.lengths.push(range.len());
         self.mark(range, true);
     }
 
     fn join(&mut self, next: Self) {
         let (ids, entries) = (self.ids.len(), self.entries.len());
         self.ids.extend(next.ids);
+        self.lengths.extend(next.lengths);
         self.entries.extend(next.entries);
         self.marks.extend(next.marks.into_iter().map(|mark| Mark {
             ids_end: mark.ids_end + ids,
@@ -161,7 +167,7 @@ impl Tokenizer {
         Ok(())
     }
 
-    /// Finds the bytes of each id: inside a piece, ids follow one another with the lengths of their entries.
+    /// Finds the bytes of each id: inside a piece, ids follow one another.
     fn place(&self, text: &[u8], spans: &Spans) -> Vec<Placed> {
         let vocab = self.model.vocab();
         let trims = !self.layouts.trims().is_empty();
@@ -179,9 +185,9 @@ impl Tokenizer {
                 continue;
             }
             let mut at = mark.range.start;
-            for &id in &spans.ids[placed.len()..mark.ids_end] {
-                let key = vocab.key(id).unwrap_or_default();
-                let end = (at + key.len()).min(mark.range.end);
+            for index in placed.len()..mark.ids_end {
+                let key = vocab.key(spans.ids[index]).unwrap_or_default();
+                let end = at + spans.lengths[index];
                 let blank = |byte: &&u8| **byte == b' ';
                 placed.push(Placed {
                     bytes: original(at..end),

@@ -135,6 +135,17 @@ impl Bpe {
         ids.extend(scratch.symbols.iter().map(|&symbol| self.symbols.id(symbol)));
     }
 
+    /// Appends how many bytes of `piece` each of its `ids` stands for: as many as its entry has, until the piece is
+    /// used up (bytes without entry are dropped, and those that follow move up).
+    pub fn lengths(&self, piece: &[u8], ids: &[u32], lengths: &mut Vec<usize>) {
+        let mut left = piece.len();
+        lengths.extend(ids.iter().map(|&id| {
+            let len = self.vocab.key(id).map_or(0, <[u8]>::len).min(left);
+            left -= len;
+            len
+        }));
+    }
+
     /// The first byte of `text` that has no entry although no text can contain it (it never stands in UTF-8).
     pub fn first_unencodable(&self, text: &[u8]) -> Option<(usize, u8)> {
         if !self.symbols.lacks_bytes() {
