@@ -4,6 +4,7 @@
 
 pub mod added_tokens;
 mod atomic_file;
+mod chars;
 pub mod decode;
 pub mod encoder;
 pub mod error;
@@ -16,6 +17,7 @@ pub mod normalize;
 pub mod parallel;
 pub mod pretokenize;
 pub mod ragged;
+mod regex;
 pub mod template;
 pub mod tokenizer;
 pub mod train;

@@ -2,7 +2,6 @@
 
 mod chars;
 pub mod patterns;
-mod regex;
 mod scan;
 mod scripts;
 mod split;

@@ -5,11 +5,11 @@
 
 use super::chars;
 use super::patterns::GPT2;
-use super::regex::{CharSet, Dialect, Memo, Regex};
 use super::scripts::Scripts;
 use super::split::{Limit, Span, Split};
 use super::step::{SplitBehavior, SplitPattern, Step};
 use crate::error::{Error, Result};
+use crate::regex::{CharSet, Dialect, Memo, Regex};
 
 /// Pieces and bytes of a block, as the first step sees them.
 const BLOCK: Limit = Limit { pieces: 2048, bytes: 1 << 17 };
