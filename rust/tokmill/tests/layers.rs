@@ -11,7 +11,7 @@ const FLOORS: &[&[&str]] = &[
     // Nouns that know nothing of tokenization.
     &["error", "ragged", "parallel", "atomic_file", "memory"],
     // Tables.
-    &["vocab", "merges", "lengths"],
+    &["alignment", "vocab", "merges", "lengths"],
     // Stages of encoding and decoding.
     &["normalize", "added_tokens", "pretokenize", "model", "template", "decode"],
     // The waist.

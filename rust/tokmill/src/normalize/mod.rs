@@ -4,10 +4,9 @@
 //! nothing where nobody asks for them. The alignment of a character follows tokenizers: one that replaces others
 //! stands for the first of them, one that is inserted for what stands before it.
 
-mod alignment;
 mod unicode;
 
-pub use alignment::Alignment;
+pub use crate::alignment::Alignment;
 
 use std::borrow::Cow;
 use std::ops::Range;
