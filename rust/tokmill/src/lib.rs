@@ -5,6 +5,7 @@
 pub mod added_tokens;
 pub mod alignment;
 mod atomic_file;
+mod chars;
 pub mod decode;
 pub mod encoder;
 pub mod error;
@@ -17,6 +18,7 @@ pub mod normalize;
 pub mod parallel;
 pub mod pretokenize;
 pub mod ragged;
+mod regex;
 pub mod template;
 pub mod tokenizer;
 pub mod train;

@@ -2,12 +2,12 @@
 
 use super::chars;
 use super::patterns::GPT2;
-use super::regex::{CharSet, Dialect, Regex};
 use super::scripts::Scripts;
 use super::split::Split;
 use super::staged::Stage;
 use super::step::{PrependScheme, SplitBehavior, SplitPattern, Step};
 use crate::error::{Error, Result};
+use crate::regex::{CharSet, Dialect, Regex};
 
 /// One thing that is done to each piece.
 #[derive(Debug)]

@@ -3,7 +3,6 @@
 mod chars;
 mod compile;
 pub mod patterns;
-mod regex;
 mod rewrite;
 mod scan;
 mod scripts;

@@ -8,10 +8,10 @@ use std::ops::Range;
 
 use super::Pieces;
 use super::compile::Work;
-use super::regex::Memo;
 use super::split::Limit;
 use super::step::PrependScheme;
 use crate::alignment::Alignment;
+use crate::regex::Memo;
 use crate::vocab::{BLANK, byte_level_byte, byte_level_char};
 
 /// A text as a pretokenizer leaves it.
@@ -158,7 +158,7 @@ impl Output {
     /// Writes `prefix` and the first character of the piece, both of which stand for that character, and returns
     /// where the next one begins.
     fn prefix(&mut self, prefix: &[u8], piece: &[u8]) -> usize {
-        let first = super::chars::length_at(piece, 0);
+        let first = crate::chars::length_at(piece, 0);
         self.write(&[prefix, &piece[..first]].concat(), 0..first);
         first
     }

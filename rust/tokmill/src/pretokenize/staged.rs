@@ -5,9 +5,9 @@
 //! neighbourhood they do not see, as in tokenizers. A piece of the first step is never divided between blocks.
 
 use super::chars;
-use super::regex::Memo;
 use super::scripts::Scripts;
 use super::split::{Limit, Span, Split};
+use crate::regex::Memo;
 
 /// Pieces and bytes of a block, as the first step sees them.
 const BLOCK: Limit = Limit { pieces: 2048, bytes: 1 << 17 };
@@ -62,11 +62,6 @@ impl Staged {
     /// Steps that have been compiled.
     pub(super) fn new(stages: Vec<Stage>) -> Self {
         Self { stages }
-    }
-
-    /// Whether there is nothing to do.
-    pub(super) fn is_trivial(&self) -> bool {
-        self.stages.is_empty()
     }
 
     /// Appends a block of the pieces of `text` from `from`, relative to it, and returns where the next block begins.
