@@ -3,6 +3,7 @@
 #![deny(missing_docs)]
 
 pub mod added_tokens;
+pub mod alignment;
 mod atomic_file;
 mod chars;
 pub mod decode;

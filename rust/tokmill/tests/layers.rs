@@ -11,7 +11,7 @@ const FLOORS: &[&[&str]] = &[
     // Nouns that know nothing of tokenization.
     &["error", "ragged", "parallel", "atomic_file", "memory", "chars"],
     // Tables.
-    &["vocab", "merges", "lengths", "regex"],
+    &["alignment", "vocab", "merges", "lengths", "regex"],
     // Stages of encoding and decoding.
     &["normalize", "added_tokens", "pretokenize", "model", "template", "decode"],
     // The waist.

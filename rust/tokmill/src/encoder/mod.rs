@@ -118,15 +118,14 @@ impl Encoder {
                 from = ends.get(inside).map_or(next, |&(begin, _)| base + begin as usize);
                 ends = &ends[..inside];
             }
-            if S::BY_PIECE || self.tables.front.is_off() {
-                self.tables.encode_singly(model, text, base, ends, sink);
-                continue;
-            }
-            for group in ends.chunks(GROUP) {
-                self.tables.encode_group(model, text, base, group, sink);
-            }
+            self.tables.encode(model, text, base, ends, sink);
         }
         from
+    }
+
+    /// Encodes pieces of `text` that are known.
+    pub fn encode_block(&mut self, model: &Model, text: &[u8], block: &Pieces, sink: &mut impl Sink) {
+        self.tables.encode(model, text, block.base, &block.ends, sink);
     }
 
     /// Encodes the piece that begins at byte `from` and returns where the next one begins.
@@ -143,6 +142,16 @@ impl Encoder {
 }
 
 impl Tables {
+    /// Encodes pieces, in groups where nobody asks for each.
+    fn encode<S: Sink>(&mut self, model: &Model, text: &[u8], base: usize, pieces: &[(u32, u32)], sink: &mut S) {
+        if S::BY_PIECE || self.front.is_off() {
+            return self.encode_singly(model, text, base, pieces, sink);
+        }
+        for group in pieces.chunks(GROUP) {
+            self.encode_group(model, text, base, group, sink);
+        }
+    }
+
     /// Encodes pieces one by one.
     fn encode_singly(&mut self, model: &Model, text: &[u8], base: usize, pieces: &[(u32, u32)], sink: &mut impl Sink) {
         for &(begin, end) in pieces {

@@ -4,13 +4,12 @@
 //! nothing where nobody asks for them. The alignment of a character follows tokenizers: one that replaces others
 //! stands for the first of them, one that is inserted for what stands before it.
 
-mod alignment;
 mod bert;
 mod characters;
 mod unicode;
 
+pub use crate::alignment::Alignment;
 pub use crate::regex::{PatternSource, Replacement, SearchPattern};
-pub use alignment::Alignment;
 pub use bert::BertOptions;
 
 use std::borrow::Cow;

@@ -8,7 +8,7 @@ use hashbrown::HashMap;
 use serde::ser::{Serialize, SerializeMap, SerializeSeq, SerializeStruct, Serializer};
 use serde_json::{Map, Value, json};
 
-use super::components::{behavior_name, maps_bytes};
+use super::components::{behavior_name, maps_bytes, prepend_scheme_name};
 use super::dialect::to_oniguruma;
 use super::normalizers;
 use crate::added_tokens::AddedToken;
@@ -39,7 +39,7 @@ fn check_spelling(tokenizer: &Tokenizer, spelling: Spelling) -> Result<()> {
     let told = match spelling {
         Spelling::ByteLevel => maps_bytes(steps)?,
         Spelling::Latin1 => steps.is_empty() && tokenizer.normalizer().is_none(),
-        Spelling::Plain => false,
+        Spelling::Plain | Spelling::Metaspace => false,
     };
     if told {
         return Ok(());
@@ -239,6 +239,12 @@ fn step(step: &Step) -> Value {
             let pattern = split_pattern(pattern);
             json!({ "type": "Split", "pattern": pattern, "behavior": behavior_name(*behavior), "invert": invert })
         }
+        Step::Metaspace { replacement, prepend_scheme, split } => json!({
+            "type": "Metaspace",
+            "replacement": replacement,
+            "prepend_scheme": prepend_scheme_name(*prepend_scheme),
+            "split": split,
+        }),
         Step::Digits { individual_digits } => json!({ "type": "Digits", "individual_digits": individual_digits }),
         Step::Whitespace => json!({ "type": "Whitespace" }),
         Step::WhitespaceSplit => json!({ "type": "WhitespaceSplit" }),
