@@ -13,7 +13,7 @@ use cache::PieceCache;
 use front::{Found, FrontTable, IDS};
 use key::{SHORT, hash_long, hash_short, short_key};
 
-use crate::model::bpe::Bpe;
+use crate::model::bpe::{Bpe, SafeCuts, Stretch};
 use crate::model::{Model, ModelScratch};
 use crate::pretokenize::{Pieces, Pretokenizer};
 
@@ -211,16 +211,29 @@ impl Tables {
         &self.ids
     }
 
-    /// Encodes a piece by merging, part by part between safe cuts.
+    /// Encodes a piece by merging, part by part.
     fn encode_parts(&mut self, bpe: &Bpe, piece: &[u8]) {
-        // A byte without entry vanishes and its neighbours may then merge, so cuts are not safe beside it.
-        let first = if bpe.lacks_bytes_of(piece) { piece.len() } else { bpe.cuts().first_part(piece) };
+        let Some(cuts) = bpe.cuts() else { return bpe.merge(piece, &mut self.scratch.bpe, &mut self.ids) };
+        if bpe.knows(piece) {
+            return self.encode_known(bpe, cuts, piece);
+        }
+        for stretch in bpe.stretches(piece) {
+            match stretch {
+                Stretch::Known(known) => self.encode_known(bpe, cuts, &known),
+                Stretch::Unknown(id) => self.ids.push(id),
+            }
+        }
+    }
+
+    /// Encodes a piece without unknown text, part by part between safe cuts.
+    fn encode_known(&mut self, bpe: &Bpe, cuts: &SafeCuts, piece: &[u8]) {
+        let first = cuts.first_part(piece);
         if first == piece.len() {
             return bpe.merge(piece, &mut self.scratch.bpe, &mut self.ids);
         }
         let mut rest = piece;
         while !rest.is_empty() {
-            let (part, after) = rest.split_at(bpe.cuts().first_part(rest));
+            let (part, after) = rest.split_at(cuts.first_part(rest));
             self.encode_part(bpe, part);
             rest = after;
         }

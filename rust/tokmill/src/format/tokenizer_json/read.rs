@@ -44,7 +44,7 @@ pub(crate) fn parts(text: &str) -> Result<Parts> {
         model: Model::Bpe(Bpe::new(
             spelled.into_vocab(),
             merges,
-            BpeOptions { ignore_merges: switches.ignore_merges },
+            BpeOptions { ignore_merges: switches.ignore_merges, ..BpeOptions::default() },
         )?),
         post_processor: component("post_processor").map(|node| components::post_processor(&node)).transpose()?,
         decoder,
