@@ -100,6 +100,9 @@ impl Alignment {
             let (begin, end) = run.original;
             if run.verbatim {
                 self.copy_range(begin..end, &mut composed);
+            } else if end == 0 {
+                // What stands for nothing before the text stands for nothing before the original.
+                composed.push_rewritten(0..0, len);
             } else {
                 composed.push_rewritten(self.original(begin..end), len);
             }

@@ -4,19 +4,9 @@ use super::super::json::Node;
 use crate::decode::Decoder;
 use crate::error::{Error, Result};
 use crate::lengths::{StoredPadding, StoredTruncation, TruncationStrategy};
-use crate::normalize::Normalizer;
 use crate::pretokenize::{PrependScheme, SplitBehavior, SplitPattern, Step};
 use crate::ragged::Side;
 use crate::template::{PostProcessor, Template, TemplatePiece, TemplateSpecial};
-
-/// Reads a normalizer.
-pub(crate) fn normalizer(node: &Node<'_>) -> Result<Normalizer> {
-    match node.type_name()? {
-        "NFC" => Ok(Normalizer::Nfc),
-        "Sequence" => Ok(Normalizer::Sequence(elements(node, "normalizers", normalizer)?)),
-        other => Err(node.unsupported(format!("the normalizer {other}"))),
-    }
-}
 
 /// Reads a pretokenizer into steps; nested sequences are laid flat, which changes nothing.
 pub(crate) fn steps(node: &Node<'_>) -> Result<Vec<Step>> {
@@ -236,7 +226,7 @@ fn side(node: &Node<'_>) -> Result<Side> {
 }
 
 /// The elements of a sequence component.
-fn elements<T>(node: &Node<'_>, key: &str, read: fn(&Node<'_>) -> Result<T>) -> Result<Vec<T>> {
+pub(super) fn elements<T>(node: &Node<'_>, key: &str, read: fn(&Node<'_>) -> Result<T>) -> Result<Vec<T>> {
     list(&node.field(key)?, read)
 }
 

@@ -10,13 +10,13 @@ use serde_json::{Map, Value, json};
 
 use super::components::{behavior_name, maps_bytes, prepend_scheme_name};
 use super::dialect::to_oniguruma;
+use super::normalizers;
 use crate::added_tokens::AddedToken;
 use crate::decode::Decoder;
 use crate::error::{Error, Result};
 use crate::lengths::{StoredPadding, StoredTruncation, TruncationStrategy};
 use crate::model::bpe::BpeScratch;
 use crate::model::{Bpe, Model};
-use crate::normalize::Normalizer;
 use crate::pretokenize::{SplitPattern, Step};
 use crate::ragged::Side;
 use crate::template::{PostProcessor, Template, TemplatePiece};
@@ -114,7 +114,7 @@ impl Serialize for File<'_> {
         file.serialize_field("truncation", &tokenizer.lengths().truncation.as_ref().map(truncation))?;
         file.serialize_field("padding", &tokenizer.lengths().padding.as_ref().map(padding))?;
         file.serialize_field("added_tokens", &tokenizer.added_tokens().iter().map(added_token).collect::<Vec<_>>())?;
-        file.serialize_field("normalizer", &tokenizer.normalizer().map(normalizer))?;
+        file.serialize_field("normalizer", &tokenizer.normalizer().map(normalizers::write))?;
         file.serialize_field("pre_tokenizer", &pretokenizer(tokenizer.pretokenizer().steps()))?;
         file.serialize_field("post_processor", &tokenizer.post_processor().map(post_processor))?;
         file.serialize_field("decoder", &decoder(tokenizer.decoder(), bpe.vocab().spelling()))?;
@@ -220,15 +220,6 @@ fn added_token(token: &AddedToken) -> Value {
         "normalized": token.normalized,
         "special": token.special,
     })
-}
-
-fn normalizer(normalizer: &Normalizer) -> Value {
-    match normalizer {
-        Normalizer::Nfc => json!({ "type": "NFC" }),
-        Normalizer::Sequence(steps) => {
-            json!({ "type": "Sequence", "normalizers": steps.iter().map(self::normalizer).collect::<Vec<_>>() })
-        }
-    }
 }
 
 fn pretokenizer(steps: &[Step]) -> Option<Value> {
