@@ -5,7 +5,7 @@ pub mod bpe;
 pub use bpe::{Bpe, BpeOptions};
 
 use crate::vocab::Vocab;
-use bpe::BpeScratch;
+use bpe::{BpeScratch, SafeCuts};
 
 /// The model of a tokenizer.
 #[derive(Debug)]
@@ -27,6 +27,20 @@ impl Model {
     pub fn whole_entries(&self) -> impl Iterator<Item = (u32, &[u8])> {
         match self {
             Self::Bpe(bpe) => bpe.whole_entries(),
+        }
+    }
+
+    /// Where a piece that [`Self::may_cut`] allows is cut into parts that are encoded as pieces of their own.
+    pub fn cuts(&self) -> Option<&SafeCuts> {
+        match self {
+            Self::Bpe(bpe) => bpe.cuts().filter(|_| !bpe.has_unmerged()),
+        }
+    }
+
+    /// Whether cuts of `piece` change nothing.
+    pub fn may_cut(&self, piece: &[u8]) -> bool {
+        match self {
+            Self::Bpe(bpe) => bpe.knows(piece),
         }
     }
 
