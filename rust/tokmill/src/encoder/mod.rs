@@ -13,12 +13,18 @@ use cache::PieceCache;
 use front::{Found, FrontTable, IDS};
 use key::{SHORT, hash_long, hash_short, short_key};
 
-use crate::model::bpe::Bpe;
+use crate::model::bpe::{Bpe, SafeCuts, Stretch};
 use crate::model::{Model, ModelScratch};
 use crate::pretokenize::{Pieces, Pretokenizer};
 
 /// Pieces that are handled together.
 const GROUP: usize = 64;
+
+/// Pieces longer than this many bytes are cut where that is safe before they are looked up.
+const LONG: u32 = 64;
+
+/// Parts that are collected before they are encoded; they stay in the first-level cache.
+const PARTS: usize = 1024;
 
 /// Takes the pieces of a text and their ids, in order.
 pub trait Sink {
@@ -76,6 +82,8 @@ struct Tables {
     scratch: ModelScratch,
     /// Ids of the piece being encoded.
     ids: Vec<u32>,
+    /// Parts of long pieces.
+    parts: Vec<(u32, u32)>,
 }
 
 impl Encoder {
@@ -88,6 +96,7 @@ impl Encoder {
             probed: Box::new(Probed::new()),
             scratch: ModelScratch::default(),
             ids: Vec::new(),
+            parts: Vec::new(),
         };
         Self { tables, table_bytes, pieces: Pieces::default() }
     }
@@ -142,8 +151,34 @@ impl Encoder {
 }
 
 impl Tables {
-    /// Encodes pieces, in groups where nobody asks for each.
+    /// Encodes pieces; long ones part by part between safe cuts, so that the tables serve them too.
     fn encode<S: Sink>(&mut self, model: &Model, text: &[u8], base: usize, pieces: &[(u32, u32)], sink: &mut S) {
+        let longest = pieces.iter().fold(0, |longest, &(begin, end)| longest.max(end - begin));
+        let cuts = if longest > LONG { model.cuts() } else { None };
+        let Some(cuts) = cuts else { return self.encode_uncut(model, text, base, pieces, sink) };
+        let mut parts = std::mem::take(&mut self.parts);
+        for &(begin, end) in pieces {
+            let piece = &text[base + begin as usize..base + end as usize];
+            if end - begin <= LONG || !model.may_cut(piece) {
+                parts.push((begin, end));
+                continue;
+            }
+            let mut from = 0;
+            while from < piece.len() {
+                from = cuts.append_parts(piece, from, begin, &mut parts);
+                if parts.len() >= PARTS {
+                    self.encode_uncut(model, text, base, &parts, sink);
+                    parts.clear();
+                }
+            }
+        }
+        self.encode_uncut(model, text, base, &parts, sink);
+        parts.clear();
+        self.parts = parts;
+    }
+
+    /// Encodes pieces, in groups where nobody asks for each.
+    fn encode_uncut<S: Sink>(&mut self, model: &Model, text: &[u8], base: usize, pieces: &[(u32, u32)], sink: &mut S) {
         if S::BY_PIECE || self.front.is_off() {
             return self.encode_singly(model, text, base, pieces, sink);
         }
@@ -211,16 +246,29 @@ impl Tables {
         &self.ids
     }
 
-    /// Encodes a piece by merging, part by part between safe cuts.
+    /// Encodes a piece by merging, part by part.
     fn encode_parts(&mut self, bpe: &Bpe, piece: &[u8]) {
-        // A byte without entry vanishes and its neighbours may then merge, so cuts are not safe beside it.
-        let first = if bpe.lacks_bytes_of(piece) { piece.len() } else { bpe.cuts().first_part(piece) };
+        let Some(cuts) = bpe.cuts() else { return bpe.merge(piece, &mut self.scratch.bpe, &mut self.ids) };
+        if bpe.knows(piece) {
+            return self.encode_known(bpe, cuts, piece);
+        }
+        for stretch in bpe.stretches(piece) {
+            match stretch {
+                Stretch::Known(known) => self.encode_known(bpe, cuts, &known),
+                Stretch::Unknown(id) => self.ids.push(id),
+            }
+        }
+    }
+
+    /// Encodes a piece without unknown text, part by part between safe cuts.
+    fn encode_known(&mut self, bpe: &Bpe, cuts: &SafeCuts, piece: &[u8]) {
+        let first = cuts.first_part(piece);
         if first == piece.len() {
             return bpe.merge(piece, &mut self.scratch.bpe, &mut self.ids);
         }
         let mut rest = piece;
         while !rest.is_empty() {
-            let (part, after) = rest.split_at(bpe.cuts().first_part(rest));
+            let (part, after) = rest.split_at(cuts.first_part(rest));
             self.encode_part(bpe, part);
             rest = after;
         }

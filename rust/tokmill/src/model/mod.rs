@@ -5,7 +5,7 @@ pub mod bpe;
 pub use bpe::{Bpe, BpeOptions};
 
 use crate::vocab::Vocab;
-use bpe::BpeScratch;
+use bpe::{BpeScratch, SafeCuts};
 
 /// The model of a tokenizer.
 #[derive(Debug)]
@@ -30,10 +30,31 @@ impl Model {
         }
     }
 
+    /// Where a piece that [`Self::may_cut`] allows is cut into parts that are encoded as pieces of their own.
+    pub fn cuts(&self) -> Option<&SafeCuts> {
+        match self {
+            Self::Bpe(bpe) => bpe.cuts().filter(|_| !bpe.has_unmerged()),
+        }
+    }
+
+    /// Whether cuts of `piece` change nothing.
+    pub fn may_cut(&self, piece: &[u8]) -> bool {
+        match self {
+            Self::Bpe(bpe) => bpe.knows(piece),
+        }
+    }
+
     /// Appends how many bytes of `piece` each of its `ids` stands for; they add up to the piece.
     pub fn lengths(&self, piece: &[u8], ids: &[u32], lengths: &mut Vec<usize>) {
         match self {
             Self::Bpe(bpe) => bpe.lengths(piece, ids, lengths),
+        }
+    }
+
+    /// Whether texts must be UTF-8.
+    pub fn reads_text(&self) -> bool {
+        match self {
+            Self::Bpe(bpe) => bpe.reads_text(),
         }
     }
 

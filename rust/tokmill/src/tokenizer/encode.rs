@@ -201,6 +201,11 @@ impl Tokenizer {
         if let Some((position, byte)) = self.model.first_unencodable(text) {
             return Err(Error::UnencodableByte { byte, position });
         }
+        if self.model.reads_text()
+            && let Err(error) = std::str::from_utf8(text)
+        {
+            return Err(Error::InvalidUtf8 { position: error.valid_up_to() });
+        }
         self.added_tokens.segments(Round::Raw, text, &options.allowed_special, |segment| match segment {
             Segment::Token(id, range) => {
                 target.enter(range.start, None);
@@ -221,7 +226,7 @@ impl Tokenizer {
         target: &mut T,
     ) -> Result<()> {
         let mut alignment = None;
-        let normalized: Cow<'_, [u8]> = match &self.normalizer {
+        let normalized: Cow<'_, [u8]> = match self.with_blanks.as_ref().or(self.normalizer.as_ref()) {
             None => Cow::Borrowed(segment),
             Some(normalizer) => {
                 let text = std::str::from_utf8(segment)
