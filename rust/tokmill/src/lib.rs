@@ -16,6 +16,7 @@ pub mod normalize;
 pub mod parallel;
 pub mod pretokenize;
 pub mod ragged;
+pub mod random;
 pub mod template;
 pub mod tokenizer;
 pub mod train;

@@ -1,8 +1,10 @@
 //! Models: from the bytes of one piece to ids.
 
 pub mod bpe;
+pub mod unigram;
 
 pub use bpe::{Bpe, BpeOptions};
+pub use unigram::{Unigram, UnigramOptions};
 
 use crate::vocab::Vocab;
 use bpe::BpeScratch;
