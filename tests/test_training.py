@@ -6,6 +6,7 @@ import gzip
 import io
 import json
 import signal
+from itertools import pairwise
 from pathlib import Path
 
 import peers
@@ -248,6 +249,49 @@ def test_bad_count_files(tmp_path: Path) -> None:
 
 def tokens_of(tokenizer: tokmill.Tokenizer) -> list[bytes]:
     return [left + right for left, right in tokenizer.merges]
+
+
+def test_a_trace_adds_up_to_the_counts_after_each_step() -> None:
+    """A recount of all pairs by hand after every merge."""
+    trace = tokmill.MergeTrace()
+    tokenizer = tokmill.train_bpe(DOCUMENTS, 300, trace=trace)
+    words = {
+        tuple(tokenizer.token_id(piece[at : at + 1]) for at in range(len(piece))): count
+        for piece, count in tokmill.count_words(DOCUMENTS).to_dict().items()
+    }
+    steps = [(tokenizer.token_id(left), tokenizer.token_id(right)) for left, right in tokenizer.merges]
+    pairs = zip(trace.initial_left.tolist(), trace.initial_right.tolist(), strict=True)
+    counts = dict(zip(pairs, trace.initial_count.tolist(), strict=True))
+    assert counts == pair_counts(words)
+    assert len(trace.count) == len(trace.end) == len(steps) > 0
+    begin = 0
+    for step, (left, right) in enumerate(steps):
+        assert trace.count[step] == counts[left, right]
+        for at in range(begin, int(trace.end[step])):
+            pair = (int(trace.left[at]), int(trace.right[at]))
+            counts[pair] = counts.get(pair, 0) + int(trace.delta[at])
+        begin = int(trace.end[step])
+        joined = tokenizer.token_id(tokenizer.token_bytes(left) + tokenizer.token_bytes(right))
+        words = {merged(word, left, right, joined): count for word, count in words.items()}
+        assert {pair: count for pair, count in counts.items() if count} == pair_counts(words)
+
+
+def pair_counts(words: dict[tuple[int, ...], int]) -> dict[tuple[int, int], int]:
+    counts: dict[tuple[int, int], int] = {}
+    for word, count in words.items():
+        for pair in pairwise(word):
+            counts[pair] = counts.get(pair, 0) + count
+    return counts
+
+
+def merged(word: tuple[int, ...], left: int, right: int, joined: int) -> tuple[int, ...]:
+    result: list[int] = []
+    for token in word:
+        if result and result[-1] == left and token == right:
+            result[-1] = joined
+        else:
+            result.append(token)
+    return tuple(result)
 
 
 def test_limits_and_vetoes() -> None:

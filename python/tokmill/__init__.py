@@ -18,11 +18,12 @@ from tokmill._tokmill import (
     patterns,
     set_default_threads,
 )
-from tokmill.training import count_words, train_bpe
+from tokmill.training import MergeTrace, count_words, train_bpe
 
 __all__ = [
     "DecodeStream",
     "InternalError",
+    "MergeTrace",
     "Ragged",
     "Tokenizer",
     "TokmillError",

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import glob
 import io
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypedDict
+
+import numpy as np
 
 from tokmill._tokmill import Tokenizer, TokmillError, WordCounter, WordCounts, _train_bpe
 from tokmill.documents import Documents
@@ -14,7 +17,9 @@ from tokmill.documents import Documents
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
-__all__ = ["Progress", "Source", "Veto", "count_words", "train_bpe"]
+    from numpy.typing import NDArray
+
+__all__ = ["MergeTrace", "Progress", "Source", "Veto", "count_words", "train_bpe"]
 
 Source: TypeAlias = Any
 """A corpus; see `train_bpe`."""
@@ -35,6 +40,33 @@ class Veto(TypedDict, total=False):
     """A regular expression that no entry may match anywhere."""
     max_words: int
     """The most words, which are stretches between blanks, that an entry may hold."""
+
+
+@dataclasses.dataclass(eq=False)
+class MergeTrace:
+    """What every merge did to the counts of all pairs, in columns; `train_bpe(..., trace=MergeTrace())` fills it.
+
+    A step is one merge that was made, in order; merges inherited from a `base` are none. Counts include overlaps, as
+    those that a trainer compares. Together the initial counts and the first `end[i]` changes are the counts after step
+    `i`, for asking what a vocabulary says of its corpus (as in arXiv 2407.16607). Empty until the training has ended.
+    """
+
+    initial_left: NDArray[np.uint32] = dataclasses.field(default_factory=lambda: np.empty(0, np.uint32))
+    """uint32[pairs]: left ids of the pairs of the corpus before the first step, ascending."""
+    initial_right: NDArray[np.uint32] = dataclasses.field(default_factory=lambda: np.empty(0, np.uint32))
+    """uint32[pairs]: their right ids."""
+    initial_count: NDArray[np.uint64] = dataclasses.field(default_factory=lambda: np.empty(0, np.uint64))
+    """uint64[pairs]: their counts."""
+    count: NDArray[np.uint64] = dataclasses.field(default_factory=lambda: np.empty(0, np.uint64))
+    """uint64[steps]: the count of the pair that the step merged."""
+    end: NDArray[np.uint64] = dataclasses.field(default_factory=lambda: np.empty(0, np.uint64))
+    """uint64[steps]: where the step's changes end."""
+    left: NDArray[np.uint32] = dataclasses.field(default_factory=lambda: np.empty(0, np.uint32))
+    """uint32[changes]: left ids of the pairs whose counts changed, ascending within a step."""
+    right: NDArray[np.uint32] = dataclasses.field(default_factory=lambda: np.empty(0, np.uint32))
+    """uint32[changes]: their right ids."""
+    delta: NDArray[np.int64] = dataclasses.field(default_factory=lambda: np.empty(0, np.int64))
+    """int64[changes]: by how much the counts changed."""
 
 
 def count_words(
@@ -116,6 +148,7 @@ def train_bpe(
     memory_limit: int | None = None,
     progress: Progress | None = None,
     checkpoint: str | os.PathLike[str] | None = None,
+    trace: MergeTrace | None = None,
 ) -> Tokenizer:
     """Train a byte-level BPE.
 
@@ -152,6 +185,7 @@ def train_bpe(
         memory_limit: Bytes. Counts beyond it go to temporary files; training that needs more is refused.
         progress: Called now and then with phase, done and total. An exception in it ends the training.
         checkpoint: A file where merges are left from time to time, and taken up again by the same call.
+        trace: Takes what every merge does to the counts of pairs, in memory; not together with `checkpoint`.
 
     Raises:
         TokmillError: An option makes no sense, or a document cannot be read.
@@ -174,6 +208,7 @@ def train_bpe(
         "memory_limit": memory_limit,
         "progress": progress,
         "checkpoint": checkpoint,
+        "trace": trace,
         **_veto(veto or {}),
     }
     if isinstance(source, WordCounts):

@@ -14,6 +14,7 @@ use tokmill::train::{
     Progress, Splitter, Unit, Veto, VetoRules, Watch,
 };
 
+use crate::arrays::to_numpy;
 use crate::error::{Failure, LONG, Result, call};
 use crate::options::{self, Size};
 use crate::text::{Text, Texts, total_len};
@@ -217,6 +218,7 @@ pub(crate) struct Options<'py> {
     memory_limit: Option<Size>,
     progress: Option<Py<PyAny>>,
     checkpoint: Option<PathBuf>,
+    trace: Option<Bound<'py, PyAny>>,
 }
 
 impl Options<'_> {
@@ -247,7 +249,7 @@ impl Options<'_> {
             pad_to: optional(&self.pad_to, "pad_to")?,
             threads: options::threads(self.threads.as_ref())?,
             memory_limit: optional(&self.memory_limit, "memory_limit")?,
-            trace: false,
+            trace: self.trace.is_some(),
             checkpoint: self
                 .checkpoint
                 .clone()
@@ -265,12 +267,29 @@ pub(crate) fn _train_bpe(py: Python<'_>, counts: &Bound<'_, WordCounts>, options
     let inherited = options.base.as_ref().map_or(&[][..], |base| base.get().core().added_tokens());
     let template = options.template;
     let counts = &counts.get().core;
-    let trained = watched(py, options.progress, |watch| {
-        let trained = train::train_bpe(counts, &trainer, watch)?;
+    let (trained, trace) = watched(py, options.progress, |watch| {
+        let mut trained = train::train_bpe(counts, &trainer, watch)?;
         let post_processor = template.map(|(single, pair)| trained.template(&single, pair.as_deref())).transpose()?;
-        trained.into_tokenizer(normalizer, pretokenizer, post_processor, inherited)
+        let trace = trained.trace.take();
+        Ok((trained.into_tokenizer(normalizer, pretokenizer, post_processor, inherited)?, trace))
     })?;
+    if let (Some(trace), Some(target)) = (trace, &options.trace) {
+        fill_trace(target, trace)?;
+    }
     Ok(trained.into())
+}
+
+/// Moves the columns of a trace into the attributes of a Python `MergeTrace`.
+fn fill_trace(target: &Bound<'_, PyAny>, trace: train::Trace) -> PyResult<()> {
+    let py = target.py();
+    target.setattr("initial_left", to_numpy(py, trace.initial_left))?;
+    target.setattr("initial_right", to_numpy(py, trace.initial_right))?;
+    target.setattr("initial_count", to_numpy(py, trace.initial_count))?;
+    target.setattr("count", to_numpy(py, trace.count))?;
+    target.setattr("end", to_numpy(py, trace.end))?;
+    target.setattr("left", to_numpy(py, trace.left))?;
+    target.setattr("right", to_numpy(py, trace.right))?;
+    target.setattr("delta", to_numpy(py, trace.delta))
 }
 
 /// Runs the core with an eye on signals, and tells `progress` how far it has come.

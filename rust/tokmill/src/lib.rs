@@ -3,7 +3,9 @@
 #![deny(missing_docs)]
 
 pub mod added_tokens;
+pub mod alignment;
 mod atomic_file;
+mod chars;
 pub mod decode;
 pub mod encoder;
 pub mod error;
@@ -17,6 +19,7 @@ pub mod parallel;
 pub mod pretokenize;
 pub mod ragged;
 pub mod random;
+mod regex;
 pub mod template;
 pub mod tokenizer;
 pub mod train;

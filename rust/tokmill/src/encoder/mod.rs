@@ -13,7 +13,7 @@ use cache::PieceCache;
 use front::{Found, FrontTable, IDS};
 use key::{SHORT, hash_long, hash_short, short_key};
 
-use crate::model::bpe::Bpe;
+use crate::model::bpe::{Bpe, SafeCuts, Stretch};
 use crate::model::{Model, ModelScratch};
 use crate::pretokenize::{Pieces, Pretokenizer};
 
@@ -118,15 +118,14 @@ impl Encoder {
                 from = ends.get(inside).map_or(next, |&(begin, _)| base + begin as usize);
                 ends = &ends[..inside];
             }
-            if S::BY_PIECE || self.tables.front.is_off() {
-                self.tables.encode_singly(model, text, base, ends, sink);
-                continue;
-            }
-            for group in ends.chunks(GROUP) {
-                self.tables.encode_group(model, text, base, group, sink);
-            }
+            self.tables.encode(model, text, base, ends, sink);
         }
         from
+    }
+
+    /// Encodes pieces of `text` that are known.
+    pub fn encode_block(&mut self, model: &Model, text: &[u8], block: &Pieces, sink: &mut impl Sink) {
+        self.tables.encode(model, text, block.base, &block.ends, sink);
     }
 
     /// Encodes the piece that begins at byte `from` and returns where the next one begins.
@@ -143,6 +142,16 @@ impl Encoder {
 }
 
 impl Tables {
+    /// Encodes pieces, in groups where nobody asks for each.
+    fn encode<S: Sink>(&mut self, model: &Model, text: &[u8], base: usize, pieces: &[(u32, u32)], sink: &mut S) {
+        if S::BY_PIECE || self.front.is_off() {
+            return self.encode_singly(model, text, base, pieces, sink);
+        }
+        for group in pieces.chunks(GROUP) {
+            self.encode_group(model, text, base, group, sink);
+        }
+    }
+
     /// Encodes pieces one by one.
     fn encode_singly(&mut self, model: &Model, text: &[u8], base: usize, pieces: &[(u32, u32)], sink: &mut impl Sink) {
         for &(begin, end) in pieces {
@@ -202,16 +211,29 @@ impl Tables {
         &self.ids
     }
 
-    /// Encodes a piece by merging, part by part between safe cuts.
+    /// Encodes a piece by merging, part by part.
     fn encode_parts(&mut self, bpe: &Bpe, piece: &[u8]) {
-        // A byte without entry vanishes and its neighbours may then merge, so cuts are not safe beside it.
-        let first = if bpe.lacks_bytes_of(piece) { piece.len() } else { bpe.cuts().first_part(piece) };
+        let Some(cuts) = bpe.cuts() else { return bpe.merge(piece, &mut self.scratch.bpe, &mut self.ids) };
+        if bpe.knows(piece) {
+            return self.encode_known(bpe, cuts, piece);
+        }
+        for stretch in bpe.stretches(piece) {
+            match stretch {
+                Stretch::Known(known) => self.encode_known(bpe, cuts, &known),
+                Stretch::Unknown(id) => self.ids.push(id),
+            }
+        }
+    }
+
+    /// Encodes a piece without unknown text, part by part between safe cuts.
+    fn encode_known(&mut self, bpe: &Bpe, cuts: &SafeCuts, piece: &[u8]) {
+        let first = cuts.first_part(piece);
         if first == piece.len() {
             return bpe.merge(piece, &mut self.scratch.bpe, &mut self.ids);
         }
         let mut rest = piece;
         while !rest.is_empty() {
-            let (part, after) = rest.split_at(bpe.cuts().first_part(rest));
+            let (part, after) = rest.split_at(cuts.first_part(rest));
             self.encode_part(bpe, part);
             rest = after;
         }

@@ -41,7 +41,7 @@ pub(super) fn parts(vocab: &str, merges: &str, config: Option<&str>, options: &L
             trim_offsets: true,
             use_regex: true,
         }])?,
-        model: Model::Bpe(Bpe::new(spelled.into_vocab(), merges, BpeOptions { ignore_merges: false })?),
+        model: Model::Bpe(Bpe::new(spelled.into_vocab(), merges, BpeOptions::default())?),
         post_processor: Some(PostProcessor::ByteLevel { add_prefix_space: true, trim_offsets: false, use_regex: true }),
         decoder: Decoder::byte_level(),
         lengths: Lengths::default(),

@@ -39,6 +39,13 @@ impl Model {
         }
     }
 
+    /// Whether texts must be UTF-8.
+    pub fn reads_text(&self) -> bool {
+        match self {
+            Self::Bpe(bpe) => bpe.reads_text(),
+        }
+    }
+
     /// The first byte of `text` that the model cannot encode although no text can contain it.
     pub fn first_unencodable(&self, text: &[u8]) -> Option<(usize, u8)> {
         match self {

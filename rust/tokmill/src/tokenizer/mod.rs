@@ -86,6 +86,7 @@ impl Tokenizer {
             check_added(token, model.vocab())?;
         }
         let added_tokens = AddedTokens::new(added_tokens, normalizer.as_ref())?;
+        let pretokenizer = pretokenizer.for_spelling(model.vocab().spelling())?;
         let layouts = Layouts::new(post_processor.as_ref())?;
         let token_bytes = TokenBytes::new(model.vocab(), &added_tokens, &decoder)?;
         if let Some(id) = layouts.largest_id().filter(|&id| id as usize >= token_bytes.size()) {

@@ -7,7 +7,7 @@ use super::{EncodeOptions, Tokenizer};
 use crate::encoder::{Encoder, Sink};
 use crate::error::Result;
 use crate::model::Model;
-use crate::normalize::Alignment;
+use crate::alignment::Alignment;
 use crate::ragged::Ragged;
 use crate::template::Place;
 

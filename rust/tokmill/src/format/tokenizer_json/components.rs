@@ -4,19 +4,9 @@ use super::super::json::Node;
 use crate::decode::Decoder;
 use crate::error::{Error, Result};
 use crate::lengths::{StoredPadding, StoredTruncation, TruncationStrategy};
-use crate::normalize::Normalizer;
-use crate::pretokenize::{SplitBehavior, SplitPattern, Step};
+use crate::pretokenize::{PrependScheme, SplitBehavior, SplitPattern, Step};
 use crate::ragged::Side;
 use crate::template::{PostProcessor, Template, TemplatePiece, TemplateSpecial};
-
-/// Reads a normalizer.
-pub(crate) fn normalizer(node: &Node<'_>) -> Result<Normalizer> {
-    match node.type_name()? {
-        "NFC" => Ok(Normalizer::Nfc),
-        "Sequence" => Ok(Normalizer::Sequence(elements(node, "normalizers", normalizer)?)),
-        other => Err(node.unsupported(format!("the normalizer {other}"))),
-    }
-}
 
 /// Reads a pretokenizer into steps; nested sequences are laid flat, which changes nothing.
 pub(crate) fn steps(node: &Node<'_>) -> Result<Vec<Step>> {
@@ -31,6 +21,7 @@ pub(crate) fn steps(node: &Node<'_>) -> Result<Vec<Step>> {
             behavior: split_behavior(&node.field("behavior")?)?,
             invert: node.flag("invert")?,
         },
+        "Metaspace" => metaspace(node)?,
         "Digits" => Step::Digits { individual_digits: node.flag("individual_digits")? },
         "Whitespace" => Step::Whitespace,
         "WhitespaceSplit" => Step::WhitespaceSplit,
@@ -48,6 +39,35 @@ pub(crate) fn steps(node: &Node<'_>) -> Result<Vec<Step>> {
         other => return Err(node.unsupported(format!("the pretokenizer {other}"))),
     };
     Ok(vec![step])
+}
+
+/// A `Metaspace`. Older files have `add_prefix_space`, which must not contradict the scheme, and `str_rep`, which means
+/// nothing.
+fn metaspace(node: &Node<'_>) -> Result<Step> {
+    let prepend_scheme = node.get("prepend_scheme").map_or(Ok(PrependScheme::Always), |node| scheme(&node))?;
+    if let Some(add) = node.get("add_prefix_space")
+        && !add.boolean()?
+        && prepend_scheme != PrependScheme::Never
+    {
+        return Err(add.wrong("true, or missing, where `prepend_scheme` is not `never`"));
+    }
+    let replacement = character(&node.field("replacement")?)?;
+    Ok(Step::Metaspace { replacement, prepend_scheme, split: node.flag_or("split", true)? })
+}
+
+const SCHEMES: [(&str, PrependScheme); 3] =
+    [("always", PrependScheme::Always), ("first", PrependScheme::First), ("never", PrependScheme::Never)];
+
+fn scheme(node: &Node<'_>) -> Result<PrependScheme> {
+    let name = node.string()?;
+    let known = SCHEMES.iter().find(|(other, _)| *other == name);
+    known.map(|(_, scheme)| *scheme).ok_or_else(|| node.wrong("`always`, `first` or `never`"))
+}
+
+/// How a prepend scheme is written.
+pub(crate) fn prepend_scheme_name(scheme: PrependScheme) -> &'static str {
+    let known = SCHEMES.iter().find(|(_, other)| *other == scheme);
+    known.expect("every scheme is in the table").0
 }
 
 fn character(node: &Node<'_>) -> Result<char> {
@@ -206,7 +226,7 @@ fn side(node: &Node<'_>) -> Result<Side> {
 }
 
 /// The elements of a sequence component.
-fn elements<T>(node: &Node<'_>, key: &str, read: fn(&Node<'_>) -> Result<T>) -> Result<Vec<T>> {
+pub(super) fn elements<T>(node: &Node<'_>, key: &str, read: fn(&Node<'_>) -> Result<T>) -> Result<Vec<T>> {
     list(&node.field(key)?, read)
 }
 

@@ -7,6 +7,7 @@
 
 mod components;
 mod dialect;
+mod normalizers;
 mod read;
 mod stream;
 mod write;

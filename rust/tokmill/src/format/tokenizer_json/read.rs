@@ -4,8 +4,8 @@ use serde_json::{Map, Value};
 
 use super::super::json::{Node, excerpt};
 use super::super::spelled::SpelledVocab;
-use super::components;
 use super::stream::{self, MergeEntries, ModelEntries, VocabEntries};
+use super::{components, normalizers};
 use crate::added_tokens::AddedToken;
 use crate::decode::Decoder;
 use crate::error::{Error, Result};
@@ -38,13 +38,13 @@ pub(crate) fn parts(text: &str) -> Result<Parts> {
         None => Vec::new(),
     };
     Ok(Parts {
-        normalizer: component("normalizer").map(|node| components::normalizer(&node)).transpose()?,
+        normalizer: component("normalizer").map(|node| normalizers::read(&node)).transpose()?,
         added_tokens,
         pretokenizer: Pretokenizer::new(steps)?,
         model: Model::Bpe(Bpe::new(
             spelled.into_vocab(),
             merges,
-            BpeOptions { ignore_merges: switches.ignore_merges },
+            BpeOptions { ignore_merges: switches.ignore_merges, ..BpeOptions::default() },
         )?),
         post_processor: component("post_processor").map(|node| components::post_processor(&node)).transpose()?,
         decoder,

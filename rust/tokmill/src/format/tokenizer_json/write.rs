@@ -8,15 +8,15 @@ use hashbrown::HashMap;
 use serde::ser::{Serialize, SerializeMap, SerializeSeq, SerializeStruct, Serializer};
 use serde_json::{Map, Value, json};
 
-use super::components::{behavior_name, maps_bytes};
+use super::components::{behavior_name, maps_bytes, prepend_scheme_name};
 use super::dialect::to_oniguruma;
+use super::normalizers;
 use crate::added_tokens::AddedToken;
 use crate::decode::Decoder;
 use crate::error::{Error, Result};
 use crate::lengths::{StoredPadding, StoredTruncation, TruncationStrategy};
 use crate::model::bpe::BpeScratch;
 use crate::model::{Bpe, Model};
-use crate::normalize::Normalizer;
 use crate::pretokenize::{SplitPattern, Step};
 use crate::ragged::Side;
 use crate::template::{PostProcessor, Template, TemplatePiece};
@@ -39,7 +39,7 @@ fn check_spelling(tokenizer: &Tokenizer, spelling: Spelling) -> Result<()> {
     let told = match spelling {
         Spelling::ByteLevel => maps_bytes(steps)?,
         Spelling::Latin1 => steps.is_empty() && tokenizer.normalizer().is_none(),
-        Spelling::Plain => false,
+        Spelling::Plain | Spelling::Metaspace => false,
     };
     if told {
         return Ok(());
@@ -114,7 +114,7 @@ impl Serialize for File<'_> {
         file.serialize_field("truncation", &tokenizer.lengths().truncation.as_ref().map(truncation))?;
         file.serialize_field("padding", &tokenizer.lengths().padding.as_ref().map(padding))?;
         file.serialize_field("added_tokens", &tokenizer.added_tokens().iter().map(added_token).collect::<Vec<_>>())?;
-        file.serialize_field("normalizer", &tokenizer.normalizer().map(normalizer))?;
+        file.serialize_field("normalizer", &tokenizer.normalizer().map(normalizers::write))?;
         file.serialize_field("pre_tokenizer", &pretokenizer(tokenizer.pretokenizer().steps()))?;
         file.serialize_field("post_processor", &tokenizer.post_processor().map(post_processor))?;
         file.serialize_field("decoder", &decoder(tokenizer.decoder(), bpe.vocab().spelling()))?;
@@ -222,15 +222,6 @@ fn added_token(token: &AddedToken) -> Value {
     })
 }
 
-fn normalizer(normalizer: &Normalizer) -> Value {
-    match normalizer {
-        Normalizer::Nfc => json!({ "type": "NFC" }),
-        Normalizer::Sequence(steps) => {
-            json!({ "type": "Sequence", "normalizers": steps.iter().map(self::normalizer).collect::<Vec<_>>() })
-        }
-    }
-}
-
 fn pretokenizer(steps: &[Step]) -> Option<Value> {
     match steps {
         [] => None,
@@ -248,6 +239,12 @@ fn step(step: &Step) -> Value {
             let pattern = split_pattern(pattern);
             json!({ "type": "Split", "pattern": pattern, "behavior": behavior_name(*behavior), "invert": invert })
         }
+        Step::Metaspace { replacement, prepend_scheme, split } => json!({
+            "type": "Metaspace",
+            "replacement": replacement,
+            "prepend_scheme": prepend_scheme_name(*prepend_scheme),
+            "split": split,
+        }),
         Step::Digits { individual_digits } => json!({ "type": "Digits", "individual_digits": individual_digits }),
         Step::Whitespace => json!({ "type": "Whitespace" }),
         Step::WhitespaceSplit => json!({ "type": "WhitespaceSplit" }),

@@ -14,13 +14,17 @@ pub struct SafeCuts {
 }
 
 impl SafeCuts {
-    /// Reads all entries, also those that merging cannot reach.
-    pub fn new(vocab: &Vocab) -> Self {
+    /// Reads all entries, also those that merging cannot reach. Where merging begins with characters, no cut is inside
+    /// of one.
+    pub fn new(vocab: &Vocab, of_chars: bool) -> Self {
         let mut adjacent = Box::new([[0; 4]; 256]);
         for (_, key) in vocab.iter() {
             for pair in key.windows(2) {
                 adjacent[pair[0] as usize][pair[1] as usize / 64] |= 1 << (pair[1] % 64);
             }
+        }
+        if of_chars {
+            adjacent.iter_mut().for_each(|row| row[2] = u64::MAX);
         }
         Self { adjacent }
     }
