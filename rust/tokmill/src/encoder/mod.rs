@@ -206,6 +206,11 @@ impl Tables {
                 Some(id) => self.ids.push(id),
                 None => self.encode_parts(bpe, piece),
             },
+            Model::Unigram(unigram) => {
+                if !unigram.encode(piece, &mut self.scratch.unigram, &mut self.ids) {
+                    return &self.ids;
+                }
+            }
         }
         remember(&mut self.front, &mut self.cache, piece, hash, &self.ids);
         &self.ids

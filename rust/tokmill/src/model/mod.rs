@@ -6,8 +6,11 @@ pub mod unigram;
 pub use bpe::{Bpe, BpeOptions};
 pub use unigram::{Unigram, UnigramOptions};
 
+use std::ops::Range;
+
 use crate::vocab::Vocab;
 use bpe::BpeScratch;
+use unigram::UnigramScratch;
 
 /// The model of a tokenizer.
 #[derive(Debug)]
@@ -15,6 +18,8 @@ use bpe::BpeScratch;
 pub enum Model {
     /// Byte-pair encoding.
     Bpe(Bpe),
+    /// Unigram language model.
+    Unigram(Unigram),
 }
 
 impl Model {
@@ -22,20 +27,32 @@ impl Model {
     pub fn vocab(&self) -> &Vocab {
         match self {
             Self::Bpe(bpe) => bpe.vocab(),
+            Self::Unigram(unigram) => unigram.vocab(),
         }
     }
 
     /// Entries that are their own encoding as a piece, with their ids. Some may be left out.
     pub fn whole_entries(&self) -> impl Iterator<Item = (u32, &[u8])> {
-        match self {
-            Self::Bpe(bpe) => bpe.whole_entries(),
-        }
+        let bpe = match self {
+            Self::Bpe(bpe) => Some(bpe),
+            Self::Unigram(_) => None,
+        };
+        bpe.into_iter().flat_map(Bpe::whole_entries)
     }
 
-    /// Appends how many bytes of `piece` each of its `ids` stands for; they add up to the piece.
-    pub fn lengths(&self, piece: &[u8], ids: &[u32], lengths: &mut Vec<usize>) {
+    /// Appends the range of the bytes of `piece` that each of its `ids` stands for.
+    pub fn spans(&self, piece: &[u8], ids: &[u32], spans: &mut Vec<Range<usize>>) {
         match self {
-            Self::Bpe(bpe) => bpe.lengths(piece, ids, lengths),
+            Self::Bpe(bpe) => {
+                let mut lengths = Vec::with_capacity(ids.len());
+                bpe.lengths(piece, ids, &mut lengths);
+                spans.extend(lengths.iter().scan(0, |at, len| {
+                    let begin = *at;
+                    *at += len;
+                    Some(begin..*at)
+                }));
+            }
+            Self::Unigram(unigram) => unigram.spans(piece, ids, spans),
         }
     }
 
@@ -43,6 +60,15 @@ impl Model {
     pub fn reads_text(&self) -> bool {
         match self {
             Self::Bpe(bpe) => bpe.reads_text(),
+            Self::Unigram(_) => true,
+        }
+    }
+
+    /// Whether the ids of a piece depend on what stands before it, so that pieces have to be encoded in order.
+    pub fn is_sequential(&self) -> bool {
+        match self {
+            Self::Bpe(_) => false,
+            Self::Unigram(unigram) => unigram.cuts_words(),
         }
     }
 
@@ -50,6 +76,7 @@ impl Model {
     pub fn first_unencodable(&self, text: &[u8]) -> Option<(usize, u8)> {
         match self {
             Self::Bpe(bpe) => bpe.first_unencodable(text),
+            Self::Unigram(_) => None,
         }
     }
 }
@@ -59,4 +86,6 @@ impl Model {
 pub struct ModelScratch {
     /// Of a BPE model.
     pub bpe: BpeScratch,
+    /// Of a Unigram model.
+    pub unigram: UnigramScratch,
 }

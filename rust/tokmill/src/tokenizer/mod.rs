@@ -230,6 +230,7 @@ impl Tokenizer {
     pub fn merges(&self) -> &[Merge] {
         match &self.model {
             Model::Bpe(bpe) => bpe.merges(),
+            Model::Unigram(_) => &[],
         }
     }
 }

@@ -25,7 +25,9 @@ use crate::vocab::{Spelling, Vocab};
 
 /// Writes a tokenizer.json. Refused is what a reader would refuse, or give other ids.
 pub(crate) fn write(tokenizer: &Tokenizer, out: &mut impl io::Write) -> Result<()> {
-    let Model::Bpe(bpe) = tokenizer.model();
+    let Model::Bpe(bpe) = tokenizer.model() else {
+        return Err(Error::unsupported("model", "a Unigram model in a tokenizer.json"));
+    };
     check_spelling(tokenizer, bpe.vocab().spelling())?;
     let placed = placed_tokens(tokenizer.added_tokens(), bpe.vocab())?;
     let ignore_merges = ignores_merges(tokenizer, bpe, &placed)?;

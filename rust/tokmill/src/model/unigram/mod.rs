@@ -73,6 +73,9 @@ pub struct UnigramOptions {
     pub byte_fallback: bool,
     /// Whose rule to follow.
     pub rule: Rule,
+    /// Texts come with blanks in place of each `▁` and with no other blanks, so that most need not be rewritten.
+    /// Without effect where a piece has a blank in it.
+    pub blanks: bool,
 }
 
 /// How much less than the lowest score an unknown character has.
@@ -136,21 +139,22 @@ impl Unigram {
         if let Some(id) = pieces.iter().position(|piece| piece.score.is_nan()) {
             return Err(Error::format(format!("model.vocab[{id}]"), "its score is not a number"));
         }
-        let vocab = vocabulary(pieces)?;
+        let vocab = vocabulary(pieces, options.blanks)?;
+        let key = |id: u32| vocab.key(id).unwrap_or_default();
         let found = |piece: &Piece| match options.rule {
             Rule::Tokenizers => true,
             Rule::SentencePiece => matches!(piece.kind, PieceKind::Normal | PieceKind::UserDefined),
         };
         let texts: Vec<(&[u8], u32)> = (0..)
             .zip(pieces)
-            .filter(|(_, piece)| found(piece))
-            .map(|(id, piece): (u32, _)| (piece.text.as_bytes(), id))
+            .filter(|&(id, piece)| found(piece) && !vocab.is_inexpressible(id))
+            .map(|(id, _): (u32, _)| (key(id), id))
             .collect();
         let weights = AnyWeights::new(pieces, &options);
         let bytes =
             Box::new(std::array::from_fn(|byte| vocab.id(format!("<0x{byte:02X}>").as_bytes()).unwrap_or(NO_ID)));
         Ok(Self {
-            words: options.rule == Rule::SentencePiece && has_words(&texts),
+            words: options.rule == Rule::SentencePiece && has_words(&vocab, &texts),
             trie: Trie::new(texts.iter().copied()),
             scores: pieces.iter().map(|piece| piece.score).collect(),
             kinds: pieces.iter().map(|piece| piece.kind).collect(),
@@ -191,7 +195,7 @@ impl Unigram {
         self.kinds.get(id as usize).copied()
     }
 
-    /// Whether a text may be cut before every `▁` that follows another character, and the parts encoded in order: no
+    /// Whether a text may be cut before every blank that follows another character, and the parts encoded in order: no
     /// entry reaches over such a place, and what follows it is never unknown.
     pub fn cuts_words(&self) -> bool {
         self.words
@@ -219,13 +223,44 @@ impl Unigram {
         self.words && f64::from(scratch.before.abs()) + len as f64 * self.largest_weight > RESET
     }
 
-    /// Appends the ids of a piece and the range of its bytes that each stands for, as the owner gives them: bytes of
+    /// Appends the range of the bytes of a piece that each of its `ids` stands for, as the owner gives them: bytes of
     /// a character share its range (tokenizers) or leave it to the last of them (sentencepiece).
-    pub fn spans(&self, piece: &[u8], scratch: &mut UnigramScratch, ids: &mut Vec<u32>, spans: &mut Vec<Range<usize>>) {
-        self.segment(piece, scratch, |part| {
-            ids.push(part.id);
-            spans.push(part.begin as usize..part.end as usize);
-        });
+    pub fn spans(&self, piece: &[u8], ids: &[u32], spans: &mut Vec<Range<usize>>) {
+        if self.words {
+            return self.word_spans(piece, ids, spans);
+        }
+        self.segment(piece, &mut UnigramScratch::default(), |part| spans.push(part.begin as usize..part.end as usize));
+    }
+
+    /// As [`Self::spans`], from the ids alone, since the segmentation depends on what stands before the word.
+    fn word_spans(&self, word: &[u8], ids: &[u32], spans: &mut Vec<Range<usize>>) {
+        let unknown = self.options.unk_id;
+        let key = |id: u32| self.vocab.key(id).unwrap_or_default();
+        let mut at = 0;
+        let mut rest = ids;
+        while let Some((&id, after)) = rest.split_first() {
+            rest = after;
+            let begin = at;
+            if Some(id) == unknown {
+                let known = after.iter().position(|&id| Some(id) == unknown).unwrap_or(after.len());
+                let next: Vec<u8> = after[..known].iter().flat_map(|&id| key(id)).copied().collect();
+                let fits = |end: &usize| match known == after.len() {
+                    true => word[*end..] == next[..],
+                    false => word[*end..].starts_with(&next),
+                };
+                let ends = (at + 1..=word.len()).filter(|&end| word.get(end).is_none_or(|byte| byte & 0xC0 != 0x80));
+                at = ends.into_iter().find(fits).unwrap_or(word.len());
+            } else if self.kinds[id as usize] == PieceKind::Byte {
+                // The last byte of a character stands for all of it.
+                let width = viterbi::char_width(word[at]);
+                spans.extend((1..width).map(|_| at..at));
+                rest = &after[(width - 1).min(after.len())..];
+                at += width;
+            } else {
+                at += key(id).len();
+            }
+            spans.push(begin..at);
+        }
     }
 
     /// Gives the tokens of a piece to `take`, in order, and tells what [`Self::encode`] tells.
@@ -384,16 +419,22 @@ pub(crate) fn byte_of(text: &str) -> Option<u8> {
     if digits.len() == 2 && digits.chars().all(is_digit) { u8::from_str_radix(digits, 16).ok() } else { None }
 }
 
-/// The vocabulary of a list of pieces. Of equal texts, the last one that may be found in text has the name.
-fn vocabulary(pieces: &[Piece]) -> Result<Vocab> {
-    let mut owners = HashMap::with_capacity(pieces.len());
+/// The vocabulary of a list of pieces. Of equal texts, the one that may be found in text has the name, else the last.
+fn vocabulary(pieces: &[Piece], blanks: bool) -> Result<Vocab> {
+    let mut owners: HashMap<&str, usize> = HashMap::with_capacity(pieces.len());
+    let found = |piece: &Piece| matches!(piece.kind, PieceKind::Normal | PieceKind::UserDefined | PieceKind::Unused);
     for (id, piece) in pieces.iter().enumerate() {
-        owners.insert(piece.text.as_str(), id);
+        let owner = owners.entry(&piece.text).or_insert(id);
+        if found(piece) || !found(&pieces[*owner]) {
+            *owner = id;
+        }
     }
-    let mut vocab = Vocab::with_capacity(Spelling::Plain, pieces.len());
+    let blanks = blanks && !pieces.iter().any(|piece| piece.text.contains(' '));
+    let spelling = if blanks { Spelling::Metaspace } else { Spelling::Plain };
+    let mut vocab = Vocab::with_capacity(spelling, pieces.len());
     for (id, piece) in pieces.iter().enumerate() {
         if owners[piece.text.as_str()] == id {
-            vocab.insert(id as u32, piece.text.as_bytes())?;
+            vocab.insert_spelled(id as u32, &piece.text)?;
         } else {
             vocab.insert_shadowed(id as u32, &piece.text)?;
         }
@@ -401,12 +442,13 @@ fn vocabulary(pieces: &[Piece]) -> Result<Vocab> {
     Ok(vocab)
 }
 
-/// Whether words can be cut: `▁` is found in text, and no text that is found has one behind another character.
-fn has_words(found: &[(&[u8], u32)]) -> bool {
-    let mark = "▁".as_bytes();
+/// Whether words can be cut: the blank is found in text, and no text that is found has one behind another character.
+fn has_words(vocab: &Vocab, found: &[(&[u8], u32)]) -> bool {
     let has_inner = |text: &[u8]| {
-        let begun = text.chunks(mark.len()).take_while(|chunk| *chunk == mark).count() * mark.len();
-        memchr::memmem::find(&text[begun..], mark).is_some()
+        let begun = text.iter().take_while(|byte| **byte == b' ').count();
+        memchr::memchr(b' ', &text[begun..]).is_some()
     };
-    found.iter().any(|(text, _)| *text == mark) && !found.iter().any(|(text, _)| has_inner(text))
+    vocab.spelling() == Spelling::Metaspace
+        && found.iter().any(|(text, _)| *text == b" ")
+        && !found.iter().any(|(text, _)| has_inner(text))
 }
