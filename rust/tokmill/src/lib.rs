@@ -23,6 +23,7 @@ mod regex;
 pub mod template;
 pub mod tokenizer;
 pub mod train;
+mod trie;
 pub mod vocab;
 
 pub use added_tokens::AddedToken;

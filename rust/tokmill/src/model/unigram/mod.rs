@@ -10,7 +10,6 @@
 //! tokenizers 0.23.
 
 mod lattice;
-mod trie;
 mod viterbi;
 
 use std::ops::Range;
@@ -18,9 +17,9 @@ use std::ops::Range;
 use hashbrown::HashMap;
 
 use crate::error::{Error, Result};
+use crate::trie::Trie;
 use crate::vocab::{Spelling, Vocab};
 pub use lattice::Segmentation;
-use trie::Trie;
 use viterbi::{Part, Weights};
 
 /// What a piece of a vocabulary is for; the types of sentencepiece.

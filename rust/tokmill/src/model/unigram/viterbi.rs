@@ -5,7 +5,7 @@
 //! sentencepiece. Both take a later candidate only if it is strictly better. The time is the length of the text times
 //! the number of entries that begin at a place, which is bounded by the longest entry.
 
-use super::trie::{ROOT, Trie};
+use crate::trie::{ROOT, Trie};
 
 /// A number that scores are added up in.
 pub(super) trait Score: Copy + PartialOrd + std::fmt::Debug {

@@ -17,7 +17,7 @@ const NO_PARENT: u32 = u32::MAX - 1;
 /// Places whose neighbourhood is searched for room before fresh ones are taken.
 const TRIES: usize = 16;
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Node {
     /// The place of the child under byte 0, were there one.
     base: u32,
@@ -30,7 +30,7 @@ struct Node {
 const FREE: Node = Node { base: 0, parent: NONE, id: NONE };
 
 /// A set of byte strings with an id each.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Trie {
     nodes: Box<[Node]>,
 }
