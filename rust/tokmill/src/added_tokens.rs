@@ -9,6 +9,7 @@ use std::borrow::Cow;
 use std::ops::Range;
 
 use aho_corasick::{AhoCorasick, MatchKind};
+use hashbrown::HashSet;
 
 use crate::error::{Error, Result};
 use crate::normalize::Normalizer;
@@ -93,6 +94,7 @@ pub struct AddedTokens {
     tokens: Vec<AddedToken>,
     /// Normalised contents of the normalized tokens that the normaliser changes, in order of id.
     rewritten: Vec<(u32, String)>,
+    special_contents: HashSet<String>,
     raw: Matcher,
     normalized: Matcher,
 }
@@ -125,7 +127,9 @@ impl AddedTokens {
             _ => None,
         };
         let rewritten = tokens.iter().filter(|token| token.normalized).filter_map(rewrite).collect();
-        Ok(Self { tokens, rewritten, raw, normalized })
+        let specials = tokens.iter().filter(|token| token.special);
+        let special_contents = specials.map(|token| token.content.clone()).collect();
+        Ok(Self { tokens, rewritten, special_contents, raw, normalized })
     }
 
     /// What decoders see of a token: its content, normalised where it is matched in normalised text.
@@ -134,6 +138,11 @@ impl AddedTokens {
             Ok(at) => &self.rewritten[at].1,
             Err(_) => &token.content,
         }
+    }
+
+    /// Whether a special token has this content. Decoders leave out what is spelled like one.
+    pub fn is_special_content(&self, content: &str) -> bool {
+        self.special_contents.contains(content)
     }
 
     /// The tokens, in order of id.

@@ -5,9 +5,9 @@ use std::ops::Range;
 
 use super::{EncodeOptions, Tokenizer, Truncation};
 use crate::added_tokens::{Round, Segment};
+use crate::alignment::Alignment;
 use crate::encoder::{Encoder, Sink};
 use crate::error::{Error, Result};
-use crate::alignment::Alignment;
 use crate::parallel;
 use crate::ragged::{Ragged, Side};
 use crate::template::Place;

@@ -154,36 +154,32 @@ impl Tokenizer {
 
     /// The bytes that `ids` stand for. Fails on an id that the vocabulary does not have.
     pub fn decode_bytes(&self, ids: &[u32], skip_special_tokens: bool) -> Result<Vec<u8>> {
-        let mut bytes = Vec::new();
-        self.token_bytes.decode(ids, skip_special_tokens, &mut bytes)?;
-        Ok(bytes)
+        self.token_bytes.bytes(ids, skip_special_tokens)
     }
 
-    /// The text that `ids` stand for, with U+FFFD for what is not UTF-8.
+    /// The text that `ids` stand for, with U+FFFD for what is not UTF-8, as the decoder has it.
     pub fn decode(&self, ids: &[u32], skip_special_tokens: bool) -> Result<String> {
-        let bytes = self.decode_bytes(ids, skip_special_tokens)?;
-        Ok(String::from_utf8(bytes).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned()))
+        self.token_bytes.text(ids, skip_special_tokens)
     }
 
-    /// The bytes of each row; `threads` as in [`EncodeOptions::threads`].
+    /// The text of each row; `threads` as in [`EncodeOptions::threads`].
     pub fn decode_batch(
         &self,
         batch: RaggedView<'_, u32>,
         skip_special_tokens: bool,
         threads: Option<usize>,
+    ) -> Result<Vec<String>> {
+        decode_rows(batch, threads, |row| self.decode(row, skip_special_tokens))
+    }
+
+    /// The bytes of each row; `threads` as in [`EncodeOptions::threads`].
+    pub fn decode_batch_bytes(
+        &self,
+        batch: RaggedView<'_, u32>,
+        skip_special_tokens: bool,
+        threads: Option<usize>,
     ) -> Result<Vec<Vec<u8>>> {
-        let threads = parallel::threads_for(batch.values().len() * 4, threads);
-        let runs = parallel::balanced(batch.rows().map(<[u32]>::len), threads);
-        let decode = |run: std::ops::Range<usize>| -> Result<Vec<Vec<u8>>> {
-            batch
-                .rows()
-                .skip(run.start)
-                .take(run.len())
-                .map(|row| self.decode_bytes(row, skip_special_tokens))
-                .collect()
-        };
-        let parts = parallel::map(runs, threads, decode).into_iter().collect::<Result<Vec<_>>>()?;
-        Ok(parts.into_iter().flatten().collect())
+        decode_rows(batch, threads, |row| self.decode_bytes(row, skip_special_tokens))
     }
 
     /// The next text of a stream, given its next id; see [`DecodeStream`].
@@ -233,6 +229,21 @@ impl Tokenizer {
             Model::Unigram(_) => &[],
         }
     }
+}
+
+/// Decodes rows on threads that take about equally many ids.
+fn decode_rows<R: Send>(
+    batch: RaggedView<'_, u32>,
+    threads: Option<usize>,
+    decode: impl Fn(&[u32]) -> Result<R> + Sync,
+) -> Result<Vec<R>> {
+    let threads = parallel::threads_for(batch.values().len() * 4, threads);
+    let runs = parallel::balanced(batch.rows().map(<[u32]>::len), threads);
+    let decode_run = |run: std::ops::Range<usize>| -> Result<Vec<R>> {
+        batch.rows().skip(run.start).take(run.len()).map(&decode).collect()
+    };
+    let parts = parallel::map(runs, threads, decode_run).into_iter().collect::<Result<Vec<_>>>()?;
+    Ok(parts.into_iter().flatten().collect())
 }
 
 /// An added token may take a free id, or the id of the entry that is spelled like it.

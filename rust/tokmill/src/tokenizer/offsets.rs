@@ -4,10 +4,10 @@ use std::ops::Range;
 
 use super::encode::Target;
 use super::{EncodeOptions, Tokenizer};
+use crate::alignment::Alignment;
 use crate::encoder::{Encoder, Sink};
 use crate::error::Result;
 use crate::model::Model;
-use crate::alignment::Alignment;
 use crate::ragged::Ragged;
 use crate::template::Place;
 

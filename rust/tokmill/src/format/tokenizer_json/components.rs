@@ -1,7 +1,6 @@
 //! Normalizers, pretokenizers, post-processors and decoders of a tokenizer.json, and its settings for lengths.
 
 use super::super::json::Node;
-use crate::decode::Decoder;
 use crate::error::{Error, Result};
 use crate::lengths::{StoredPadding, StoredTruncation, TruncationStrategy};
 use crate::pretokenize::{PrependScheme, SplitBehavior, SplitPattern, Step};
@@ -21,7 +20,10 @@ pub(crate) fn steps(node: &Node<'_>) -> Result<Vec<Step>> {
             behavior: split_behavior(&node.field("behavior")?)?,
             invert: node.flag("invert")?,
         },
-        "Metaspace" => metaspace(node)?,
+        "Metaspace" => {
+            let (replacement, prepend_scheme, split) = metaspace(node)?;
+            Step::Metaspace { replacement, prepend_scheme, split }
+        }
         "Digits" => Step::Digits { individual_digits: node.flag("individual_digits")? },
         "Whitespace" => Step::Whitespace,
         "WhitespaceSplit" => Step::WhitespaceSplit,
@@ -41,9 +43,9 @@ pub(crate) fn steps(node: &Node<'_>) -> Result<Vec<Step>> {
     Ok(vec![step])
 }
 
-/// A `Metaspace`. Older files have `add_prefix_space`, which must not contradict the scheme, and `str_rep`, which means
-/// nothing.
-fn metaspace(node: &Node<'_>) -> Result<Step> {
+/// The fields of a `Metaspace`, a pretokenizer or a decoder. Older files have `add_prefix_space`, which must not
+/// contradict the scheme, and `str_rep`, which means nothing.
+pub(super) fn metaspace(node: &Node<'_>) -> Result<(char, PrependScheme, bool)> {
     let prepend_scheme = node.get("prepend_scheme").map_or(Ok(PrependScheme::Always), |node| scheme(&node))?;
     if let Some(add) = node.get("add_prefix_space")
         && !add.boolean()?
@@ -51,14 +53,13 @@ fn metaspace(node: &Node<'_>) -> Result<Step> {
     {
         return Err(add.wrong("true, or missing, where `prepend_scheme` is not `never`"));
     }
-    let replacement = character(&node.field("replacement")?)?;
-    Ok(Step::Metaspace { replacement, prepend_scheme, split: node.flag_or("split", true)? })
+    Ok((character(&node.field("replacement")?)?, prepend_scheme, node.flag_or("split", true)?))
 }
 
 const SCHEMES: [(&str, PrependScheme); 3] =
     [("always", PrependScheme::Always), ("first", PrependScheme::First), ("never", PrependScheme::Never)];
 
-fn scheme(node: &Node<'_>) -> Result<PrependScheme> {
+pub(super) fn scheme(node: &Node<'_>) -> Result<PrependScheme> {
     let name = node.string()?;
     let known = SCHEMES.iter().find(|(other, _)| *other == name);
     known.map(|(_, scheme)| *scheme).ok_or_else(|| node.wrong("`always`, `first` or `never`"))
@@ -70,7 +71,7 @@ pub(crate) fn prepend_scheme_name(scheme: PrependScheme) -> &'static str {
     known.expect("every scheme is in the table").0
 }
 
-fn character(node: &Node<'_>) -> Result<char> {
+pub(super) fn character(node: &Node<'_>) -> Result<char> {
     let mut chars = node.string()?.chars();
     match (chars.next(), chars.next()) {
         (Some(c), None) => Ok(c),
@@ -167,19 +168,8 @@ fn template_piece(node: &Node<'_>, specials: &[TemplateSpecial]) -> Result<Templ
     }
 }
 
-/// Reads a decoder.
-pub(crate) fn decoder(node: &Node<'_>) -> Result<Decoder> {
-    match node.type_name()? {
-        "ByteLevel" => {
-            let (add_prefix_space, trim_offsets, use_regex) = byte_level_flags(node)?;
-            Ok(Decoder::ByteLevel { add_prefix_space, trim_offsets, use_regex })
-        }
-        other => Err(node.unsupported(format!("the decoder {other}"))),
-    }
-}
-
 /// `add_prefix_space`, `trim_offsets` and `use_regex`, of which the last may be missing in older files.
-fn byte_level_flags(node: &Node<'_>) -> Result<(bool, bool, bool)> {
+pub(super) fn byte_level_flags(node: &Node<'_>) -> Result<(bool, bool, bool)> {
     Ok((node.flag("add_prefix_space")?, node.flag("trim_offsets")?, node.flag_or("use_regex", true)?))
 }
 

@@ -6,6 +6,7 @@
 //! not known are refused by name.
 
 mod components;
+mod decoders;
 mod dialect;
 mod normalizers;
 mod read;

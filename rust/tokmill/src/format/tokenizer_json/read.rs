@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use super::super::json::{Node, excerpt};
 use super::super::spelled::SpelledVocab;
 use super::stream::{self, MergeEntries, ModelEntries, VocabEntries};
-use super::{components, normalizers};
+use super::{components, decoders, normalizers};
 use crate::added_tokens::AddedToken;
 use crate::decode::Decoder;
 use crate::error::{Error, Result};
@@ -30,7 +30,7 @@ pub(crate) fn parts(text: &str) -> Result<Parts> {
     check_unknown(spelled.vocab(), &switches)?;
     let merges = spelled.merges(&merge_entries, |line| format!("model.merges[{line}]"))?;
     let decoder = match component("decoder") {
-        Some(node) => components::decoder(&node)?,
+        Some(node) => decoders::read(&node)?,
         None => Decoder::Joined,
     };
     let added_tokens = match component("added_tokens") {

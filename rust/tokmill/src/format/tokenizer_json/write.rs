@@ -10,14 +10,13 @@ use serde_json::{Map, Value, json};
 
 use super::components::{behavior_name, maps_bytes, prepend_scheme_name};
 use super::dialect::to_oniguruma;
-use super::normalizers;
+use super::{decoders, normalizers};
 use crate::added_tokens::AddedToken;
-use crate::decode::Decoder;
 use crate::error::{Error, Result};
 use crate::lengths::{StoredPadding, StoredTruncation, TruncationStrategy};
 use crate::model::bpe::BpeScratch;
 use crate::model::{Bpe, Model};
-use crate::pretokenize::{SplitPattern, Step};
+use crate::pretokenize::{PrependScheme, SplitPattern, Step};
 use crate::ragged::Side;
 use crate::template::{PostProcessor, Template, TemplatePiece};
 use crate::tokenizer::Tokenizer;
@@ -119,7 +118,7 @@ impl Serialize for File<'_> {
         file.serialize_field("normalizer", &tokenizer.normalizer().map(normalizers::write))?;
         file.serialize_field("pre_tokenizer", &pretokenizer(tokenizer.pretokenizer().steps()))?;
         file.serialize_field("post_processor", &tokenizer.post_processor().map(post_processor))?;
-        file.serialize_field("decoder", &decoder(tokenizer.decoder(), bpe.vocab().spelling()))?;
+        file.serialize_field("decoder", &decoders::write(tokenizer.decoder(), bpe.vocab().spelling()))?;
         file.serialize_field("model", &BpeModel(self))?;
         file.end()
     }
@@ -241,12 +240,7 @@ fn step(step: &Step) -> Value {
             let pattern = split_pattern(pattern);
             json!({ "type": "Split", "pattern": pattern, "behavior": behavior_name(*behavior), "invert": invert })
         }
-        Step::Metaspace { replacement, prepend_scheme, split } => json!({
-            "type": "Metaspace",
-            "replacement": replacement,
-            "prepend_scheme": prepend_scheme_name(*prepend_scheme),
-            "split": split,
-        }),
+        Step::Metaspace { replacement, prepend_scheme, split } => metaspace(*replacement, *prepend_scheme, *split),
         Step::Digits { individual_digits } => json!({ "type": "Digits", "individual_digits": individual_digits }),
         Step::Whitespace => json!({ "type": "Whitespace" }),
         Step::WhitespaceSplit => json!({ "type": "WhitespaceSplit" }),
@@ -302,18 +296,16 @@ fn template(template: &Template) -> Value {
     })
 }
 
-/// The decoder of a file; a Latin-1 file has none, which is how it is known.
-fn decoder(decoder: &Decoder, spelling: Spelling) -> Option<Value> {
-    match decoder {
-        Decoder::ByteLevel { .. } if spelling == Spelling::Latin1 => None,
-        Decoder::ByteLevel { add_prefix_space, trim_offsets, use_regex } => {
-            Some(byte_level(*add_prefix_space, *trim_offsets, *use_regex))
-        }
-        Decoder::Joined => None,
-    }
+pub(super) fn metaspace(replacement: char, prepend_scheme: PrependScheme, split: bool) -> Value {
+    json!({
+        "type": "Metaspace",
+        "replacement": replacement,
+        "prepend_scheme": prepend_scheme_name(prepend_scheme),
+        "split": split,
+    })
 }
 
-fn byte_level(add_prefix_space: bool, trim_offsets: bool, use_regex: bool) -> Value {
+pub(super) fn byte_level(add_prefix_space: bool, trim_offsets: bool, use_regex: bool) -> Value {
     json!({
         "type": "ByteLevel",
         "add_prefix_space": add_prefix_space,
