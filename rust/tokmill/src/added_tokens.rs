@@ -111,7 +111,16 @@ struct Matcher {
 
 impl AddedTokens {
     /// Builds the matchers. `normalizer` is the tokenizer's, applied to the contents of normalized tokens.
-    pub fn new(mut tokens: Vec<AddedToken>, normalizer: Option<&Normalizer>) -> Result<Self> {
+    pub fn new(tokens: Vec<AddedToken>, normalizer: Option<&Normalizer>) -> Result<Self> {
+        Self::matching(tokens, normalizer, normalizer)
+    }
+
+    /// The same for texts that another normaliser rewrites, with other results: `walked`.
+    pub fn matching(
+        mut tokens: Vec<AddedToken>,
+        normalizer: Option<&Normalizer>,
+        walked: Option<&Normalizer>,
+    ) -> Result<Self> {
         tokens.retain(|token| !token.content.is_empty());
         tokens.sort_by_key(|token| token.id);
         if let Some(pair) = tokens.windows(2).find(|pair| pair[0].id == pair[1].id) {
@@ -121,7 +130,7 @@ impl AddedTokens {
             ));
         }
         let raw = Matcher::new(&tokens, |token| !token.normalized, None)?;
-        let normalized = Matcher::new(&tokens, |token| token.normalized, normalizer)?;
+        let normalized = Matcher::new(&tokens, |token| token.normalized, walked)?;
         let rewrite = |token: &AddedToken| match normalizer?.normalize(&token.content) {
             Cow::Owned(content) if content != token.content => Some((token.id, content)),
             _ => None,

@@ -20,6 +20,12 @@ use crate::pretokenize::{Pieces, Pretokenizer};
 /// Pieces that are handled together.
 const GROUP: usize = 64;
 
+/// Pieces longer than this many bytes are cut where that is safe before they are looked up.
+const LONG: u32 = 64;
+
+/// Parts that are collected before they are encoded; they stay in the first-level cache.
+const PARTS: usize = 1024;
+
 /// Takes the pieces of a text and their ids, in order.
 pub trait Sink {
     /// Whether [`Self::piece`] is called for each piece, instead of [`Self::ids`] for several together.
@@ -76,6 +82,8 @@ struct Tables {
     scratch: ModelScratch,
     /// Ids of the piece being encoded.
     ids: Vec<u32>,
+    /// Parts of long pieces.
+    parts: Vec<(u32, u32)>,
 }
 
 impl Encoder {
@@ -88,6 +96,7 @@ impl Encoder {
             probed: Box::new(Probed::new()),
             scratch: ModelScratch::default(),
             ids: Vec::new(),
+            parts: Vec::new(),
         };
         Self { tables, table_bytes, pieces: Pieces::default() }
     }
@@ -142,8 +151,34 @@ impl Encoder {
 }
 
 impl Tables {
-    /// Encodes pieces, in groups where nobody asks for each.
+    /// Encodes pieces; long ones part by part between safe cuts, so that the tables serve them too.
     fn encode<S: Sink>(&mut self, model: &Model, text: &[u8], base: usize, pieces: &[(u32, u32)], sink: &mut S) {
+        let longest = pieces.iter().fold(0, |longest, &(begin, end)| longest.max(end - begin));
+        let cuts = if longest > LONG { model.cuts() } else { None };
+        let Some(cuts) = cuts else { return self.encode_uncut(model, text, base, pieces, sink) };
+        let mut parts = std::mem::take(&mut self.parts);
+        for &(begin, end) in pieces {
+            let piece = &text[base + begin as usize..base + end as usize];
+            if end - begin <= LONG || !model.may_cut(piece) {
+                parts.push((begin, end));
+                continue;
+            }
+            let mut from = 0;
+            while from < piece.len() {
+                from = cuts.append_parts(piece, from, begin, &mut parts);
+                if parts.len() >= PARTS {
+                    self.encode_uncut(model, text, base, &parts, sink);
+                    parts.clear();
+                }
+            }
+        }
+        self.encode_uncut(model, text, base, &parts, sink);
+        parts.clear();
+        self.parts = parts;
+    }
+
+    /// Encodes pieces, in groups where nobody asks for each.
+    fn encode_uncut<S: Sink>(&mut self, model: &Model, text: &[u8], base: usize, pieces: &[(u32, u32)], sink: &mut S) {
         if S::BY_PIECE || self.front.is_off() {
             return self.encode_singly(model, text, base, pieces, sink);
         }

@@ -25,7 +25,7 @@ pub(super) fn parts(vocab: &str, merges: &str, config: Option<&str>, options: &L
         return Err(Error::option("pattern", "vocab.json and merges.txt go with GPT-2's pattern"));
     }
     let spelled = SpelledVocab::new(&tokenizer_json::vocabulary(vocab)?, Spelling::ByteLevel, "vocab")?;
-    let merges = spelled.merges(&read_merges(merges)?, |line| format!("merges.txt line {}", line + 1))?;
+    let merges = spelled.merges(&read_merges(merges)?, "", |line| format!("merges.txt line {}", line + 1))?;
     let config = match config {
         Some(config) => serde_json::from_str(config).map_err(|error| json::syntax_error(&error))?,
         None => Value::Null,

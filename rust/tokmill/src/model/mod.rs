@@ -9,7 +9,7 @@ pub use unigram::{Unigram, UnigramOptions};
 use std::ops::Range;
 
 use crate::vocab::Vocab;
-use bpe::BpeScratch;
+use bpe::{BpeScratch, SafeCuts};
 use unigram::UnigramScratch;
 
 /// The model of a tokenizer.
@@ -38,6 +38,22 @@ impl Model {
             Self::Unigram(_) => None,
         };
         bpe.into_iter().flat_map(Bpe::whole_entries)
+    }
+
+    /// Where a piece that [`Self::may_cut`] allows is cut into parts that are encoded as pieces of their own.
+    pub fn cuts(&self) -> Option<&SafeCuts> {
+        match self {
+            Self::Bpe(bpe) => bpe.cuts().filter(|_| !bpe.has_unmerged()),
+            Self::Unigram(_) => None,
+        }
+    }
+
+    /// Whether cuts of `piece` change nothing.
+    pub fn may_cut(&self, piece: &[u8]) -> bool {
+        match self {
+            Self::Bpe(bpe) => bpe.knows(piece),
+            Self::Unigram(_) => false,
+        }
     }
 
     /// Appends the range of the bytes of `piece` that each of its `ids` stands for.

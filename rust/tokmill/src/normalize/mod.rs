@@ -4,6 +4,7 @@
 //! nothing where nobody asks for them. The alignment of a character follows tokenizers: one that replaces others
 //! stands for the first of them, one that is inserted for what stands before it.
 
+mod blanks;
 mod bert;
 mod characters;
 mod charsmap;

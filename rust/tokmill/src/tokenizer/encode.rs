@@ -226,7 +226,7 @@ impl Tokenizer {
         target: &mut T,
     ) -> Result<()> {
         let mut alignment = None;
-        let normalized: Cow<'_, [u8]> = match &self.normalizer {
+        let normalized: Cow<'_, [u8]> = match self.with_blanks.as_ref().or(self.normalizer.as_ref()) {
             None => Cow::Borrowed(segment),
             Some(normalizer) => {
                 let text = std::str::from_utf8(segment)

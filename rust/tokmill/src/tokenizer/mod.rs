@@ -21,7 +21,7 @@ use crate::parallel;
 use crate::pretokenize::Pretokenizer;
 use crate::ragged::{RaggedView, Side};
 use crate::template::{Layouts, PostProcessor};
-use crate::vocab::{MAX_VOCAB, Vocab};
+use crate::vocab::{MAX_VOCAB, Spelling, Vocab};
 use pool::Pool;
 
 /// What a tokenizer is made of; [`Tokenizer::new`] checks that the parts fit.
@@ -47,6 +47,8 @@ pub struct Parts {
 #[derive(Debug)]
 pub struct Tokenizer {
     normalizer: Option<Normalizer>,
+    /// What normalises texts instead where the model reads blanks for U+2581.
+    with_blanks: Option<Normalizer>,
     added_tokens: AddedTokens,
     pretokenizer: Pretokenizer,
     model: Model,
@@ -85,8 +87,12 @@ impl Tokenizer {
         for token in &added_tokens {
             check_added(token, model.vocab())?;
         }
-        let added_tokens = AddedTokens::new(added_tokens, normalizer.as_ref())?;
-        let pretokenizer = pretokenizer.for_spelling(model.vocab().spelling())?;
+        let spelling = model.vocab().spelling();
+        let pretokenizer = pretokenizer.for_spelling(spelling)?;
+        let folds = spelling == Spelling::Metaspace && pretokenizer.takes_blanks();
+        let with_blanks = normalizer.as_ref().filter(|_| folds).map(Normalizer::with_blanks).transpose()?.flatten();
+        let walked = with_blanks.as_ref().or(normalizer.as_ref());
+        let added_tokens = AddedTokens::matching(added_tokens, normalizer.as_ref(), walked)?;
         let layouts = Layouts::new(post_processor.as_ref())?;
         let token_bytes = TokenBytes::new(model.vocab(), &added_tokens, &decoder)?;
         if let Some(id) = layouts.largest_id().filter(|&id| id as usize >= token_bytes.size()) {
@@ -95,6 +101,7 @@ impl Tokenizer {
         let pool = Pool::new(&model);
         Ok(Self {
             normalizer,
+            with_blanks,
             added_tokens,
             pretokenizer,
             model,

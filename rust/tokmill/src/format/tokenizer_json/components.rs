@@ -1,7 +1,7 @@
 //! Normalizers, pretokenizers, post-processors and decoders of a tokenizer.json, and its settings for lengths.
 
 use super::super::json::Node;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::lengths::{StoredPadding, StoredTruncation, TruncationStrategy};
 use crate::pretokenize::{PrependScheme, SplitBehavior, SplitPattern, Step};
 use crate::ragged::Side;
@@ -222,16 +222,4 @@ pub(super) fn elements<T>(node: &Node<'_>, key: &str, read: fn(&Node<'_>) -> Res
 
 fn list<'v, T>(node: &Node<'v>, read: impl Fn(&Node<'v>) -> Result<T>) -> Result<Vec<T>> {
     node.items()?.map(|item| read(&item)).collect()
-}
-
-/// Where a pretokenizer maps bytes to the printable alphabet: its last step and no other, since steps after it would
-/// see the alphabet instead of the text.
-pub(crate) fn maps_bytes(steps: &[Step]) -> Result<bool> {
-    match steps.iter().position(|step| matches!(step, Step::ByteLevel { .. })) {
-        None => Ok(false),
-        Some(at) if at + 1 == steps.len() => Ok(true),
-        Some(_) => {
-            Err(Error::unsupported("pre_tokenizer", "a pretokenizer after ByteLevel, which would see mapped bytes"))
-        }
-    }
 }

@@ -5,6 +5,7 @@
 //! listed twice among the merges has the later rank. Fields that are not known are passed over, components that are
 //! not known are refused by name.
 
+mod bpe;
 mod components;
 mod decoders;
 mod dialect;

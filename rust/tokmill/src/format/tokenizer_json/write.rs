@@ -8,7 +8,8 @@ use hashbrown::HashMap;
 use serde::ser::{Serialize, SerializeMap, SerializeSeq, SerializeStruct, Serializer};
 use serde_json::{Map, Value, json};
 
-use super::components::{behavior_name, maps_bytes, prepend_scheme_name};
+use super::bpe::told_spelling;
+use super::components::{behavior_name, prepend_scheme_name};
 use super::dialect::to_oniguruma;
 use super::{decoders, normalizers};
 use crate::added_tokens::AddedToken;
@@ -34,15 +35,22 @@ pub(crate) fn write(tokenizer: &Tokenizer, out: &mut impl io::Write) -> Result<(
     serde_json::to_writer_pretty(out, &file).map_err(|error| Error::format("tokenizer.json", error.to_string()))
 }
 
-/// How a vocabulary is spelled is not written down; it follows from the pretokenizer.
+/// How a vocabulary is spelled is not written down; it follows from the stages before the model.
 fn check_spelling(tokenizer: &Tokenizer, spelling: Spelling) -> Result<()> {
     let steps = tokenizer.pretokenizer().steps();
-    let told = match spelling {
-        Spelling::ByteLevel => maps_bytes(steps)?,
-        Spelling::Latin1 => steps.is_empty() && tokenizer.normalizer().is_none(),
-        Spelling::Plain | Spelling::Metaspace => false,
+    let told = told_spelling(tokenizer.normalizer(), steps)?;
+    let bare = steps.is_empty() && tokenizer.normalizer().is_none();
+    let has_blank = |vocab: &Vocab| vocab.id_spelled("\u{2581}").is_some();
+    let fits = match spelling {
+        Spelling::ByteLevel => told == Spelling::ByteLevel,
+        Spelling::Latin1 => bare,
+        Spelling::Metaspace => told == Spelling::Metaspace && has_blank(tokenizer.model().vocab()),
+        Spelling::Plain => match told {
+            Spelling::Metaspace => !has_blank(tokenizer.model().vocab()),
+            told => told == Spelling::Plain,
+        },
     };
-    if told {
+    if fits {
         return Ok(());
     }
     let what = format!("a vocabulary in {spelling:?} spelling with this pretokenizer in a tokenizer.json");
@@ -132,11 +140,13 @@ impl Serialize for BpeModel<'_> {
         let File { bpe, placed, ignore_merges, .. } = self.0;
         let mut model = serializer.serialize_struct("BPE", 10)?;
         model.serialize_field("type", "BPE")?;
-        for key in ["dropout", "unk_token", "continuing_subword_prefix", "end_of_word_suffix"] {
-            model.serialize_field(key, &())?;
-        }
-        model.serialize_field("fuse_unk", &false)?;
-        model.serialize_field("byte_fallback", &false)?;
+        let options = bpe.options();
+        model.serialize_field("dropout", &options.dropout)?;
+        model.serialize_field("unk_token", &options.unk_token)?;
+        model.serialize_field("continuing_subword_prefix", &options.continuing_subword_prefix)?;
+        model.serialize_field("end_of_word_suffix", &options.end_of_word_suffix)?;
+        model.serialize_field("fuse_unk", &options.fuse_unk)?;
+        model.serialize_field("byte_fallback", &options.byte_fallback)?;
         model.serialize_field("ignore_merges", ignore_merges)?;
         model.serialize_field("vocab", &VocabMap { vocab: bpe.vocab(), placed })?;
         model.serialize_field("merges", &MergeList(bpe))?;
