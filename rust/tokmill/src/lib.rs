@@ -16,6 +16,7 @@ pub mod merges;
 pub mod model;
 pub mod normalize;
 pub mod parallel;
+pub mod pieces;
 pub mod pretokenize;
 pub mod ragged;
 pub mod random;

@@ -88,6 +88,28 @@ impl Model {
         }
     }
 
+    /// Whether a text has to be given to one encoder, since pieces depend on each other or may be refused.
+    pub fn wants_one_encoder(&self) -> bool {
+        match self {
+            Self::Bpe(_) => false,
+            Self::Unigram(unigram) => unigram.cuts_words() || unigram.options().unk_id.is_none(),
+        }
+    }
+
+    /// Takes notice of pieces of a text that are encoded by other means; of use for sequential models only.
+    #[inline]
+    pub fn pass(&self, ids: &[u32], scratch: &mut ModelScratch) {
+        if let Self::Unigram(unigram) = self {
+            unigram.pass(ids, &mut scratch.unigram);
+        }
+    }
+
+    /// Whether the next `len` bytes of a text may have other ids here than elsewhere.
+    #[inline]
+    pub fn is_out_of_line(&self, len: usize, scratch: &ModelScratch) -> bool {
+        matches!(self, Self::Unigram(unigram) if unigram.is_near_reset(len, &scratch.unigram))
+    }
+
     /// The first byte of `text` that the model cannot encode although no text can contain it.
     pub fn first_unencodable(&self, text: &[u8]) -> Option<(usize, u8)> {
         match self {

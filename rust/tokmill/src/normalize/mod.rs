@@ -4,8 +4,8 @@
 //! nothing where nobody asks for them. The alignment of a character follows tokenizers: one that replaces others
 //! stands for the first of them, one that is inserted for what stands before it.
 
-mod blanks;
 mod bert;
+mod blanks;
 mod characters;
 mod charsmap;
 mod sentencepiece;

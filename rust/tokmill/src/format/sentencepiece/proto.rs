@@ -2,7 +2,7 @@
 
 use super::wire::{Fields, Message, Value};
 use crate::error::{Error, Result};
-use crate::model::unigram::{Piece, PieceKind};
+use crate::pieces::{Piece, PieceKind};
 
 /// A whole file.
 #[derive(Clone, Debug, Default, PartialEq)]

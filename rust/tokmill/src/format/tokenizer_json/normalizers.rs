@@ -71,7 +71,7 @@ pub(super) fn write(normalizer: &Normalizer) -> Value {
         Normalizer::Precompiled(map) => {
             json!({ "type": "Precompiled", "precompiled_charsmap": STANDARD.encode(map.bytes()) })
         }
-        Normalizer::SentencePiece(_) => json!({ "type": "SentencePiece" }),
+        Normalizer::SentencePiece(_) => Value::Null,
         Normalizer::Sequence(steps) => {
             json!({ "type": "Sequence", "normalizers": steps.iter().map(write).collect::<Vec<_>>() })
         }

@@ -9,7 +9,8 @@ use std::cmp::Ordering;
 use std::collections::BinaryHeap;
 
 use super::viterbi::{Part, char_width};
-use super::{AnyWeights, NO_ID, PieceKind, Rule, Unigram};
+use super::{AnyWeights, NO_ID, Rule, Unigram};
+use crate::pieces::PieceKind;
 use crate::random::Random;
 
 /// A segmentation and the sum of its scores.

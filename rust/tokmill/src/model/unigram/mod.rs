@@ -17,39 +17,11 @@ use std::ops::Range;
 use hashbrown::HashMap;
 
 use crate::error::{Error, Result};
+use crate::pieces::{Piece, PieceKind};
 use crate::trie::Trie;
 use crate::vocab::{Spelling, Vocab};
 pub use lattice::Segmentation;
 use viterbi::{Part, Weights};
-
-/// What a piece of a vocabulary is for; the types of sentencepiece.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum PieceKind {
-    /// Found in text.
-    #[default]
-    Normal,
-    /// Stands for what is not found.
-    Unknown,
-    /// Never found in text.
-    Control,
-    /// Always found in text, whatever else would be better.
-    UserDefined,
-    /// A byte of a character that is not found.
-    Byte,
-    /// Not found in text.
-    Unused,
-}
-
-/// A piece of a vocabulary.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Piece {
-    /// The text that it is found as.
-    pub text: String,
-    /// Its score; a log-probability where it comes from a trainer.
-    pub score: f64,
-    /// What it is for.
-    pub kind: PieceKind,
-}
 
 /// Whose arithmetic and whose treatment of unknown characters a model follows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -73,7 +45,7 @@ pub struct UnigramOptions {
     /// Whose rule to follow.
     pub rule: Rule,
     /// Texts come with blanks in place of each `▁` and with no other blanks, so that most need not be rewritten.
-    /// Without effect where a piece has a blank in it.
+    /// Without effect where a piece has a blank in it, or none is `▁`.
     pub blanks: bool,
 }
 
@@ -389,7 +361,7 @@ impl AnyWeights {
                 let weight = |piece: &Piece| match piece.kind {
                     PieceKind::UserDefined => (0.1 * (piece.text.len() as f64 - 1.0)) as f32,
                     PieceKind::Unknown => unknown,
-                    PieceKind::Byte if begins_character(&piece.text) => unknown,
+                    PieceKind::Byte if piece.byte().is_some_and(|byte| byte & 0xC0 != 0x80) => unknown,
                     PieceKind::Byte => 0.0,
                     _ => piece.score as f32,
                 };
@@ -406,18 +378,6 @@ impl AnyWeights {
     }
 }
 
-/// Whether the byte that a piece such as `<0xE4>` stands for is the first one of a character.
-fn begins_character(text: &str) -> bool {
-    byte_of(text).is_some_and(|byte| byte & 0xC0 != 0x80)
-}
-
-/// The byte that a piece such as `<0xE4>` stands for.
-pub(crate) fn byte_of(text: &str) -> Option<u8> {
-    let digits = text.strip_prefix("<0x")?.strip_suffix('>')?;
-    let is_digit = |c: char| matches!(c, '0'..='9' | 'A'..='F');
-    if digits.len() == 2 && digits.chars().all(is_digit) { u8::from_str_radix(digits, 16).ok() } else { None }
-}
-
 /// The vocabulary of a list of pieces. Of equal texts, the one that may be found in text has the name, else the last.
 fn vocabulary(pieces: &[Piece], blanks: bool) -> Result<Vocab> {
     let mut owners: HashMap<&str, usize> = HashMap::with_capacity(pieces.len());
@@ -428,7 +388,9 @@ fn vocabulary(pieces: &[Piece], blanks: bool) -> Result<Vocab> {
             *owner = id;
         }
     }
-    let blanks = blanks && !pieces.iter().any(|piece| piece.text.contains(' '));
+    // Without a piece of its own a blank would be unknown, and not fall back to the bytes of `▁`.
+    let known = pieces.iter().any(|piece| found(piece) && piece.kind != PieceKind::Unused && piece.text == "\u{2581}");
+    let blanks = blanks && known && !pieces.iter().any(|piece| piece.text.contains(' '));
     let spelling = if blanks { Spelling::Metaspace } else { Spelling::Plain };
     let mut vocab = Vocab::with_capacity(spelling, pieces.len());
     for (id, piece) in pieces.iter().enumerate() {
