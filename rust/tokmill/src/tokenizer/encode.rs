@@ -213,7 +213,11 @@ impl Tokenizer {
                 Ok(())
             }
             Segment::Text(range) => self.walk_segment(&text[range.clone()], range.start, options, encoder, target),
-        })
+        })?;
+        if encoder.take_missing() {
+            return Err(Error::MissingUnknown);
+        }
+        Ok(())
     }
 
     /// Walks what stands between two added tokens: normaliser and second round of added tokens.
@@ -311,7 +315,7 @@ impl Tokenizer {
     /// Pretokenizes and encodes a text, on several threads where it is long and they are allowed.
     fn encode_pieces<T: Target>(&self, text: &[u8], options: &EncodeOptions, encoder: &mut Encoder, target: &mut T) {
         let threads = parallel::threads_for(text.len(), Some(options.threads.unwrap_or(1)));
-        if threads > 1 && !T::ALIGNED {
+        if threads > 1 && !T::ALIGNED && !self.model.wants_one_encoder() {
             self.encode_pieces_on(threads, text, target);
         } else {
             encoder.encode(&self.pretokenizer, &self.model, text, 0, text.len(), target);

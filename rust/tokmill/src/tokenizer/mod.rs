@@ -89,6 +89,7 @@ impl Tokenizer {
         }
         let spelling = model.vocab().spelling();
         let pretokenizer = pretokenizer.for_spelling(spelling)?;
+        let pretokenizer = if model.is_sequential() { pretokenizer.cutting_words() } else { pretokenizer };
         let folds = spelling == Spelling::Metaspace && pretokenizer.takes_blanks();
         let with_blanks = normalizer.as_ref().filter(|_| folds).map(Normalizer::with_blanks).transpose()?.flatten();
         let walked = with_blanks.as_ref().or(normalizer.as_ref());
@@ -233,6 +234,7 @@ impl Tokenizer {
     pub fn merges(&self) -> &[Merge] {
         match &self.model {
             Model::Bpe(bpe) => bpe.merges(),
+            Model::Unigram(_) => &[],
         }
     }
 }

@@ -12,6 +12,7 @@ mod dialect;
 mod normalizers;
 mod read;
 mod stream;
+mod unigram;
 mod write;
 
 pub(crate) use dialect::to_oniguruma;

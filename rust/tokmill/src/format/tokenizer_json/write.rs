@@ -11,12 +11,16 @@ use serde_json::{Map, Value, json};
 use super::bpe::told_spelling;
 use super::components::{behavior_name, prepend_scheme_name};
 use super::dialect::to_oniguruma;
+use super::unigram::UnigramModel;
 use super::{decoders, normalizers};
 use crate::added_tokens::AddedToken;
+use crate::decode::Decoder;
 use crate::error::{Error, Result};
 use crate::lengths::{StoredPadding, StoredTruncation, TruncationStrategy};
 use crate::model::bpe::BpeScratch;
+use crate::model::unigram::Rule;
 use crate::model::{Bpe, Model};
+use crate::normalize::Normalizer;
 use crate::pretokenize::{PrependScheme, SplitPattern, Step};
 use crate::ragged::Side;
 use crate::template::{PostProcessor, Template, TemplatePiece};
@@ -25,12 +29,35 @@ use crate::vocab::{Spelling, Vocab};
 
 /// Writes a tokenizer.json. Refused is what a reader would refuse, or give other ids.
 pub(crate) fn write(tokenizer: &Tokenizer, out: &mut impl io::Write) -> Result<()> {
-    let Model::Bpe(bpe) = tokenizer.model();
-    check_spelling(tokenizer, bpe.vocab().spelling())?;
-    let placed = placed_tokens(tokenizer.added_tokens(), bpe.vocab())?;
-    let ignore_merges = ignores_merges(tokenizer, bpe, &placed)?;
-    let file = File { tokenizer, bpe, placed, ignore_merges };
+    check_owner(tokenizer)?;
+    let model = match tokenizer.model() {
+        Model::Bpe(bpe) => {
+            check_spelling(tokenizer, bpe.vocab().spelling())?;
+            let placed = placed_tokens(tokenizer.added_tokens(), bpe.vocab())?;
+            let ignore_merges = ignores_merges(tokenizer, bpe, &placed)?;
+            WrittenModel::Bpe(BpeModel { bpe, placed, ignore_merges })
+        }
+        Model::Unigram(unigram) => {
+            if let Some(token) = placed_tokens(tokenizer.added_tokens(), unigram.vocab())?.first() {
+                let what = format!("its id {} in a tokenizer.json with a Unigram model", token.id);
+                return Err(Error::unsupported(format!("added token {:?}", token.content), what));
+            }
+            WrittenModel::Unigram(UnigramModel(unigram))
+        }
+    };
+    let file = File { tokenizer, model };
     serde_json::to_writer_pretty(out, &file).map_err(|error| Error::format("tokenizer.json", error.to_string()))
+}
+
+/// Refuses what works as sentencepiece does, which the format cannot say.
+fn check_owner(tokenizer: &Tokenizer) -> Result<()> {
+    let refuse = |at: &str| Err(Error::unsupported(at, "what sentencepiece does, in a tokenizer.json"));
+    match (tokenizer.normalizer(), tokenizer.decoder(), tokenizer.model()) {
+        (Some(Normalizer::SentencePiece(_)), ..) => refuse("normalizer"),
+        (_, Decoder::SentencePiece(_), _) => refuse("decoder"),
+        (_, _, Model::Unigram(unigram)) if unigram.options().rule != Rule::Tokenizers => refuse("model"),
+        _ => Ok(()),
+    }
 }
 
 /// How a vocabulary is spelled is not written down; it follows from the stages before the model.
@@ -108,14 +135,19 @@ fn known_ids(tokens: &[AddedToken], vocab: &Vocab) -> Vec<Option<u32>> {
 /// A whole file.
 struct File<'p> {
     tokenizer: &'p Tokenizer,
-    bpe: &'p Bpe,
-    placed: Vec<&'p AddedToken>,
-    ignore_merges: bool,
+    model: WrittenModel<'p>,
+}
+
+#[derive(serde::Serialize)]
+#[serde(untagged)]
+enum WrittenModel<'p> {
+    Bpe(BpeModel<'p>),
+    Unigram(UnigramModel<'p>),
 }
 
 impl Serialize for File<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let Self { tokenizer, bpe, .. } = self;
+        let Self { tokenizer, model } = self;
         let mut file = serializer.serialize_struct("Tokenizer", 9)?;
         file.serialize_field("version", "1.0")?;
         file.serialize_field("truncation", &tokenizer.lengths().truncation.as_ref().map(truncation))?;
@@ -124,18 +156,22 @@ impl Serialize for File<'_> {
         file.serialize_field("normalizer", &tokenizer.normalizer().map(normalizers::write))?;
         file.serialize_field("pre_tokenizer", &pretokenizer(tokenizer.pretokenizer().steps()))?;
         file.serialize_field("post_processor", &tokenizer.post_processor().map(post_processor))?;
-        file.serialize_field("decoder", &decoders::write(tokenizer.decoder(), bpe.vocab().spelling()))?;
-        file.serialize_field("model", &BpeModel(self))?;
+        file.serialize_field("decoder", &decoders::write(tokenizer.decoder(), tokenizer.model().vocab().spelling()))?;
+        file.serialize_field("model", model)?;
         file.end()
     }
 }
 
-/// The model of a file, whose two lists are written without building them.
-struct BpeModel<'f>(&'f File<'f>);
+/// A BPE model, whose two lists are written without building them.
+struct BpeModel<'p> {
+    bpe: &'p Bpe,
+    placed: Vec<&'p AddedToken>,
+    ignore_merges: bool,
+}
 
 impl Serialize for BpeModel<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let File { bpe, placed, ignore_merges, .. } = self.0;
+        let Self { bpe, placed, ignore_merges } = self;
         let mut model = serializer.serialize_struct("BPE", 10)?;
         model.serialize_field("type", "BPE")?;
         let options = bpe.options();
