@@ -169,6 +169,10 @@ pub(crate) fn parse_format(format: &str) -> Result<Format> {
     match format {
         "tokenizer.json" => Ok(Format::TokenizerJson),
         "tiktoken" => Ok(Format::Tiktoken),
-        _ => Err(Failure::option("format", format!("{format:?} is neither \"tokenizer.json\" nor \"tiktoken\""))),
+        "sentencepiece" => Ok(Format::SentencePiece),
+        _ => {
+            let why = format!("{format:?} is not \"tokenizer.json\", \"tiktoken\" or \"sentencepiece\"");
+            Err(Failure::option("format", why))
+        }
     }
 }

@@ -530,14 +530,22 @@ impl Tokenizer {
 
     fn __reduce__<'py>(slf: &Bound<'py, Self>) -> Result<(Bound<'py, PyAny>, (Bound<'py, PyBytes>,))> {
         let from_bytes = slf.get_type().getattr(intern!(slf.py(), "from_bytes"))?;
-        Ok((from_bytes, (slf.get().to_bytes(slf.py(), "tokenizer.json")?,)))
+        let format = match format::native_format(&slf.get().core) {
+            format::Format::SentencePiece => "sentencepiece",
+            _ => "tokenizer.json",
+        };
+        Ok((from_bytes, (slf.get().to_bytes(slf.py(), format)?,)))
     }
 
     fn __repr__(&self) -> String {
-        let Model::Bpe(_) = self.core.model() else {
-            return format!("<tokmill.Tokenizer: {} ids>", self.core.vocab_size());
+        let model = match self.core.model() {
+            Model::Bpe(_) => "BPE, ",
+            Model::Unigram(_) => "Unigram, ",
+            Model::WordPiece(_) => "WordPiece, ",
+            Model::WordLevel(_) => "WordLevel, ",
+            _ => "",
         };
-        format!("<tokmill.Tokenizer: BPE, {} ids>", self.core.vocab_size())
+        format!("<tokmill.Tokenizer: {model}{} ids>", self.core.vocab_size())
     }
 }
 

@@ -14,7 +14,8 @@ pub(super) fn text(steps: &[&Decoder], tokens: Vec<String>) -> String {
 
 fn rewrite(step: &Decoder, tokens: Vec<String>) -> Vec<String> {
     match step {
-        Decoder::Joined => tokens,
+        // What sentencepiece does is no part of a chain.
+        Decoder::Joined | Decoder::SentencePiece(_) => tokens,
         Decoder::Replace(_) | Decoder::Strip { .. } | Decoder::Metaspace { .. } | Decoder::WordPiece { .. } => {
             tokens.into_iter().enumerate().map(|(index, token)| one(step, token, index == 0)).collect()
         }

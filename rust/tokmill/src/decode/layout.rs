@@ -1,6 +1,7 @@
 //! What each id decodes to, laid out once: decoding copies a fixed sixteen bytes an id and moves on by the token's
 //! length, so short tokens, nearly all of them, cost no loop.
 
+use super::sentencepiece::{SentencePieceDecoder, Token};
 use super::{Decoder, chain};
 use crate::added_tokens::AddedTokens;
 use crate::error::{Error, Result};
@@ -32,6 +33,8 @@ enum Assembly {
     Joined,
     /// Texts end to end, of which some are bytes in disguise; then stripped.
     Texts { strips: Vec<(char, usize, usize)> },
+    /// As sentencepiece does.
+    SentencePiece { decoder: SentencePieceDecoder, tokens: Vec<Token> },
     /// By running the decoder on what the ids are spelled as.
     Chain { decoder: Decoder, spelled: Vec<Option<Box<str>>> },
 }
@@ -90,7 +93,11 @@ impl<'d> Plan<'d> {
                 Decoder::Replace(_) | Decoder::Strip { .. } | Decoder::Metaspace { .. } | Decoder::WordPiece { .. } => {
                     plan.steps.push(step);
                 }
-                Decoder::Joined | Decoder::Bpe { .. } | Decoder::Ctc { .. } | Decoder::Sequence(_) => return None,
+                Decoder::Joined
+                | Decoder::Bpe { .. }
+                | Decoder::Ctc { .. }
+                | Decoder::SentencePiece(_)
+                | Decoder::Sequence(_) => return None,
             }
         }
         Some(plan)
@@ -167,6 +174,19 @@ impl TokenBytes {
             }
             return Ok(());
         }
+        if let Decoder::SentencePiece(decoder) = decoder {
+            let tokens: Vec<Token> =
+                ids.map(|id| spelled(id).map_or(Token::Nothing, |spelled| decoder.token(id, &spelled))).collect();
+            for (id, token) in tokens.iter().enumerate() {
+                self.spans[id] = match token {
+                    Token::Nothing => self.append(&[], false)?,
+                    Token::Byte(byte) => self.append(&[*byte], true)?,
+                    Token::Surface(text) | Token::Text(text, _) => self.append(text.as_bytes(), false)?,
+                };
+            }
+            self.assembly = Assembly::SentencePiece { decoder: (**decoder).clone(), tokens };
+            return Ok(());
+        }
         let Some(plan) = Plan::new(decoder) else {
             let steps = decoder.flat();
             for (id, token) in ids.clone().filter_map(|id| Some((id, spelled(id)?))) {
@@ -239,7 +259,9 @@ impl TokenBytes {
                 let (bytes, _) = self.end_to_end(ids, skip_special_tokens)?;
                 Ok(strip_bytes(bytes, strips))
             }
-            Assembly::Chain { .. } => Ok(self.text(ids, skip_special_tokens)?.into_bytes()),
+            Assembly::SentencePiece { .. } | Assembly::Chain { .. } => {
+                Ok(self.text(ids, skip_special_tokens)?.into_bytes())
+            }
         }
     }
 
@@ -256,6 +278,11 @@ impl TokenBytes {
                 }
                 let strip = |text, &(content, start, stop): &_| chain::strip(text, content, start, stop);
                 Ok(strips.iter().fold(text.as_str(), strip).to_owned())
+            }
+            Assembly::SentencePiece { decoder, tokens } => {
+                ids.iter().try_for_each(|&id| self.span(id).map(|_| ()))?;
+                let kept = ids.iter().filter(|&&id| !(skip_special_tokens && self.is_special(id)));
+                Ok(decoder.text(kept.map(|&id| &tokens[id as usize])))
             }
             Assembly::Chain { decoder, spelled } => {
                 let mut tokens = Vec::with_capacity(ids.len());

@@ -7,9 +7,11 @@
 
 mod chain;
 mod layout;
+mod sentencepiece;
 mod stream;
 
 pub use layout::TokenBytes;
+pub use sentencepiece::SentencePieceDecoder;
 pub use stream::DecodeStream;
 
 use crate::pretokenize::PrependScheme;
@@ -76,6 +78,8 @@ pub enum Decoder {
         /// Take blanks before punctuation and some English endings away.
         cleanup: bool,
     },
+    /// As sentencepiece does for its own models.
+    SentencePiece(Box<SentencePieceDecoder>),
     /// One after the other.
     Sequence(Vec<Decoder>),
 }

@@ -117,6 +117,9 @@ impl Encoder {
         until: usize,
         sink: &mut S,
     ) -> usize {
+        if from == 0 {
+            self.tables.scratch.unigram.begin();
+        }
         while from < until {
             let next = pretokenizer.fill(text, from, &mut self.pieces);
             let base = self.pieces.base;
@@ -135,6 +138,11 @@ impl Encoder {
     /// Encodes pieces of `text` that are known.
     pub fn encode_block(&mut self, model: &Model, text: &[u8], block: &Pieces, sink: &mut impl Sink) {
         self.tables.encode(model, text, block.base, &block.ends, sink);
+    }
+
+    /// Whether a character was met, since this was last asked, that the model has no id for.
+    pub fn take_missing(&mut self) -> bool {
+        self.tables.scratch.unigram.take_missing()
     }
 
     /// Encodes the piece that begins at byte `from` and returns where the next one begins.
@@ -192,11 +200,16 @@ impl Tables {
         for &(begin, end) in pieces {
             let (begin, end) = (base + begin as usize, base + end as usize);
             let piece = &text[begin..end];
+            if model.is_out_of_line(piece.len(), &self.scratch) {
+                sink.piece(model, piece, begin, self.encode_afresh(model, piece).0);
+                continue;
+            }
             let hash = key::hash(piece);
             let found = self.front.get_piece(piece, hash);
             if found.is_empty() {
                 sink.piece(model, piece, begin, self.encode_unknown(model, piece, hash));
             } else {
+                model.pass(found, &mut self.scratch);
                 sink.piece(model, piece, begin, found);
             }
         }
@@ -204,6 +217,10 @@ impl Tables {
 
     /// Encodes a group of at most [`GROUP`] pieces; the front table is not off.
     fn encode_group(&mut self, model: &Model, text: &[u8], base: usize, group: &[(u32, u32)], sink: &mut impl Sink) {
+        let len = group.last().map_or(0, |last| last.1 - group[0].0);
+        if model.is_out_of_line(len as usize, &self.scratch) {
+            return self.encode_singly(model, text, base, group, sink);
+        }
         self.probed.run(&self.front, text, base, group);
         let unknowns = self.probed.unknowns;
         let range = |index: u8| base + group[index as usize].0 as usize..base + group[index as usize].1 as usize;
@@ -221,29 +238,48 @@ impl Tables {
         let mut done = 0;
         for at in 0..unknowns {
             let (index, place) = self.probed.unknown[at];
-            sink.ids(&self.probed.ids[done..place as usize]);
+            let found = &self.probed.ids[done..place as usize];
+            model.pass(found, &mut self.scratch);
+            sink.ids(found);
             let hash = self.probed.hashes[index as usize];
             sink.ids(self.encode_unknown(model, &text[range(index)], hash));
             done = place as usize;
         }
-        sink.ids(&self.probed.ids[done..self.probed.len]);
+        let found = &self.probed.ids[done..self.probed.len];
+        model.pass(found, &mut self.scratch);
+        sink.ids(found);
     }
 
     /// The ids of a piece that the front table does not know, with its hash.
     fn encode_unknown(&mut self, model: &Model, piece: &[u8], hash: u64) -> &[u32] {
-        self.ids.clear();
         if let Some(ids) = self.cache.get(hash, piece) {
+            self.ids.clear();
             self.ids.extend_from_slice(ids);
+            model.pass(&self.ids, &mut self.scratch);
             return &self.ids;
         }
+        if self.encode_afresh(model, piece).1 {
+            remember(&mut self.front, &mut self.cache, piece, hash, &self.ids);
+        }
+        &self.ids
+    }
+
+    /// The ids of a piece that is not looked up, and whether it has these ids wherever it stands.
+    fn encode_afresh(&mut self, model: &Model, piece: &[u8]) -> (&[u32], bool) {
+        self.ids.clear();
+        let mut always = true;
         match model {
             Model::Bpe(bpe) => match bpe.whole_unmerged(piece) {
                 Some(id) => self.ids.push(id),
                 None => self.encode_parts(bpe, piece),
             },
+            Model::Unigram(unigram) => {
+                always = unigram.encode(piece, &mut self.scratch.unigram, &mut self.ids);
+            }
+            Model::WordPiece(model) => model.encode(piece, &mut self.scratch.wordpiece, &mut self.ids),
+            Model::WordLevel(model) => self.ids.push(model.encode(piece)),
         }
-        remember(&mut self.front, &mut self.cache, piece, hash, &self.ids);
-        &self.ids
+        (&self.ids, always)
     }
 
     /// Encodes a piece by merging, part by part.

@@ -4,14 +4,18 @@
 //! nothing where nobody asks for them. The alignment of a character follows tokenizers: one that replaces others
 //! stands for the first of them, one that is inserted for what stands before it.
 
-mod blanks;
 mod bert;
+mod blanks;
 mod characters;
+mod charsmap;
+mod sentencepiece;
 mod unicode;
 
 pub use crate::alignment::Alignment;
 pub use crate::regex::{PatternSource, Replacement, SearchPattern};
 pub use bert::BertOptions;
+pub use charsmap::Charsmap;
+pub use sentencepiece::{Rules as SentencePieceRules, SentencePiece};
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -54,6 +58,10 @@ pub enum Normalizer {
     Prepend(String),
     /// Replaces the matches of a pattern.
     Replace(Replacement),
+    /// A map of SentencePiece's, read as tokenizers reads it.
+    Precompiled(Box<Charsmap>),
+    /// What sentencepiece does before its models.
+    SentencePiece(Box<SentencePiece>),
     /// One after the other; none is the identity.
     Sequence(Vec<Normalizer>),
 }
@@ -66,6 +74,16 @@ trait Sink {
     fn keep_lowered(&mut self, begin: usize, text: &str, lower: bool);
     /// `text` stands for the bytes `from` of the input, each of its bytes for all of them.
     fn write_text(&mut self, text: &str, from: Range<usize>);
+    /// The text itself, where nobody asks what came from where.
+    fn plain(&mut self) -> Option<&mut String> {
+        None
+    }
+    /// The last byte that was written also stands for what was dropped before byte `end` of the input.
+    fn extend_last(&mut self, _end: usize) {}
+    /// Takes back every `blank` at the end.
+    fn trim_end(&mut self, blank: &str);
+    /// `text` is written and stands for the empty place behind what was written last.
+    fn append(&mut self, text: &str);
     /// `c` stands for the bytes `from` of the input.
     fn write(&mut self, c: char, from: Range<usize>) {
         self.write_text(c.encode_utf8(&mut [0; 4]), from);
@@ -91,6 +109,19 @@ impl Sink for String {
     fn write_text(&mut self, text: &str, _from: Range<usize>) {
         self.push_str(text);
     }
+
+    #[inline]
+    fn plain(&mut self) -> Option<&mut String> {
+        Some(self)
+    }
+
+    fn trim_end(&mut self, blank: &str) {
+        self.truncate(self.trim_end_matches(blank).len());
+    }
+
+    fn append(&mut self, text: &str) {
+        self.push_str(text);
+    }
 }
 
 /// Text with its alignment.
@@ -113,6 +144,20 @@ impl Sink for Aligned {
     fn write_text(&mut self, text: &str, from: Range<usize>) {
         self.text.push_str(text);
         self.alignment.push_rewritten(from, text.len());
+    }
+
+    fn extend_last(&mut self, end: usize) {
+        self.alignment.extend_last(end);
+    }
+
+    fn trim_end(&mut self, blank: &str) {
+        Sink::trim_end(&mut self.text, blank);
+        self.alignment.truncate(self.text.len());
+    }
+
+    fn append(&mut self, text: &str) {
+        let end = self.alignment.original(self.text.len()..self.text.len()).end;
+        self.write_text(text, end..end);
     }
 }
 
@@ -187,6 +232,8 @@ impl Normalizer {
             Self::Strip { left, right } => unless(strip(text, *left, *right).len() == text.len()),
             Self::Prepend(_) => unless(text.is_empty()),
             Self::Replace(replacement) => unless(!replacement.pattern.is_in(text)),
+            Self::Precompiled(map) => unless(map.leaves_alone(text)),
+            Self::SentencePiece(_) => unless(text.is_empty()),
             Self::Sequence(steps) => Plan::Steps(steps),
         }
     }
@@ -230,6 +277,8 @@ impl Normalizer {
             }
             Self::Prepend(prefix) => prepend(text, prefix, sink),
             Self::Replace(replacement) => replace(text, replacement, sink),
+            Self::Precompiled(map) => map.write(text, sink),
+            Self::SentencePiece(rules) => rules.write(text, sink),
             Self::Lowercase | Self::StripAccents | Self::Nmt | Self::Bert(_) | Self::Sequence(_) => {
                 unreachable!("has a plan of its own")
             }

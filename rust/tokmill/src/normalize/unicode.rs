@@ -98,7 +98,7 @@ impl Form {
 /// Writes the characters of `changed`, each with how it relates to the characters of `text`, which begins at byte
 /// `base` of the input: 0 replaces the next one, a positive change is inserted, and -n replaces the next one and
 /// removes the n after it.
-fn rewrite(text: &str, changed: impl Iterator<Item = (char, isize)>, base: usize, sink: &mut impl Sink) {
+pub(super) fn rewrite(text: &str, changed: impl Iterator<Item = (char, isize)>, base: usize, sink: &mut impl Sink) {
     let mut source = text.char_indices().map(|(begin, c)| (base + begin..base + begin + c.len_utf8(), c));
     let mut previous = 0..0;
     for (c, change) in changed {

@@ -23,17 +23,22 @@ impl Tokenizer {
             }
             match added.iter_mut().find(|token| token.content == *content) {
                 Some(token) => token.special = true,
-                None => added.push(AddedToken::special(content.clone(), *id)),
+                None => {
+                    let token = AddedToken::special(content.clone(), *id);
+                    token.check_id(self.model.vocab())?;
+                    added.push(token);
+                }
             }
         }
-        let Model::Bpe(bpe) = &self.model;
-        Self::new(self.parts_with(Model::Bpe(bpe.clone()), added)?)
+        Self::new(self.parts_with(self.model.clone(), added)?)
     }
 
     /// A tokenizer with the first entries of the merge list only, `vocab_size` entries in all with the added tokens;
     /// ids do not change. Needs a model whose merges make entries in order of id, as a trainer's do.
     pub fn truncated(&self, vocab_size: usize) -> Result<Self> {
-        let Model::Bpe(bpe) = &self.model;
+        let Model::Bpe(bpe) = &self.model else {
+            return Err(Error::unsupported("truncated", "a model without merges"));
+        };
         let outside = self.added_tokens().iter().filter(|token| bpe.vocab().key(token.id).is_none()).count();
         let made: Vec<u32> = {
             let mut results: Vec<u32> = bpe.merges().iter().map(|merge| merge.result).collect();

@@ -10,6 +10,7 @@ use crate::error::Result;
 use crate::model::Model;
 use crate::ragged::Ragged;
 use crate::template::Place;
+use crate::vocab::{Spelling, Vocab, byte_level_char};
 
 /// What offsets count.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -28,8 +29,8 @@ pub type Offsets = Vec<[i64; 2]>;
 #[derive(Debug, Default)]
 struct Spans {
     ids: Vec<u32>,
-    /// How many bytes of its piece each id stands for.
-    lengths: Vec<usize>,
+    /// Which bytes of its piece each id stands for.
+    ranges: Vec<Range<usize>>,
     /// Pieces and added tokens: range in the text entered last, where its ids end, and which entry it belongs to.
     marks: Vec<Mark>,
     entries: Vec<(usize, Option<Alignment>)>,
@@ -52,7 +53,7 @@ impl Sink for Spans {
 
     fn piece(&mut self, model: &Model, piece: &[u8], begin: usize, ids: &[u32]) {
         self.ids.extend_from_slice(ids);
-        model.lengths(piece, ids, &mut self.lengths);
+        model.spans(piece, ids, &mut self.ranges);
         self.mark(begin..begin + piece.len(), false);
     }
 }
@@ -73,14 +74,14 @@ impl Target for Spans {
 
     fn token(&mut self, id: u32, range: Range<usize>) {
         self.ids.push(id);
-        self.lengths.push(range.len());
+        self.ranges.push(0..range.len());
         self.mark(range, true);
     }
 
     fn join(&mut self, next: Self) {
         let (ids, entries) = (self.ids.len(), self.entries.len());
         self.ids.extend(next.ids);
-        self.lengths.extend(next.lengths);
+        self.ranges.extend(next.ranges);
         self.entries.extend(next.entries);
         self.marks.extend(next.marks.into_iter().map(|mark| Mark {
             ids_end: mark.ids_end + ids,
@@ -153,7 +154,7 @@ impl Tokenizer {
                         rows.ids.values_mut().extend_from_slice(&spans.ids);
                         rows.offsets.extend_from_slice(&offsets);
                     }
-                    Place::Ids(ids) => {
+                    Place::Special { ids, .. } => {
                         rows.ids.values_mut().extend_from_slice(ids);
                         rows.offsets.extend(ids.iter().map(|_| [0, 0]));
                     }
@@ -184,17 +185,11 @@ impl Tokenizer {
                 placed.push(Placed { bytes, leading, trailing });
                 continue;
             }
-            let mut at = mark.range.start;
             for index in placed.len()..mark.ids_end {
-                let key = vocab.key(spans.ids[index]).unwrap_or_default();
-                let end = at + spans.lengths[index];
-                let blank = |byte: &&u8| **byte == b' ';
-                placed.push(Placed {
-                    bytes: original(at..end),
-                    leading: key.iter().take_while(blank).count() as i64,
-                    trailing: key.iter().rev().take_while(blank).count() as i64,
-                });
-                at = end;
+                let (leading, trailing) = if trims { vocab_space(vocab, spans.ids[index]) } else { (0, 0) };
+                let Range { start, end } = spans.ranges[index];
+                let bytes = original(mark.range.start + start..mark.range.start + end);
+                placed.push(Placed { bytes, leading, trailing });
             }
         }
         placed
@@ -207,10 +202,26 @@ struct Rows {
     offsets: Offsets,
 }
 
-/// Number of white-space characters at the beginning and the end.
+/// Number of white-space characters that an entry is spelled with at the beginning and the end.
+fn vocab_space(vocab: &Vocab, id: u32) -> (i64, i64) {
+    let key = vocab.key(id).unwrap_or_default();
+    match vocab.spelling() {
+        Spelling::ByteLevel => {
+            let blank = |byte: &&u8| **byte == b' ';
+            (key.iter().take_while(blank).count() as i64, key.iter().rev().take_while(blank).count() as i64)
+        }
+        // A blank is written U+2581 there, which is no white space.
+        Spelling::Metaspace if key.first() != Some(&b' ') && key.last() != Some(&b' ') => white_space_around(key),
+        Spelling::Metaspace => white_space_around(vocab.spelled(id).unwrap_or_default().as_bytes()),
+        Spelling::Plain | Spelling::Latin1 => white_space_around(key),
+    }
+}
+
+/// Number of white-space characters at the beginning and the end; tokenizers counts the blank of byte-level spellings
+/// among them.
 fn white_space_around(bytes: &[u8]) -> (i64, i64) {
     let text = String::from_utf8_lossy(bytes);
-    let space = |c: &char| c.is_whitespace();
+    let space = |c: &char| c.is_whitespace() || *c == byte_level_char(b' ');
     (text.chars().take_while(space).count() as i64, text.chars().rev().take_while(space).count() as i64)
 }
 

@@ -53,7 +53,7 @@ pub(super) fn read(node: &Node<'_>) -> Result<Decoder> {
 /// Writes the decoder of a file; a Latin-1 file has none, which is how it is known.
 pub(super) fn write(decoder: &Decoder, spelling: Spelling) -> Option<Value> {
     let value = match decoder {
-        Decoder::Joined => return None,
+        Decoder::Joined | Decoder::SentencePiece(_) => return None,
         Decoder::ByteLevel { .. } if spelling == Spelling::Latin1 => return None,
         Decoder::ByteLevel { add_prefix_space, trim_offsets, use_regex } => {
             byte_level(*add_prefix_space, *trim_offsets, *use_regex)

@@ -12,6 +12,8 @@ mod dialect;
 mod normalizers;
 mod read;
 mod stream;
+mod unigram;
+mod words;
 mod write;
 
 pub(crate) use dialect::to_oniguruma;

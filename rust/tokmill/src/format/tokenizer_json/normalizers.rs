@@ -1,11 +1,13 @@
 //! Normalizers of a tokenizer.json.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
 use super::super::json::Node;
 use super::components::elements;
-use crate::error::Result;
-use crate::normalize::{BertOptions, Normalizer, PatternSource, Replacement, SearchPattern};
+use crate::error::{Error, Result};
+use crate::normalize::{BertOptions, Charsmap, Normalizer, PatternSource, Replacement, SearchPattern};
 
 /// Reads a normalizer.
 pub(super) fn read(node: &Node<'_>) -> Result<Normalizer> {
@@ -34,9 +36,15 @@ pub(super) fn read(node: &Node<'_>) -> Result<Normalizer> {
         "Strip" => Normalizer::Strip { left: node.flag("strip_left")?, right: node.flag("strip_right")? },
         "Prepend" => Normalizer::Prepend(node.field("prepend")?.string()?.to_owned()),
         "Replace" => Normalizer::Replace(replacement(node)?),
+        "Precompiled" => Normalizer::Precompiled(Box::new(charsmap(&node.field("precompiled_charsmap")?)?)),
         "Sequence" => Normalizer::Sequence(elements(node, "normalizers", read)?),
         other => return Err(node.unsupported(format!("the normalizer {other}"))),
     })
+}
+
+fn charsmap(node: &Node<'_>) -> Result<Charsmap> {
+    let bytes = STANDARD.decode(node.string()?).map_err(|error| Error::format(node.path(), error.to_string()))?;
+    Charsmap::new(bytes)
 }
 
 /// Writes a normalizer.
@@ -60,6 +68,10 @@ pub(super) fn write(normalizer: &Normalizer) -> Value {
         Normalizer::Strip { left, right } => json!({ "type": "Strip", "strip_left": left, "strip_right": right }),
         Normalizer::Prepend(prefix) => json!({ "type": "Prepend", "prepend": prefix }),
         Normalizer::Replace(replacement) => write_replacement(replacement),
+        Normalizer::Precompiled(map) => {
+            json!({ "type": "Precompiled", "precompiled_charsmap": STANDARD.encode(map.bytes()) })
+        }
+        Normalizer::SentencePiece(_) => Value::Null,
         Normalizer::Sequence(steps) => {
             json!({ "type": "Sequence", "normalizers": steps.iter().map(write).collect::<Vec<_>>() })
         }

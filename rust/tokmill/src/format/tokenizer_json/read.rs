@@ -3,9 +3,10 @@
 use serde_json::{Map, Value};
 
 use super::super::json::{Node, excerpt};
+use super::super::spelled::assign_ids;
 use super::bpe::{self, BpeParts};
 use super::stream::{self, ModelEntries};
-use super::{components, decoders, normalizers};
+use super::{components, decoders, normalizers, unigram, words};
 use crate::added_tokens::AddedToken;
 use crate::decode::Decoder;
 use crate::error::{Error, Result};
@@ -22,24 +23,38 @@ pub(crate) fn parts(text: &str) -> Result<Parts> {
     let fields = Value::Object(document.fields);
     let component = |key: &str| fields.get(key).filter(|value| !value.is_null()).map(|value| Node::new(value, key));
 
-    check_model(&model)?;
+    let kind = model_kind(&model)?;
     let normalizer = component("normalizer").map(|node| normalizers::read(&node)).transpose()?;
     let steps = component("pre_tokenizer").map(|node| components::steps(&node)).transpose()?.unwrap_or_default();
     let bare = ["normalizer", "pre_tokenizer", "decoder"].iter().all(|key| component(key).is_none());
-    let BpeParts { spelled, merges, options } = bpe::read(model, normalizer.as_ref(), &steps, bare)?;
     let decoder = match component("decoder") {
         Some(node) => decoders::read(&node)?,
         None => Decoder::Joined,
     };
-    let added_tokens = match component("added_tokens") {
-        Some(node) => spelled.assign_ids(added_tokens(&node)?, "added_tokens")?,
-        None => Vec::new(),
+    let tokens = component("added_tokens").map(|node| added_tokens(&node)).transpose()?.unwrap_or_default();
+    let (model, added_tokens) = match kind {
+        ModelKind::Bpe => {
+            let BpeParts { spelled, merges, options } = bpe::read(model, normalizer.as_ref(), &steps, bare)?;
+            let added_tokens = spelled.assign_ids(tokens);
+            (Model::Bpe(Bpe::new(spelled.into_vocab(), merges, options)?), added_tokens)
+        }
+        ModelKind::Unigram => {
+            let unigram = unigram::read(model, normalizer.as_ref(), &steps)?;
+            let vocab = unigram.vocab();
+            let added_tokens = assign_ids(vocab, |token| vocab.id_spelled(token), tokens);
+            (Model::Unigram(unigram), added_tokens)
+        }
+        ModelKind::WordPiece | ModelKind::WordLevel => {
+            let (spelled, options) = words::read(model, &kind, normalizer.as_ref(), &steps)?;
+            let added_tokens = spelled.assign_ids(tokens);
+            (options.model(spelled.into_vocab())?, added_tokens)
+        }
     };
     Ok(Parts {
         normalizer,
         added_tokens,
         pretokenizer: Pretokenizer::new(steps)?,
-        model: Model::Bpe(Bpe::new(spelled.into_vocab(), merges, options)?),
+        model,
         post_processor: component("post_processor").map(|node| components::post_processor(&node)).transpose()?,
         decoder,
         lengths: Lengths {
@@ -60,18 +75,32 @@ fn check_version(fields: &Map<String, Value>) -> Result<()> {
     }
 }
 
-/// Refuses any model but BPE by name; one without a type is told by its fields.
-fn check_model(model: &ModelEntries) -> Result<()> {
+/// The models that are read.
+pub(super) enum ModelKind {
+    Bpe,
+    Unigram,
+    WordPiece,
+    WordLevel,
+}
+
+/// Tells the model; one without a type is told by its fields. Others are refused by name.
+fn model_kind(model: &ModelEntries) -> Result<ModelKind> {
     let fields = Value::Object(model.fields.clone());
     let node = Node::new(&fields, "model");
     let name = match node.get("type") {
         Some(name) => name.string()?,
-        None if model.vocab_is_list => "Unigram",
+        None if model.scored.is_some() => "Unigram",
         None if model.merges.is_some() => "BPE",
         None if node.get("max_input_chars_per_word").is_some() => "WordPiece",
         None => "WordLevel",
     };
-    if name == "BPE" { Ok(()) } else { Err(node.unsupported(format!("the model {name}"))) }
+    match name {
+        "BPE" => Ok(ModelKind::Bpe),
+        "Unigram" => Ok(ModelKind::Unigram),
+        "WordPiece" => Ok(ModelKind::WordPiece),
+        "WordLevel" => Ok(ModelKind::WordLevel),
+        other => Err(node.unsupported(format!("the model {other}"))),
+    }
 }
 
 /// The added tokens as listed; their ids are those of the file, which are not final.

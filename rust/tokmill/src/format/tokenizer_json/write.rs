@@ -11,12 +11,17 @@ use serde_json::{Map, Value, json};
 use super::bpe::told_spelling;
 use super::components::{behavior_name, prepend_scheme_name};
 use super::dialect::to_oniguruma;
+use super::unigram::UnigramModel;
+use super::words::{self, WordLevelModel, WordPieceModel};
 use super::{decoders, normalizers};
 use crate::added_tokens::AddedToken;
+use crate::decode::Decoder;
 use crate::error::{Error, Result};
 use crate::lengths::{StoredPadding, StoredTruncation, TruncationStrategy};
 use crate::model::bpe::BpeScratch;
+use crate::model::unigram::Rule;
 use crate::model::{Bpe, Model};
+use crate::normalize::Normalizer;
 use crate::pretokenize::{PrependScheme, SplitPattern, Step};
 use crate::ragged::Side;
 use crate::template::{PostProcessor, Template, TemplatePiece};
@@ -25,12 +30,64 @@ use crate::vocab::{Spelling, Vocab};
 
 /// Writes a tokenizer.json. Refused is what a reader would refuse, or give other ids.
 pub(crate) fn write(tokenizer: &Tokenizer, out: &mut impl io::Write) -> Result<()> {
-    let Model::Bpe(bpe) = tokenizer.model();
-    check_spelling(tokenizer, bpe.vocab().spelling())?;
-    let placed = placed_tokens(tokenizer.added_tokens(), bpe.vocab())?;
-    let ignore_merges = ignores_merges(tokenizer, bpe, &placed)?;
-    let file = File { tokenizer, bpe, placed, ignore_merges };
+    check_owner(tokenizer)?;
+    let model = match tokenizer.model() {
+        Model::Bpe(bpe) => {
+            check_spelling(tokenizer, bpe.vocab().spelling())?;
+            let placed = placed_tokens(tokenizer.added_tokens(), bpe.vocab())?;
+            let ignore_merges = ignores_merges(tokenizer, bpe, &placed)?;
+            WrittenModel::Bpe(BpeModel { bpe, placed, ignore_merges })
+        }
+        Model::Unigram(unigram) => {
+            check_ids(tokenizer, "a Unigram")?;
+            WrittenModel::Unigram(UnigramModel(unigram))
+        }
+        Model::WordPiece(model) => {
+            check_words(tokenizer)?;
+            check_ids(tokenizer, "a WordPiece")?;
+            WrittenModel::WordPiece(WordPieceModel(model))
+        }
+        Model::WordLevel(model) => {
+            check_words(tokenizer)?;
+            check_ids(tokenizer, "a WordLevel")?;
+            WrittenModel::WordLevel(WordLevelModel(model))
+        }
+    };
+    let file = File { tokenizer, model };
     serde_json::to_writer_pretty(out, &file).map_err(|error| Error::format("tokenizer.json", error.to_string()))
+}
+
+/// Refuses added tokens whose ids a reader would not give them. They cannot stand in the vocabulary of a model that
+/// takes any entry from a text.
+fn check_ids(tokenizer: &Tokenizer, model: &str) -> Result<()> {
+    match placed_tokens(tokenizer.added_tokens(), tokenizer.model().vocab())?.first() {
+        None => Ok(()),
+        Some(token) => {
+            let what = format!("its id {} in a tokenizer.json with {model} model", token.id);
+            Err(Error::unsupported(format!("added token {:?}", token.content), what))
+        }
+    }
+}
+
+/// How a vocabulary of words is spelled follows from the stages before the model.
+fn check_words(tokenizer: &Tokenizer) -> Result<()> {
+    let told = words::spelling(tokenizer.normalizer(), tokenizer.pretokenizer().steps())?;
+    if told == tokenizer.model().vocab().spelling() {
+        return Ok(());
+    }
+    let what = format!("a vocabulary that is not in {told:?} spelling with this pretokenizer in a tokenizer.json");
+    Err(Error::unsupported("pre_tokenizer", what))
+}
+
+/// Refuses what works as sentencepiece does, which the format cannot say.
+fn check_owner(tokenizer: &Tokenizer) -> Result<()> {
+    let refuse = |at: &str| Err(Error::unsupported(at, "what sentencepiece does, in a tokenizer.json"));
+    match (tokenizer.normalizer(), tokenizer.decoder(), tokenizer.model()) {
+        (Some(Normalizer::SentencePiece(_)), ..) => refuse("normalizer"),
+        (_, Decoder::SentencePiece(_), _) => refuse("decoder"),
+        (_, _, Model::Unigram(unigram)) if unigram.options().rule != Rule::Tokenizers => refuse("model"),
+        _ => Ok(()),
+    }
 }
 
 /// How a vocabulary is spelled is not written down; it follows from the stages before the model.
@@ -72,7 +129,7 @@ fn placed_tokens<'p>(tokens: &'p [AddedToken], vocab: &Vocab) -> Result<Vec<&'p 
                 return Err(Error::unsupported(at, what));
             }
             None => {
-                all_right &= token.id == next && vocab.key(next).is_none();
+                all_right &= token.id == next;
                 next += 1;
             }
         }
@@ -108,14 +165,21 @@ fn known_ids(tokens: &[AddedToken], vocab: &Vocab) -> Vec<Option<u32>> {
 /// A whole file.
 struct File<'p> {
     tokenizer: &'p Tokenizer,
-    bpe: &'p Bpe,
-    placed: Vec<&'p AddedToken>,
-    ignore_merges: bool,
+    model: WrittenModel<'p>,
+}
+
+#[derive(serde::Serialize)]
+#[serde(untagged)]
+enum WrittenModel<'p> {
+    Bpe(BpeModel<'p>),
+    Unigram(UnigramModel<'p>),
+    WordPiece(WordPieceModel<'p>),
+    WordLevel(WordLevelModel<'p>),
 }
 
 impl Serialize for File<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let Self { tokenizer, bpe, .. } = self;
+        let Self { tokenizer, model } = self;
         let mut file = serializer.serialize_struct("Tokenizer", 9)?;
         file.serialize_field("version", "1.0")?;
         file.serialize_field("truncation", &tokenizer.lengths().truncation.as_ref().map(truncation))?;
@@ -124,18 +188,22 @@ impl Serialize for File<'_> {
         file.serialize_field("normalizer", &tokenizer.normalizer().map(normalizers::write))?;
         file.serialize_field("pre_tokenizer", &pretokenizer(tokenizer.pretokenizer().steps()))?;
         file.serialize_field("post_processor", &tokenizer.post_processor().map(post_processor))?;
-        file.serialize_field("decoder", &decoders::write(tokenizer.decoder(), bpe.vocab().spelling()))?;
-        file.serialize_field("model", &BpeModel(self))?;
+        file.serialize_field("decoder", &decoders::write(tokenizer.decoder(), tokenizer.model().vocab().spelling()))?;
+        file.serialize_field("model", model)?;
         file.end()
     }
 }
 
-/// The model of a file, whose two lists are written without building them.
-struct BpeModel<'f>(&'f File<'f>);
+/// A BPE model, whose two lists are written without building them.
+struct BpeModel<'p> {
+    bpe: &'p Bpe,
+    placed: Vec<&'p AddedToken>,
+    ignore_merges: bool,
+}
 
 impl Serialize for BpeModel<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let File { bpe, placed, ignore_merges, .. } = self.0;
+        let Self { bpe, placed, ignore_merges } = self;
         let mut model = serializer.serialize_struct("BPE", 10)?;
         model.serialize_field("type", "BPE")?;
         let options = bpe.options();
@@ -183,9 +251,10 @@ fn ignores_merges(tokenizer: &Tokenizer, bpe: &Bpe, placed: &[&AddedToken]) -> R
     }
 }
 
-struct VocabMap<'v> {
-    vocab: &'v Vocab,
-    placed: &'v [&'v AddedToken],
+/// The entries of a vocabulary and added tokens among them, in order of id.
+pub(super) struct VocabMap<'v> {
+    pub(super) vocab: &'v Vocab,
+    pub(super) placed: &'v [&'v AddedToken],
 }
 
 impl Serialize for VocabMap<'_> {
@@ -278,6 +347,14 @@ fn post_processor(post_processor: &PostProcessor) -> Value {
             byte_level(*add_prefix_space, *trim_offsets, *use_regex)
         }
         PostProcessor::Template(template) => self::template(template),
+        PostProcessor::Bert { sep, cls } => json!({ "type": "BertProcessing", "sep": sep, "cls": cls }),
+        PostProcessor::Roberta { sep, cls, trim_offsets, add_prefix_space } => json!({
+            "type": "RobertaProcessing",
+            "sep": sep,
+            "cls": cls,
+            "trim_offsets": trim_offsets,
+            "add_prefix_space": add_prefix_space,
+        }),
         PostProcessor::Sequence(steps) => {
             json!({ "type": "Sequence", "processors": steps.iter().map(self::post_processor).collect::<Vec<_>>() })
         }
