@@ -206,16 +206,21 @@ impl Spelling {
                 return true;
             }
             Self::Metaspace => {
-                if spelled.contains(' ') {
-                    return false;
+                let bytes = spelled.as_bytes();
+                let mut at = 0;
+                while let Some(&byte) = bytes.get(at) {
+                    match byte {
+                        b' ' => return false,
+                        0xE2 if bytes[at..].starts_with(BLANK) => {
+                            key.push(b' ');
+                            at += BLANK.len();
+                        }
+                        _ => {
+                            key.push(byte);
+                            at += 1;
+                        }
+                    }
                 }
-                let mut rest = spelled;
-                while let Some((before, after)) = rest.split_once('\u{2581}') {
-                    key.extend_from_slice(before.as_bytes());
-                    key.push(b' ');
-                    rest = after;
-                }
-                key.extend_from_slice(rest.as_bytes());
                 return true;
             }
             Self::Latin1 => |c| u8::try_from(u32::from(c)).ok(),

@@ -5,6 +5,8 @@
 
 use std::collections::BTreeMap;
 
+use std::ops::Range;
+
 use hashbrown::HashMap;
 
 use super::json::excerpt;
@@ -12,7 +14,11 @@ use super::tokenizer_json::{MergeEntries, VocabEntries};
 use crate::added_tokens::AddedToken;
 use crate::error::{Error, Result};
 use crate::merges::Merge;
+use crate::parallel;
 use crate::vocab::{Spelling, Vocab};
+
+/// What a merge counts for when threads are shared out: looking it up takes as long as encoding so many bytes.
+const BYTES_OF_A_MERGE: usize = 16;
 
 /// A vocabulary, and the ids of its tokens by their spelling.
 pub(crate) struct SpelledVocab {
@@ -82,19 +88,27 @@ impl SpelledVocab {
         &self,
         entries: &MergeEntries,
         prefix: &str,
-        place: impl Fn(usize) -> String,
+        place: impl Fn(usize) -> String + Sync,
     ) -> Result<Vec<Merge>> {
-        let mut merges = Vec::with_capacity(entries.len());
-        let mut key = Vec::new();
-        let mut result = 0;
-        for index in 0..entries.len() {
-            let (left, right) = entries.get(index);
-            let merge = self.merge(left, right, prefix, result, &mut key).map_err(|missing| {
-                Error::format(place(entries.line(index)), format!("{} is not in the vocabulary", excerpt(&missing)))
-            })?;
-            result = merge.result;
-            merges.push(merge);
-        }
+        let run = |run: Range<usize>| -> Result<Vec<Merge>> {
+            let mut merges = Vec::with_capacity(run.len());
+            let mut key = Vec::new();
+            let mut result = 0;
+            for index in run {
+                let (left, right) = entries.get(index);
+                let merge = self.merge(left, right, prefix, result, &mut key).map_err(|missing| {
+                    let why = format!("{} is not in the vocabulary", excerpt(&missing));
+                    Error::format(place(entries.line(index)), why)
+                })?;
+                result = merge.result;
+                merges.push(merge);
+            }
+            Ok(merges)
+        };
+        // Each merge is looked up on its own, which is most of the work of a load.
+        let threads = parallel::threads_for(entries.len() * BYTES_OF_A_MERGE, None);
+        let runs = parallel::balanced(std::iter::repeat_n(1, entries.len()), threads);
+        let mut merges = parallel::map(runs, threads, run).into_iter().collect::<Result<Vec<_>>>()?.concat();
         keep_last_of_pair(&mut merges, self.vocab.size());
         Ok(merges)
     }

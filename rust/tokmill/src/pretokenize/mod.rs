@@ -106,6 +106,11 @@ impl Pretokenizer {
         self
     }
 
+    /// Whether a text, once it is rewritten, is one piece.
+    pub fn is_whole(&self) -> bool {
+        matches!(self.plan, Plan::Whole | Plan::Blanks { split: false, .. })
+    }
+
     /// Whether texts may come with blanks for U+2581 and no other blanks.
     pub fn takes_blanks(&self) -> bool {
         matches!(self.plan, Plan::Whole | Plan::Words | Plan::Blanks { .. })
@@ -133,14 +138,14 @@ impl Pretokenizer {
     }
 
     /// Rewrites a text that is not empty; `at_start` says whether it stands at the begin of the original text. Where
-    /// the result has no blocks, its pieces are those of [`Self::fill`].
+    /// the result comes without blocks, its pieces are those of [`Self::fill`].
     pub fn rewrite(&self, text: &[u8], at_start: bool, aligned: bool) -> Rewritten {
         match &self.plan {
             Plan::Rewrite(rewriting) => rewriting.run(text, at_start, aligned),
             Plan::Blanks { prepend_scheme, .. } => rewrite::blanks(*prepend_scheme, text, at_start, aligned),
             Plan::Whole | Plan::Words | Plan::Staged(_) | Plan::Scan(_) => {
                 let alignment = aligned.then(|| Alignment::identity(text.len()));
-                Rewritten { text: text.to_vec(), blocks: Vec::new(), alignment }
+                Rewritten { text: text.to_vec(), blocks: None, alignment }
             }
         }
     }

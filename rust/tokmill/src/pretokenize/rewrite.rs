@@ -19,8 +19,8 @@ use crate::vocab::{BLANK, byte_level_byte, byte_level_char};
 pub struct Rewritten {
     /// The rewritten text.
     pub text: Vec<u8>,
-    /// Its pieces, in blocks.
-    pub blocks: Vec<Pieces>,
+    /// Its pieces, in blocks, where they are not those of [`super::Pretokenizer::fill`].
+    pub blocks: Option<Vec<Pieces>>,
     /// What leads back from it to the text that came in, where it was asked for.
     pub alignment: Option<Alignment>,
 }
@@ -99,7 +99,7 @@ impl Rewriting {
             Form::Bytes => state.rewrite(unmap_bytes),
             Form::Blanks => state.rewrite(|piece, _, out| fold_blanks(piece, out)),
         }
-        Rewritten { text: state.text, blocks: blocks(&state.pieces), alignment: state.alignment }
+        Rewritten { text: state.text, blocks: Some(blocks(&state.pieces)), alignment: state.alignment }
     }
 }
 
@@ -244,5 +244,5 @@ pub(super) fn blanks(scheme: PrependScheme, text: &[u8], at_start: bool, aligned
     let begun = text.starts_with(b" ") || text.starts_with(BLANK);
     out.base = if asked && !begun { out.prefix(b" ", text) } else { 0 };
     fold_blanks(&text[out.base..], &mut out);
-    Rewritten { text: out.text, blocks: Vec::new(), alignment: out.alignment }
+    Rewritten { text: out.text, blocks: None, alignment: out.alignment }
 }

@@ -8,6 +8,7 @@ use crate::added_tokens::{Round, Segment};
 use crate::alignment::Alignment;
 use crate::encoder::{Encoder, Sink};
 use crate::error::{Error, Result};
+use crate::model::bpe::SafeCuts;
 use crate::parallel;
 use crate::ragged::{Ragged, Side};
 use crate::template::Place;
@@ -347,11 +348,13 @@ impl Tokenizer {
                 let map = map.unwrap_or_else(|| Alignment::identity(normalized.len()).part(range));
                 target.enter(base, rewritten.alignment.map(|rewriting| map.then(&rewriting)));
             }
-            if rewritten.blocks.is_empty() {
-                self.encode_pieces(&rewritten.text, options, encoder, target);
-            }
-            for block in &rewritten.blocks {
-                encoder.encode_block(&self.model, &rewritten.text, block, target);
+            match &rewritten.blocks {
+                None => self.encode_pieces(&rewritten.text, options, encoder, target),
+                Some(blocks) => {
+                    for block in blocks {
+                        encoder.encode_block(&self.model, &rewritten.text, block, target);
+                    }
+                }
             }
             return;
         }
@@ -371,11 +374,33 @@ impl Tokenizer {
     /// Pretokenizes and encodes a text, on several threads where it is long and they are allowed.
     fn encode_pieces<T: Target>(&self, text: &[u8], options: &EncodeOptions, encoder: &mut Encoder, target: &mut T) {
         let threads = parallel::threads_for(text.len(), Some(options.threads.unwrap_or(1)));
-        if threads > 1 && !T::ALIGNED && !self.model.wants_one_encoder() {
+        let shared = threads > 1 && !T::ALIGNED && !self.model.wants_one_encoder();
+        if shared && !self.pretokenizer.is_whole() {
             self.encode_pieces_on(threads, text, target);
+        } else if let Some(cuts) = self.model.cuts().filter(|_| shared && self.model.may_cut(text)) {
+            self.encode_parts_on(threads, cuts, text, target);
         } else {
             encoder.encode(&self.pretokenizer, &self.model, text, 0, text.len(), target);
         }
+    }
+
+    /// Encodes stretches of a text that is one piece side by side, divided where cuts are safe.
+    fn encode_parts_on<T: Target>(&self, threads: usize, cuts: &SafeCuts, text: &[u8], target: &mut T) {
+        let stretch = text.len().div_ceil(threads * 4);
+        let mut begins: Vec<usize> =
+            (stretch..text.len()).step_by(stretch).map(|at| at + cuts.first_part(&text[at..])).collect();
+        begins.insert(0, 0);
+        begins.push(text.len());
+        begins.dedup();
+        let parts = begins.windows(2).map(|ends| &text[ends[0]..ends[1]]).collect();
+        let encode = |part: &[u8]| {
+            let mut result = T::default();
+            self.pool.with(&self.model, |encoder| {
+                encoder.encode(&self.pretokenizer, &self.model, part, 0, part.len(), &mut result);
+            });
+            result
+        };
+        parallel::map(parts, threads, encode).into_iter().for_each(|part| target.join(part));
     }
 
     /// Encodes stretches of a text side by side, each from a guessed place, and joins them where the pieces of one
