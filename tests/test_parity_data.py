@@ -35,6 +35,11 @@ HUGGING_FACE = {
     "qwen2.5": "qwen2_5.json.gz",
     "deepseek_v3": "deepseek_v3.json.gz",
     "superbpe": "superbpe_t180k/tokenizer.json.gz",
+    "llama2": "llama2.json",
+    "gemma2": "gemma2.json.gz",
+    "clip": "clip_base.json.gz",
+    "kl3m-001": "kl3m-001-32k.json.gz",
+    "kl3m-005": "kl3m-005-multi-word.json.gz",
 }
 
 
