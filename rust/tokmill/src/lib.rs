@@ -3,7 +3,9 @@
 #![deny(missing_docs)]
 
 pub mod added_tokens;
+pub mod alignment;
 mod atomic_file;
+mod chars;
 pub mod decode;
 pub mod encoder;
 pub mod error;
@@ -14,11 +16,15 @@ pub mod merges;
 pub mod model;
 pub mod normalize;
 pub mod parallel;
+pub mod pieces;
 pub mod pretokenize;
 pub mod ragged;
+pub mod random;
+mod regex;
 pub mod template;
 pub mod tokenizer;
 pub mod train;
+mod trie;
 pub mod vocab;
 
 pub use added_tokens::AddedToken;

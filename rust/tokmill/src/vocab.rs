@@ -19,7 +19,13 @@ pub enum Spelling {
     Latin1,
     /// The entry itself, as UTF-8.
     Plain,
+    /// The entry itself, as UTF-8, with [`BLANK`] for the blank. A blank itself cannot be expressed: all blanks of a
+    /// text are rewritten before such a model sees it.
+    Metaspace,
 }
+
+/// U+2581, which stands for the blank in SentencePiece's vocabularies.
+pub const BLANK: &[u8] = "\u{2581}".as_bytes();
 
 /// Entries of a vocabulary, addressed by id and by bytes. Ids may have gaps.
 #[derive(Clone, Debug, Default)]
@@ -71,6 +77,11 @@ impl Vocab {
         if let Some(key) = self.spelling.to_bytes(spelled) {
             return self.insert(id, &key);
         }
+        self.insert_shadowed(id, spelled)
+    }
+
+    /// Adds an entry that has the spelling of another one and is only known by its id.
+    pub fn insert_shadowed(&mut self, id: u32, spelled: &str) -> Result<()> {
         self.place(id, spelled.as_bytes())?;
         let at = self.inexpressible.partition_point(|(other, _)| *other < id);
         self.inexpressible.insert(at, (id, spelled.to_owned()));
@@ -194,6 +205,19 @@ impl Spelling {
                 key.extend_from_slice(spelled.as_bytes());
                 return true;
             }
+            Self::Metaspace => {
+                if spelled.contains(' ') {
+                    return false;
+                }
+                let mut rest = spelled;
+                while let Some((before, after)) = rest.split_once('\u{2581}') {
+                    key.extend_from_slice(before.as_bytes());
+                    key.push(b' ');
+                    rest = after;
+                }
+                key.extend_from_slice(rest.as_bytes());
+                return true;
+            }
             Self::Latin1 => |c| u8::try_from(u32::from(c)).ok(),
             Self::ByteLevel => byte_level_byte,
         };
@@ -206,10 +230,12 @@ impl Spelling {
         true
     }
 
-    /// The spelling of a key; under [`Spelling::Plain`] invalid UTF-8 is replaced.
+    /// The spelling of a key; under [`Spelling::Plain`] and [`Spelling::Metaspace`] invalid UTF-8 is
+    /// replaced.
     pub fn to_string(self, key: &[u8]) -> String {
         match self {
             Self::Plain => String::from_utf8_lossy(key).into_owned(),
+            Self::Metaspace => String::from_utf8_lossy(key).replace(' ', "\u{2581}"),
             Self::Latin1 => key.iter().map(|&byte| char::from(byte)).collect(),
             Self::ByteLevel => key.iter().map(|&byte| byte_level_char(byte)).collect(),
         }

@@ -9,9 +9,9 @@ use std::path::{Path, PathBuf};
 /// The modules of each floor, from the ground up.
 const FLOORS: &[&[&str]] = &[
     // Nouns that know nothing of tokenization.
-    &["error", "ragged", "parallel", "atomic_file", "memory"],
+    &["error", "ragged", "parallel", "atomic_file", "memory", "chars"],
     // Tables.
-    &["vocab", "merges", "lengths"],
+    &["alignment", "vocab", "merges", "lengths", "regex"],
     // Stages of encoding and decoding.
     &["normalize", "added_tokens", "pretokenize", "model", "template", "decode"],
     // The waist.
@@ -25,6 +25,7 @@ const NEIGHBOURS: &[(&str, &str, &str)] = &[
     ("ragged", "error", "every module returns the one error type"),
     ("atomic_file", "error", "every module returns the one error type"),
     ("added_tokens", "normalize", "tokens marked `normalized` are matched in normalized text"),
+    ("decode", "pretokenize", "a Metaspace decoder has the prepend scheme of the pretokenizer"),
     ("decode", "added_tokens", "an added token decodes to its content, whatever the model"),
     ("tokenizer", "encoder", "a tokenizer keeps a small pool of encoders"),
 ];

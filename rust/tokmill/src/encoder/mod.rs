@@ -15,12 +15,18 @@ use cache::{PieceCache, Remembered};
 use front::{FrontTable, IDS};
 use key::{SHORT, hash_long, hash_short, short_key};
 
-use crate::model::bpe::Bpe;
+use crate::model::bpe::{Bpe, SafeCuts, Stretch};
 use crate::model::{Model, ModelScratch};
 use crate::pretokenize::{Pieces, Pretokenizer};
 
 /// Pieces that are handled together.
 const GROUP: usize = 64;
+
+/// Pieces longer than this many bytes are cut where that is safe before they are looked up.
+const LONG: u32 = 64;
+
+/// Parts that are collected before they are encoded; they stay in the first-level cache.
+const PARTS: usize = 1024;
 
 /// Takes the pieces of a text and their ids, in order.
 pub trait Sink {
@@ -75,10 +81,12 @@ struct Tables {
     front: FrontTable,
     cache: PieceCache,
     probed: Box<Probed>,
-    joined: Joined,
+    joined: Box<Joined>,
     scratch: ModelScratch,
     /// Ids of the piece being encoded.
     ids: Vec<u32>,
+    /// Parts of long pieces.
+    parts: Vec<(u32, u32)>,
 }
 
 impl Encoder {
@@ -89,9 +97,10 @@ impl Encoder {
             cache: PieceCache::new(table_bytes - front.bytes()),
             front,
             probed: Box::new(Probed::new()),
-            joined: Joined::new(),
+            joined: Box::new(Joined::new()),
             scratch: ModelScratch::default(),
             ids: Vec::new(),
+            parts: Vec::new(),
         };
         Self { tables, table_bytes, pieces: Pieces::default() }
     }
@@ -112,6 +121,9 @@ impl Encoder {
         until: usize,
         sink: &mut S,
     ) -> usize {
+        if from == 0 {
+            self.tables.scratch.unigram.begin();
+        }
         while from < until {
             let next = pretokenizer.fill(text, from, &mut self.pieces);
             let base = self.pieces.base;
@@ -122,15 +134,19 @@ impl Encoder {
                 from = ends.get(inside).map_or(next, |&(begin, _)| base + begin as usize);
                 ends = &ends[..inside];
             }
-            if S::BY_PIECE || self.tables.front.is_off() {
-                self.tables.encode_singly(model, text, base, ends, sink);
-                continue;
-            }
-            for group in ends.chunks(GROUP) {
-                self.tables.encode_group(model, text, base, group, sink);
-            }
+            self.tables.encode(model, text, base, ends, sink);
         }
         from
+    }
+
+    /// Encodes pieces of `text` that are known.
+    pub fn encode_block(&mut self, model: &Model, text: &[u8], block: &Pieces, sink: &mut impl Sink) {
+        self.tables.encode(model, text, block.base, &block.ends, sink);
+    }
+
+    /// Whether a character was met, since this was last asked, that the model has no id for.
+    pub fn take_missing(&mut self) -> bool {
+        self.tables.scratch.unigram.take_missing()
     }
 
     /// Encodes the piece that begins at byte `from` and returns where the next one begins.
@@ -147,16 +163,57 @@ impl Encoder {
 }
 
 impl Tables {
+    /// Encodes pieces; long ones part by part between safe cuts, so that the tables serve them too.
+    fn encode<S: Sink>(&mut self, model: &Model, text: &[u8], base: usize, pieces: &[(u32, u32)], sink: &mut S) {
+        let longest = pieces.iter().fold(0, |longest, &(begin, end)| longest.max(end - begin));
+        let cuts = if longest > LONG { model.cuts() } else { None };
+        let Some(cuts) = cuts else { return self.encode_uncut(model, text, base, pieces, sink) };
+        let mut parts = std::mem::take(&mut self.parts);
+        for &(begin, end) in pieces {
+            let piece = &text[base + begin as usize..base + end as usize];
+            if end - begin <= LONG || !model.may_cut(piece) {
+                parts.push((begin, end));
+                continue;
+            }
+            let mut from = 0;
+            while from < piece.len() {
+                from = cuts.append_parts(piece, from, begin, &mut parts);
+                if parts.len() >= PARTS {
+                    self.encode_uncut(model, text, base, &parts, sink);
+                    parts.clear();
+                }
+            }
+        }
+        self.encode_uncut(model, text, base, &parts, sink);
+        parts.clear();
+        self.parts = parts;
+    }
+
+    /// Encodes pieces, in groups where nobody asks for each.
+    fn encode_uncut<S: Sink>(&mut self, model: &Model, text: &[u8], base: usize, pieces: &[(u32, u32)], sink: &mut S) {
+        if S::BY_PIECE || self.front.is_off() {
+            return self.encode_singly(model, text, base, pieces, sink);
+        }
+        for group in pieces.chunks(GROUP) {
+            self.encode_group(model, text, base, group, sink);
+        }
+    }
+
     /// Encodes pieces one by one.
     fn encode_singly(&mut self, model: &Model, text: &[u8], base: usize, pieces: &[(u32, u32)], sink: &mut impl Sink) {
         for &(begin, end) in pieces {
             let (begin, end) = (base + begin as usize, base + end as usize);
             let piece = &text[begin..end];
+            if model.is_out_of_line(piece.len(), &self.scratch) {
+                sink.piece(model, piece, begin, self.encode_afresh(model, piece).0);
+                continue;
+            }
             let hash = key::hash(piece);
             let found = self.front.get_piece(piece, hash);
             if found.is_empty() {
                 sink.piece(model, piece, begin, self.encode_unknown(model, piece, hash));
             } else {
+                model.pass(found, &mut self.scratch);
                 sink.piece(model, piece, begin, found);
             }
         }
@@ -164,9 +221,15 @@ impl Tables {
 
     /// Encodes a group of at most [`GROUP`] pieces; the front table is not off.
     fn encode_group(&mut self, model: &Model, text: &[u8], base: usize, group: &[(u32, u32)], sink: &mut impl Sink) {
+        let len = group.last().map_or(0, |last| last.1 - group[0].0);
+        if model.is_out_of_line(len as usize, &self.scratch) {
+            return self.encode_singly(model, text, base, group, sink);
+        }
         self.probed.run(&self.front, text, base, group);
         if self.probed.unknowns == 0 {
-            return sink.ids(&self.probed.ids[..self.probed.len]);
+            let found = &self.probed.ids[..self.probed.len];
+            model.pass(found, &mut self.scratch);
+            return sink.ids(found);
         }
         let piece = |index: u8| {
             let (begin, end) = group[index as usize];
@@ -179,49 +242,90 @@ impl Tables {
         for at in 0..self.probed.unknowns {
             let Unknown { index, place } = self.probed.unknown[at];
             let place = place as usize;
-            self.joined.push_some(&self.probed.ids, done..place, sink);
+            if !self.joined.has_room(place - done) {
+                self.hand_over(model, sink);
+            }
+            self.joined.push_some(&self.probed.ids, done..place);
             done = place;
             let (piece, key) = (piece(index), self.probed.keys[index as usize]);
             let found = if remembered_none { self.cache.get_at(self.probed.positions[at], key, piece) } else { None };
-            if let Some(ids) = found {
-                self.joined.push_remembered(ids, sink);
+            if let Some(ids) = found
+                && self.joined.has_room(ids.count)
+            {
+                self.joined.push_remembered(ids);
                 continue;
             }
-            self.joined.flush(sink);
+            self.hand_over(model, sink);
             sink.ids(self.encode_unknown(model, piece, self.probed.hashes[index as usize]));
             remembered_none = false;
         }
-        self.joined.push_some(&self.probed.ids, done..self.probed.len, sink);
-        self.joined.flush(sink);
+        self.hand_over(model, sink);
+        let found = &self.probed.ids[done..self.probed.len];
+        model.pass(found, &mut self.scratch);
+        sink.ids(found);
+    }
+
+    /// Gives the sink the ids that are gathered.
+    #[inline]
+    fn hand_over(&mut self, model: &Model, sink: &mut impl Sink) {
+        let ids = self.joined.take();
+        model.pass(ids, &mut self.scratch);
+        sink.ids(ids);
     }
 
     /// The ids of a piece that the front table does not know, with its hash.
     fn encode_unknown(&mut self, model: &Model, piece: &[u8], hash: u64) -> &[u32] {
-        self.ids.clear();
         if let Some(ids) = self.cache.get(hash, piece) {
+            self.ids.clear();
             self.ids.extend(ids.iter());
+            model.pass(&self.ids, &mut self.scratch);
             return &self.ids;
         }
+        if self.encode_afresh(model, piece).1 {
+            remember(&mut self.front, &mut self.cache, piece, hash, &self.ids);
+        }
+        &self.ids
+    }
+
+    /// The ids of a piece that is not looked up, and whether it has these ids wherever it stands.
+    fn encode_afresh(&mut self, model: &Model, piece: &[u8]) -> (&[u32], bool) {
+        self.ids.clear();
+        let mut always = true;
         match model {
             Model::Bpe(bpe) => match bpe.whole_unmerged(piece) {
                 Some(id) => self.ids.push(id),
                 None => self.encode_parts(bpe, piece),
             },
+            Model::Unigram(unigram) => {
+                always = unigram.encode(piece, &mut self.scratch.unigram, &mut self.ids);
+            }
         }
-        remember(&mut self.front, &mut self.cache, piece, hash, &self.ids);
-        &self.ids
+        (&self.ids, always)
     }
 
-    /// Encodes a piece by merging, part by part between safe cuts.
+    /// Encodes a piece by merging, part by part.
     fn encode_parts(&mut self, bpe: &Bpe, piece: &[u8]) {
-        // A byte without entry vanishes and its neighbours may then merge, so cuts are not safe beside it.
-        let first = if bpe.lacks_bytes_of(piece) { piece.len() } else { bpe.cuts().first_part(piece) };
+        let Some(cuts) = bpe.cuts() else { return bpe.merge(piece, &mut self.scratch.bpe, &mut self.ids) };
+        if bpe.knows(piece) {
+            return self.encode_known(bpe, cuts, piece);
+        }
+        for stretch in bpe.stretches(piece) {
+            match stretch {
+                Stretch::Known(known) => self.encode_known(bpe, cuts, &known),
+                Stretch::Unknown(id) => self.ids.push(id),
+            }
+        }
+    }
+
+    /// Encodes a piece without unknown text, part by part between safe cuts.
+    fn encode_known(&mut self, bpe: &Bpe, cuts: &SafeCuts, piece: &[u8]) {
+        let first = cuts.first_part(piece);
         if first == piece.len() {
             return bpe.merge(piece, &mut self.scratch.bpe, &mut self.ids);
         }
         let mut rest = piece;
         while !rest.is_empty() {
-            let (part, after) = rest.split_at(bpe.cuts().first_part(rest));
+            let (part, after) = rest.split_at(cuts.first_part(rest));
             self.encode_part(bpe, part);
             rest = after;
         }
@@ -340,23 +444,27 @@ impl Probed {
 /// Ids of a group on their way to the sink: gathered here in chunks, which costs less than handing over a few at a time.
 #[derive(Debug)]
 struct Joined {
-    ids: Vec<u32>,
+    ids: [u32; 1024],
     len: usize,
 }
 
 impl Joined {
     fn new() -> Self {
-        Self { ids: vec![0; 1024], len: 0 }
+        Self { ids: [0; 1024], len: 0 }
+    }
+
+    /// Whether so many ids can be appended.
+    #[inline]
+    fn has_room(&self, count: usize) -> bool {
+        self.len + count + SLACK <= self.ids.len()
     }
 
     /// Appends a range of ids that have [`SLACK`] others behind them.
     #[inline]
-    fn push_some(&mut self, ids: &[u32], range: Range<usize>, sink: &mut impl Sink) {
-        self.make_room(range.len(), sink);
+    fn push_some(&mut self, ids: &[u32], range: Range<usize>) {
         let mut done = 0;
         while done < range.len() {
-            let to = self.len + done;
-            let from = range.start + done;
+            let (from, to) = (range.start + done, self.len + done);
             self.ids[to..to + SLACK].copy_from_slice(&ids[from..from + SLACK]);
             done += SLACK;
         }
@@ -364,25 +472,15 @@ impl Joined {
     }
 
     #[inline]
-    fn push_remembered(&mut self, ids: Remembered<'_>, sink: &mut impl Sink) {
-        self.make_room(ids.count, sink);
+    fn push_remembered(&mut self, ids: Remembered<'_>) {
         ids.copy_to(&mut self.ids[self.len..]);
         self.len += ids.count;
     }
 
+    /// All of them, to be handed over; afterwards there are none.
     #[inline]
-    fn make_room(&mut self, count: usize, sink: &mut impl Sink) {
-        if self.len + count + SLACK > self.ids.len() {
-            self.flush(sink);
-            if count + SLACK > self.ids.len() {
-                self.ids.resize(count + SLACK, 0);
-            }
-        }
-    }
-
-    #[inline]
-    fn flush(&mut self, sink: &mut impl Sink) {
-        sink.ids(&self.ids[..self.len]);
-        self.len = 0;
+    fn take(&mut self) -> &[u32] {
+        let len = std::mem::take(&mut self.len);
+        &self.ids[..len]
     }
 }

@@ -1,21 +1,27 @@
 //! Pretokenization: cutting a text into the pieces that the model encodes one by one.
 
 mod chars;
+mod compile;
 pub mod patterns;
-mod regex;
+mod rewrite;
 mod scan;
 mod scripts;
 mod split;
 mod staged;
 mod step;
 
-pub use step::{SplitBehavior, SplitPattern, Step};
+pub use rewrite::Rewritten;
+pub use step::{PrependScheme, SplitBehavior, SplitPattern, Step};
 
 use std::ops::Range;
 
+use self::compile::{Work, compile};
+use self::rewrite::{Form, Rewriting};
 use self::scan::Scanner;
-use self::staged::Staged;
+use self::staged::{Stage, Staged};
+use crate::alignment::Alignment;
 use crate::error::Result;
+use crate::vocab::Spelling;
 
 /// Pieces of a text, as byte positions relative to `base`.
 ///
@@ -41,15 +47,26 @@ pub struct Pretokenizer {
 enum Plan {
     /// The text is one piece.
     Whole,
+    /// Each blank behind another character begins a piece.
+    Words,
     /// Step by step, which serves every pattern.
     Staged(Staged),
     /// By the vectorised scanner, which serves known patterns.
     Scan(Box<Scanner>),
+    /// Step by step, rewriting the text.
+    Rewrite(Rewriting),
+    /// `Metaspace` alone, for a model that reads blanks: only the blank before the text has to be written.
+    Blanks {
+        /// Where a blank is put before a text.
+        prepend_scheme: PrependScheme,
+        /// Whether each blank begins a piece.
+        split: bool,
+    },
 }
 
 impl Pretokenizer {
     /// Compiles a sequence of steps; none means that the whole text is one piece. A pattern that cannot be compiled
-    /// and a step that would rewrite the text of later ones are refused.
+    /// is refused.
     pub fn new(steps: Vec<Step>) -> Result<Self> {
         match Scanner::for_steps(&steps) {
             Some(scanner) => Ok(Self { steps, plan: Plan::Scan(Box::new(scanner)) }),
@@ -60,9 +77,38 @@ impl Pretokenizer {
     /// A pretokenizer that goes step by step even where there is a faster plan, for comparison.
     #[doc(hidden)]
     pub fn staged(steps: Vec<Step>) -> Result<Self> {
-        let staged = Staged::new(&steps)?;
-        let plan = if staged.is_trivial() { Plan::Whole } else { Plan::Staged(staged) };
+        let plan = Plan::step_by_step(&steps, Form::Bytes)?;
         Ok(Self { steps, plan })
+    }
+
+    /// The same pretokenizer for a model whose vocabulary is spelled so. A vocabulary in which blanks stand for
+    /// U+2581 is given blanks: `Metaspace` then has little to rewrite.
+    pub fn for_spelling(mut self, spelling: Spelling) -> Result<Self> {
+        match (spelling, self.steps.as_slice()) {
+            (Spelling::Metaspace, steps) if steps.iter().all(is_split_at_blanks) => self.plan = Plan::Whole,
+            (Spelling::Metaspace, &[Step::Metaspace { replacement: '\u{2581}', prepend_scheme, split }]) => {
+                self.plan = Plan::Blanks { prepend_scheme, split };
+            }
+            (Spelling::Metaspace, steps) => self.plan = Plan::step_by_step(steps, Form::Blanks)?,
+            (Spelling::Plain, steps) if steps.iter().any(|step| matches!(step, Step::ByteLevel { .. })) => {
+                self.plan = Plan::step_by_step(steps, Form::Text)?;
+            }
+            _ => {}
+        }
+        Ok(self)
+    }
+
+    /// The same pretokenizer for a model whose pieces may be cut before each blank that follows another character.
+    pub fn cutting_words(mut self) -> Self {
+        if matches!(self.plan, Plan::Whole) {
+            self.plan = Plan::Words;
+        }
+        self
+    }
+
+    /// Whether texts may come with blanks for U+2581 and no other blanks.
+    pub fn takes_blanks(&self) -> bool {
+        matches!(self.plan, Plan::Whole | Plan::Words | Plan::Blanks { .. })
     }
 
     /// The steps as the owner's file lists them.
@@ -70,9 +116,33 @@ impl Pretokenizer {
         &self.steps
     }
 
-    /// Whether a blank is put before a text that does not begin with one (`add_prefix_space` of `ByteLevel`).
+    /// Whether a blank is put before a text that does not begin with one, and nothing else is rewritten
+    /// (`add_prefix_space` of a `ByteLevel` that comes first).
     pub fn adds_prefix_space(&self) -> bool {
-        matches!(self.steps.first(), Some(Step::ByteLevel { add_prefix_space: true, .. }))
+        !self.rewrites() && matches!(self.steps.first(), Some(Step::ByteLevel { add_prefix_space: true, .. }))
+    }
+
+    /// Whether pieces are those of a text that [`Self::rewrite`] makes.
+    pub fn rewrites(&self) -> bool {
+        matches!(self.plan, Plan::Rewrite(_) | Plan::Blanks { .. })
+    }
+
+    /// Whether [`Self::rewrite`] has to know where a text stands.
+    pub fn asks_for_start(&self) -> bool {
+        self.steps.iter().any(|step| matches!(step, Step::Metaspace { prepend_scheme: PrependScheme::First, .. }))
+    }
+
+    /// Rewrites a text that is not empty; `at_start` says whether it stands at the begin of the original text. Where
+    /// the result has no blocks, its pieces are those of [`Self::fill`].
+    pub fn rewrite(&self, text: &[u8], at_start: bool, aligned: bool) -> Rewritten {
+        match &self.plan {
+            Plan::Rewrite(rewriting) => rewriting.run(text, at_start, aligned),
+            Plan::Blanks { prepend_scheme, .. } => rewrite::blanks(*prepend_scheme, text, at_start, aligned),
+            Plan::Whole | Plan::Words | Plan::Staged(_) | Plan::Scan(_) => {
+                let alignment = aligned.then(|| Alignment::identity(text.len()));
+                Rewritten { text: text.to_vec(), blocks: Vec::new(), alignment }
+            }
+        }
     }
 
     /// Replaces `pieces` by a block of the next pieces of `text` from byte `from`, which is a piece boundary, and
@@ -83,7 +153,10 @@ impl Pretokenizer {
         pieces.ends.clear();
         let reach = reach(text, from);
         match &self.plan {
-            Plan::Whole => {
+            Plan::Words => fill_words(&text[..reach], from, &mut pieces.ends),
+            Plan::Blanks { split: true, .. } => fill_before_blanks(&text[..reach], from, &mut pieces.ends),
+            // A text that is rewritten comes with its pieces.
+            Plan::Whole | Plan::Rewrite(_) | Plan::Blanks { split: false, .. } => {
                 pieces.ends.extend((from < reach).then_some((0, (reach - from) as u32)));
                 reach
             }
@@ -92,7 +165,7 @@ impl Pretokenizer {
         }
     }
 
-    /// All pieces of `text`, for tests and for looking.
+    /// All pieces of `text`, which is not rewritten, for tests and for looking.
     pub fn split(&self, text: &[u8]) -> Vec<Range<usize>> {
         let mut pieces = Pieces::default();
         let mut all = Vec::new();
@@ -104,6 +177,67 @@ impl Pretokenizer {
         }
         all
     }
+}
+
+impl Plan {
+    /// Without any short cut, for a model that reads `form`.
+    fn step_by_step(steps: &[Step], form: Form) -> Result<Self> {
+        let mut works = compile(steps)?;
+        if form == Form::Bytes {
+            // The blank before the whole text is the caller's to add.
+            let first = usize::from(matches!(works.first(), Some(Work::PrefixBlank)));
+            let last = works.len() - usize::from(matches!(works.last(), Some(Work::MapBytes)));
+            if works.get(first..last).is_none_or(|works| works.iter().all(|work| matches!(work, Work::Cut(_)))) {
+                let stage = |work| if let Work::Cut(stage) = work { Some(stage) } else { None };
+                let stages: Vec<Stage> = works.into_iter().filter_map(stage).collect();
+                return Ok(if stages.is_empty() { Self::Whole } else { Self::Staged(Staged::new(stages)) });
+            }
+        }
+        let last = works.iter().rfind(|work| !matches!(work, Work::Cut(_)));
+        let form = if form == Form::Bytes && !matches!(last, Some(Work::MapBytes)) { Form::Text } else { form };
+        works.shrink_to_fit();
+        Ok(Self::Rewrite(Rewriting::new(works, form)))
+    }
+}
+
+/// Whether a step cuts at blanks alone; where all blanks are rewritten before, it does nothing.
+fn is_split_at_blanks(step: &Step) -> bool {
+    matches!(step, Step::Split { pattern: SplitPattern::Literal(literal), invert: false, .. } if literal == " ")
+}
+
+/// Appends a block of pieces of which each begins at a blank, but for the first.
+fn fill_before_blanks(text: &[u8], from: usize, ends: &mut Vec<(u32, u32)>) -> usize {
+    const BLOCK: usize = 2048;
+    let mut begin = from;
+    for blank in memchr::memchr_iter(b' ', &text[from..]).map(|at| from + at).filter(|&at| at > from) {
+        ends.push(((begin - from) as u32, (blank - from) as u32));
+        begin = blank;
+        if ends.len() == BLOCK {
+            return begin;
+        }
+    }
+    if begin < text.len() {
+        ends.push(((begin - from) as u32, (text.len() - from) as u32));
+    }
+    text.len()
+}
+
+/// Appends a block of pieces of which each begins at a blank that follows another character, but for the first.
+fn fill_words(text: &[u8], from: usize, ends: &mut Vec<(u32, u32)>) -> usize {
+    const BLOCK: usize = 2048;
+    let mut begin = from;
+    let begins = memchr::memchr_iter(b' ', &text[from..]).map(|at| from + at);
+    for blank in begins.filter(|&at| at > from && text[at - 1] != b' ') {
+        ends.push(((begin - from) as u32, (blank - from) as u32));
+        begin = blank;
+        if ends.len() == BLOCK {
+            return begin;
+        }
+    }
+    if begin < text.len() {
+        ends.push(((begin - from) as u32, (text.len() - from) as u32));
+    }
+    text.len()
 }
 
 /// Bytes of a block at the most, so that positions fit 32 bits.

@@ -4,8 +4,8 @@
 //! text is read differently by the other engine, the possessive interval of `cl100k_base`, the plain one means the same
 //! there.
 
-use super::regex::Regex;
 use super::step::{SplitBehavior, SplitPattern, Step};
+use crate::regex::Regex;
 
 /// A pattern that users call by name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

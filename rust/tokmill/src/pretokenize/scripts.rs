@@ -4,8 +4,8 @@
 //! the four that have moved since are put back. Blanks and characters that came later have no script.
 
 use super::chars;
-use super::regex::CharSet;
 use super::split::{Limit, Span};
+use crate::regex::CharSet;
 
 /// The scripts of Unicode 9 apart from kana, which go with Han.
 const NAMES: &str = "\

@@ -1,7 +1,7 @@
 //! Cutting at the matches of a pattern: the behaviours of tokenizers' `Split`.
 
-use super::regex::{Memo, Regex};
 use super::step::SplitBehavior;
+use crate::regex::{Items, Memo, Regex};
 
 /// Begin and end of a piece, relative to the begin of a block.
 pub(super) type Span = (u32, u32);
@@ -54,7 +54,7 @@ impl Split {
         let stands_alone = matches!(self.behavior, SplitBehavior::Isolated | SplitBehavior::Removed);
         let limit = if stands_alone || !self.regex.may_be_empty() { limit } else { Limit::NONE };
         let mut joiner = Joiner { behavior: self.behavior, base, held: None, previous_match: false, pieces };
-        let mut items = Items { regex: &self.regex, text, at: from, last_match: None, search_from: from, found: None };
+        let mut items = Items::new(&self.regex, text, from);
         while let Some((begin, end, is_match)) = items.next(memo) {
             if joiner.add(begin, end, is_match != self.invert)
                 && begin > from
@@ -66,60 +66,6 @@ impl Split {
         }
         joiner.flush();
         text.len()
-    }
-}
-
-/// The matches of a pattern and the text between them, in order.
-struct Items<'a> {
-    regex: &'a Regex,
-    text: &'a [u8],
-    /// Where the next item begins.
-    at: usize,
-    /// Where the last match ended: an empty match there is not taken.
-    last_match: Option<usize>,
-    /// Where the next search begins.
-    search_from: usize,
-    /// A match behind text that was given out first.
-    found: Option<(usize, usize)>,
-}
-
-impl Items<'_> {
-    #[inline]
-    fn next(&mut self, memo: &mut Memo) -> Option<(usize, usize, bool)> {
-        if let Some((begin, end)) = self.found.take() {
-            return Some(self.take_match(begin, end));
-        }
-        loop {
-            let found = if self.search_from <= self.text.len() {
-                self.regex.find(self.text, self.search_from, memo)
-            } else {
-                None
-            };
-            match found {
-                Some((begin, end)) if begin == end && self.last_match == Some(end) => {
-                    let step = if end < self.text.len() { super::chars::length_at(self.text, end) } else { 1 };
-                    self.search_from = end + step;
-                }
-                Some((begin, end)) if begin > self.at => {
-                    self.found = Some((begin, end));
-                    return Some((self.at, begin, false));
-                }
-                Some((begin, end)) => return Some(self.take_match(begin, end)),
-                None if self.at < self.text.len() => {
-                    let begin = std::mem::replace(&mut self.at, self.text.len());
-                    self.search_from = self.text.len() + 1;
-                    return Some((begin, self.text.len(), false));
-                }
-                None => return None,
-            }
-        }
-    }
-
-    fn take_match(&mut self, begin: usize, end: usize) -> (usize, usize, bool) {
-        self.at = end;
-        self.search_from = end;
-        self.last_match = Some(end);
-        (begin, end, true)
     }
 }
 
@@ -175,8 +121,8 @@ impl Joiner<'_> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::regex::Dialect;
     use super::*;
+    use crate::regex::Dialect;
     use proptest::prelude::*;
 
     fn blocks(split: &Split, text: &[u8], limit: Limit) -> Vec<Span> {

@@ -26,6 +26,17 @@ pub enum SplitPattern {
     FancyRegex(String),
 }
 
+/// Where [`Step::Metaspace`] puts its replacement before a piece that does not begin with it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum PrependScheme {
+    /// Before every piece it is given.
+    Always,
+    /// Before the piece that begins where the original text begins.
+    First,
+    /// Nowhere.
+    Never,
+}
+
 /// One pretokenizer of a sequence. Names and options are those of tokenizers' JSON.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -47,6 +58,15 @@ pub enum Step {
         behavior: SplitBehavior,
         /// Swap matches and the text between them.
         invert: bool,
+    },
+    /// A visible character for each blank, one before the text, and a piece for each: SentencePiece's way.
+    Metaspace {
+        /// The character.
+        replacement: char,
+        /// Where one is put before a piece.
+        prepend_scheme: PrependScheme,
+        /// Whether each begins a piece.
+        split: bool,
     },
     /// Numbers (Nd, Nl, No) apart from the rest, each character on its own where `individual_digits`.
     Digits {

@@ -1,4 +1,4 @@
-//! Regular expressions as pretokenizers use them: Oniguruma's syntax, exact preferences, linear time.
+//! Regular expressions as tokenizer.json uses them: Oniguruma's syntax, exact preferences, linear time.
 //!
 //! A pattern is parsed ([`parse`]), freed of atomic groups ([`node`]), and compiled to one ordered automaton plus one
 //! for each look-around ([`machine`]). All of them read classes of characters ([`alphabet`]). A search runs the
@@ -12,10 +12,12 @@
 mod alphabet;
 mod charset;
 mod class;
+mod items;
 mod machine;
 mod node;
 mod parse;
 mod program;
+mod search;
 #[cfg(test)]
 mod tests;
 
@@ -24,14 +26,16 @@ use std::collections::HashMap;
 use alphabet::{Alphabet, ClassId};
 use machine::{Cell, Machine};
 use node::{Node, Side};
-pub(super) use parse::Dialect;
+pub(crate) use parse::Dialect;
 
 use crate::error::{Error, Result};
-pub(super) use charset::CharSet;
+pub(crate) use charset::CharSet;
+pub(crate) use items::Items;
+pub use search::{PatternSource, Replacement, SearchPattern};
 
 /// A compiled pattern.
 #[derive(Debug)]
-pub(super) struct Regex {
+pub(crate) struct Regex {
     alphabet: Alphabet,
     machine: Machine,
     /// One automaton a look-around, by number.
@@ -43,18 +47,18 @@ pub(super) struct Regex {
 
 /// What the searches in one text have learnt.
 #[derive(Debug, Default)]
-pub(super) struct Memo {
+pub(crate) struct Memo {
     /// Whether a match follows, by automaton, state and position.
     known: HashMap<(u32, u32, usize), bool>,
     /// Marks to set when the outcome of a run is known.
     passed: Vec<(u32, u32, usize)>,
     /// Bytes read.
-    pub(super) work: usize,
+    pub(crate) work: usize,
 }
 
 impl Memo {
     /// Forgets everything, for another text.
-    pub(super) fn clear(&mut self) {
+    pub(crate) fn clear(&mut self) {
         self.known.clear();
         self.passed.clear();
     }
@@ -70,7 +74,7 @@ const MAIN: u32 = u32::MAX;
 
 impl Regex {
     /// Compiles a pattern.
-    pub(super) fn new(pattern: &str, dialect: Dialect) -> Result<Self> {
+    pub(crate) fn new(pattern: &str, dialect: Dialect) -> Result<Self> {
         parse::parse(pattern, dialect)
             .and_then(|node| node.without_atomic_groups(true))
             .and_then(|node| Self::from_node(&node))
@@ -78,19 +82,19 @@ impl Regex {
     }
 
     /// Whether both dialects read a pattern alike.
-    pub(super) fn reads_alike(pattern: &str) -> bool {
+    pub(crate) fn reads_alike(pattern: &str) -> bool {
         let read = |dialect| parse::parse(pattern, dialect).ok();
         read(Dialect::Oniguruma).is_some_and(|node| Some(node) == read(Dialect::FancyRegex))
     }
 
     /// Matches a string, which may be empty.
-    pub(super) fn literal(literal: &str) -> Result<Self> {
+    pub(crate) fn literal(literal: &str) -> Result<Self> {
         let chars = literal.chars().map(|c| Node::set(CharSet::one(c))).collect();
         Self::from_node(&Node::concat(chars)).map_err(|why| Error::Pattern { pattern: literal.to_owned(), why })
     }
 
     /// Matches one character of a set.
-    pub(super) fn one_of(set: CharSet) -> Result<Self> {
+    pub(crate) fn one_of(set: CharSet) -> Result<Self> {
         Self::from_node(&Node::set(set))
             .map_err(|why| Error::Pattern { pattern: "a set of characters".to_owned(), why })
     }
@@ -122,13 +126,13 @@ impl Regex {
     }
 
     /// Whether the pattern may match without consuming.
-    pub(super) fn may_be_empty(&self) -> bool {
+    pub(crate) fn may_be_empty(&self) -> bool {
         self.may_be_empty
     }
 
     /// The first match at or after `from`, a character's begin.
     #[inline]
-    pub(super) fn find(&self, text: &[u8], from: usize, memo: &mut Memo) -> Option<(usize, usize)> {
+    pub(crate) fn find(&self, text: &[u8], from: usize, memo: &mut Memo) -> Option<(usize, usize)> {
         let mut at = from;
         loop {
             let (class, length) = self.alphabet.class_after(text, at);

@@ -1,4 +1,4 @@
-//! Which bytes of the original text each byte of a normalised text stands for.
+//! Which bytes of the original text each byte of a rewritten text stands for.
 
 use std::ops::Range;
 
@@ -29,7 +29,7 @@ impl Alignment {
     }
 
     /// Appends `len` bytes copied from the original at `begin`.
-    pub(super) fn push_verbatim(&mut self, begin: usize, len: usize) {
+    pub(crate) fn push_verbatim(&mut self, begin: usize, len: usize) {
         if len == 0 {
             return;
         }
@@ -45,10 +45,39 @@ impl Alignment {
     }
 
     /// Appends `len` bytes that stand for the original bytes `original`.
-    pub(super) fn push_rewritten(&mut self, original: Range<usize>, len: usize) {
+    pub(crate) fn push_rewritten(&mut self, original: Range<usize>, len: usize) {
         if len > 0 {
             self.runs.push(Run { begin: self.len, original: (original.start, original.end), verbatim: false });
             self.len += len;
+        }
+    }
+
+    /// Lets the last byte stand for what follows it in the original too, up to byte `end`.
+    pub(crate) fn extend_last(&mut self, end: usize) {
+        let Some(last) = self.runs.last_mut() else { return };
+        if !last.verbatim {
+            last.original.1 = end;
+            return;
+        }
+        let begin = last.original.1 - 1;
+        self.truncate(self.len - 1);
+        self.push_rewritten(begin..end, 1);
+    }
+
+    /// Takes back all but the first `len` bytes.
+    pub(crate) fn truncate(&mut self, len: usize) {
+        while let Some(last) = self.runs.last_mut()
+            && len < self.len
+        {
+            if last.begin < len {
+                if last.verbatim {
+                    last.original.1 = last.original.0 + (len - last.begin);
+                }
+                self.len = len;
+            } else {
+                self.len = last.begin;
+                self.runs.pop();
+            }
         }
     }
 
@@ -93,13 +122,16 @@ impl Alignment {
     }
 
     /// The alignment of a text that was normalised twice: `self` first, then `next`.
-    pub(super) fn then(&self, next: &Self) -> Self {
+    pub(crate) fn then(&self, next: &Self) -> Self {
         let mut composed = Self::default();
         for (index, run) in next.runs.iter().enumerate() {
             let len = next.runs.get(index + 1).map_or(next.len, |following| following.begin) - run.begin;
             let (begin, end) = run.original;
             if run.verbatim {
                 self.copy_range(begin..end, &mut composed);
+            } else if end == 0 {
+                // What stands for nothing before the text stands for nothing before the original.
+                composed.push_rewritten(0..0, len);
             } else {
                 composed.push_rewritten(self.original(begin..end), len);
             }

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 
 use super::charset::{CharSet, EDGE, INVALID};
 use super::node::Refusal;
-use crate::pretokenize::chars;
+use crate::chars;
 
 /// A class of characters; the last one is the edge of the text.
 pub(super) type ClassId = u8;

@@ -1,0 +1,248 @@
+//! Pretokenization that rewrites text between its cuts: `Metaspace` anywhere, `ByteLevel` where something follows it or
+//! where its blank is put before pieces and not before the text.
+//!
+//! The text is rewritten whole, one step after the other, each into a new buffer, and with it the record of what came
+//! from where if somebody asks for it. That is the general way; what occurs every day has plans of its own.
+
+use std::ops::Range;
+
+use super::Pieces;
+use super::compile::Work;
+use super::split::Limit;
+use super::step::PrependScheme;
+use crate::alignment::Alignment;
+use crate::regex::Memo;
+use crate::vocab::{BLANK, byte_level_byte, byte_level_char};
+
+/// A text as a pretokenizer leaves it.
+#[derive(Debug, Default)]
+pub struct Rewritten {
+    /// The rewritten text.
+    pub text: Vec<u8>,
+    /// Its pieces, in blocks.
+    pub blocks: Vec<Pieces>,
+    /// What leads back from it to the text that came in, where it was asked for.
+    pub alignment: Option<Alignment>,
+}
+
+/// How a model spells what it reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Form {
+    /// As the steps leave it.
+    Text,
+    /// As bytes: the last `ByteLevel` is undone.
+    Bytes,
+    /// With blanks for [`BLANK`].
+    Blanks,
+}
+
+/// Steps of which some rewrite the text.
+#[derive(Debug)]
+pub(super) struct Rewriting {
+    works: Vec<Work>,
+    form: Form,
+}
+
+/// A text in the making.
+struct State {
+    text: Vec<u8>,
+    pieces: Vec<Range<usize>>,
+    alignment: Option<Alignment>,
+    /// Whether the text begins where the original one does.
+    at_start: bool,
+}
+
+impl Rewriting {
+    /// A sequence of steps; `form` is what the model reads.
+    pub(super) fn new(mut works: Vec<Work>, mut form: Form) -> Self {
+        if form == Form::Bytes && matches!(works.last(), Some(Work::MapBytes)) {
+            works.pop();
+            form = Form::Text;
+        }
+        Self { works, form }
+    }
+
+    /// Runs all steps over a text that is not empty. `at_start` says that it stands at the begin of the original text.
+    pub(super) fn run(&self, text: &[u8], at_start: bool, aligned: bool) -> Rewritten {
+        let alignment = aligned.then(|| Alignment::identity(text.len()));
+        let pieces = std::iter::once(0..text.len()).collect();
+        let mut state = State { text: text.to_vec(), pieces, alignment, at_start };
+        for work in &self.works {
+            match work {
+                Work::Cut(stage) => {
+                    let mut memo = Memo::default();
+                    let mut spans = Vec::new();
+                    let mut pieces = Vec::new();
+                    for piece in &state.pieces {
+                        cut_whole(&state.text[piece.clone()], |text, from| {
+                            memo.clear();
+                            spans.clear();
+                            let next = stage.cut(text, from, from, Limit::NONE, &mut memo, &mut spans);
+                            let base = piece.start + from;
+                            let ends = |&(begin, end): &(u32, u32)| base + begin as usize..base + end as usize;
+                            pieces.extend(spans.iter().map(ends));
+                            next
+                        });
+                    }
+                    state.pieces = pieces;
+                }
+                Work::PrefixBlank => state.rewrite(prefix_blank),
+                Work::MapBytes => state.rewrite(map_bytes),
+                Work::Metaspace { replacement, prepend_scheme } => {
+                    state
+                        .rewrite(|piece, at_start, out| metaspace(*replacement, *prepend_scheme, piece, at_start, out));
+                }
+            }
+        }
+        match self.form {
+            Form::Text => {}
+            Form::Bytes => state.rewrite(unmap_bytes),
+            Form::Blanks => state.rewrite(|piece, _, out| fold_blanks(piece, out)),
+        }
+        Rewritten { text: state.text, blocks: blocks(&state.pieces), alignment: state.alignment }
+    }
+}
+
+/// Calls `cut` until a text is used up; it takes where to begin and gives where to go on.
+fn cut_whole(text: &[u8], mut cut: impl FnMut(&[u8], usize) -> usize) {
+    let mut from = 0;
+    while from < text.len() {
+        from = cut(&text[..super::reach(text, from)], from);
+    }
+}
+
+impl State {
+    /// Rewrites each piece; `rewrite` takes it and whether it begins where the original text does.
+    fn rewrite(&mut self, rewrite: impl Fn(&[u8], bool, &mut Output)) {
+        let mut out = Output { text: Vec::with_capacity(self.text.len() * 5 / 4), base: 0, alignment: None };
+        out.alignment = self.alignment.is_some().then(Alignment::default);
+        let at_start = self.at_start && self.pieces.first().is_some_and(|piece| piece.start == 0);
+        for (index, piece) in self.pieces.iter_mut().enumerate() {
+            let begin = out.text.len();
+            out.base = piece.start;
+            rewrite(&self.text[piece.clone()], at_start && index == 0, &mut out);
+            *piece = begin..out.text.len();
+        }
+        self.at_start = at_start;
+        self.text = out.text;
+        if let (Some(before), Some(rewritten)) = (&self.alignment, &out.alignment) {
+            self.alignment = Some(before.then(rewritten));
+        }
+    }
+}
+
+/// Where a piece is rewritten to. Positions are those in the piece.
+pub(super) struct Output {
+    pub(super) text: Vec<u8>,
+    /// Where the piece begins in its text.
+    pub(super) base: usize,
+    pub(super) alignment: Option<Alignment>,
+}
+
+impl Output {
+    /// Copies a range of the piece.
+    fn keep(&mut self, piece: &[u8], range: Range<usize>) {
+        self.text.extend_from_slice(&piece[range.clone()]);
+        if let Some(alignment) = &mut self.alignment {
+            alignment.push_verbatim(self.base + range.start, range.len());
+        }
+    }
+
+    /// Writes `bytes` for a range of the piece.
+    fn write(&mut self, bytes: &[u8], range: Range<usize>) {
+        self.text.extend_from_slice(bytes);
+        if let Some(alignment) = &mut self.alignment {
+            alignment.push_rewritten(self.base + range.start..self.base + range.end, bytes.len());
+        }
+    }
+
+    /// Writes `prefix` and the first character of the piece, both of which stand for that character, and returns
+    /// where the next one begins.
+    fn prefix(&mut self, prefix: &[u8], piece: &[u8]) -> usize {
+        let first = crate::chars::length_at(piece, 0);
+        self.write(&[prefix, &piece[..first]].concat(), 0..first);
+        first
+    }
+}
+
+fn prefix_blank(piece: &[u8], _at_start: bool, out: &mut Output) {
+    let done = if piece.first() == Some(&b' ') { 0 } else { out.prefix(b" ", piece) };
+    out.keep(piece, done..piece.len());
+}
+
+fn map_bytes(piece: &[u8], _at_start: bool, out: &mut Output) {
+    for (at, &byte) in piece.iter().enumerate() {
+        out.write(byte_level_char(byte).encode_utf8(&mut [0; 4]).as_bytes(), at..at + 1);
+    }
+}
+
+fn unmap_bytes(piece: &[u8], _at_start: bool, out: &mut Output) {
+    let mut begin = 0;
+    for c in String::from_utf8_lossy(piece).chars() {
+        let end = begin + c.len_utf8();
+        if let Some(byte) = byte_level_byte(c) {
+            out.write(&[byte], begin..end);
+        }
+        begin = end;
+    }
+}
+
+fn metaspace(replacement: char, scheme: PrependScheme, piece: &[u8], at_start: bool, out: &mut Output) {
+    let mut buffer = [0; 4];
+    let replacement = replacement.encode_utf8(&mut buffer).as_bytes();
+    let asked = match scheme {
+        PrependScheme::Always => true,
+        PrependScheme::First => at_start,
+        PrependScheme::Never => false,
+    };
+    let begun = piece.starts_with(b" ") || piece.starts_with(replacement);
+    let mut done = if asked && !begun { out.prefix(replacement, piece) } else { 0 };
+    for at in memchr::memchr_iter(b' ', piece) {
+        if at >= done {
+            out.keep(piece, done..at);
+            out.write(replacement, at..at + 1);
+            done = at + 1;
+        }
+    }
+    out.keep(piece, done..piece.len());
+}
+
+/// Writes a blank for each [`BLANK`].
+pub(super) fn fold_blanks(piece: &[u8], out: &mut Output) {
+    let mut done = 0;
+    for at in memchr::memmem::find_iter(piece, BLANK) {
+        out.keep(piece, done..at);
+        out.write(b" ", at..at + BLANK.len());
+        done = at + BLANK.len();
+    }
+    out.keep(piece, done..piece.len());
+}
+
+/// Pieces in blocks whose positions fit 32 bits.
+fn blocks(pieces: &[Range<usize>]) -> Vec<Pieces> {
+    let mut blocks: Vec<Pieces> = Vec::new();
+    for piece in pieces.iter().filter(|piece| !piece.is_empty()) {
+        match blocks.last_mut() {
+            Some(block) if piece.end - block.base <= super::LONGEST_BLOCK => {
+                block.ends.push(((piece.start - block.base) as u32, (piece.end - block.base) as u32));
+            }
+            _ => blocks.push(Pieces { base: piece.start, ends: vec![(0, piece.len() as u32)] }),
+        }
+    }
+    blocks
+}
+
+/// `Metaspace` for a model that reads blanks.
+pub(super) fn blanks(scheme: PrependScheme, text: &[u8], at_start: bool, aligned: bool) -> Rewritten {
+    let mut out =
+        Output { text: Vec::with_capacity(text.len() + 1), base: 0, alignment: aligned.then(Alignment::default) };
+    let asked = match scheme {
+        PrependScheme::Always => true,
+        PrependScheme::First => at_start,
+        PrependScheme::Never => false,
+    };
+    let begun = text.starts_with(b" ") || text.starts_with(BLANK);
+    out.base = if asked && !begun { out.prefix(b" ", text) } else { 0 };
+    fold_blanks(&text[out.base..], &mut out);
+    Rewritten { text: out.text, blocks: Vec::new(), alignment: out.alignment }
+}
