@@ -148,18 +148,6 @@ impl Encoder {
     pub fn take_missing(&mut self) -> bool {
         self.tables.scratch.unigram.take_missing()
     }
-
-    /// Encodes the piece that begins at byte `from` and returns where the next one begins.
-    pub fn encode_next(
-        &mut self,
-        pretokenizer: &Pretokenizer,
-        model: &Model,
-        text: &[u8],
-        from: usize,
-        sink: &mut impl Sink,
-    ) -> usize {
-        self.encode(pretokenizer, model, text, from, from + 1, sink)
-    }
 }
 
 impl Tables {

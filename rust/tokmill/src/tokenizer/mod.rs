@@ -4,6 +4,7 @@ mod edit;
 mod encode;
 mod offsets;
 mod pool;
+mod stretches;
 
 pub use crate::added_tokens::AllowedSpecial;
 pub use crate::decode::DecodeStream;
