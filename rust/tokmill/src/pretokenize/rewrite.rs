@@ -249,8 +249,13 @@ fn blocks(pieces: &[Range<usize>]) -> Vec<Pieces> {
 
 /// `Metaspace` for a model that reads blanks.
 pub(super) fn blanks(scheme: PrependScheme, text: &[u8], at_start: bool, aligned: bool) -> Rewritten {
-    let mut out =
-        Output { text: Vec::with_capacity(text.len() + 1), base: 0, alignment: aligned.then(Alignment::default) };
+    let mut out = Output {
+        text: Vec::with_capacity(text.len() + 1),
+        base: 0,
+        alignment: aligned.then(Alignment::default),
+        head_before: 0,
+        head: 0,
+    };
     let asked = match scheme {
         PrependScheme::Always => true,
         PrependScheme::First => at_start,
