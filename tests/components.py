@@ -222,6 +222,51 @@ MERGES = [["t", "h"], ["th", "e"], ["Ġ", "the"], ["a", "b"], ["Ã", "©"], ["Ġ
 byte_level_bpes = st.integers(0, len(MERGES)).map(lambda count: _byte_level_bpe(MERGES[:count]))
 
 
+_ALPHABET = [*"abc ▁é漢<0x61>\n_Ġ.'"]
+dense_texts = st.lists(
+    st.sampled_from([*_ALPHABET, "z", "🦜", "e\u0301", " ab", "  ", "<0x61>"]), max_size=24
+).map("".join)
+"""Texts over the alphabet of the BPE models made here, and a little besides."""
+
+
+@st.composite
+def character_bpes(draw: st.DrawFn) -> Component:
+    """BPE over characters with any options, and merges in an order that a trainer would or would not make."""
+    prefix = draw(st.sampled_from([None, None, None, "", "##", "é"]))
+    suffix = draw(st.sampled_from([None, None, None, "", "</w>", "é"]))
+    unknown = draw(st.sampled_from([None, "[UNK]", "a"]))
+    dropped = draw(st.sets(st.sampled_from(_ALPHABET), max_size=4)) - {unknown}
+    letters = [letter for letter in dict.fromkeys(_ALPHABET) if letter not in dropped]
+    known = [f"{p or ''}{letter}{s or ''}" for p in {None, prefix} for s in {None, suffix} for letter in letters]
+    byte_tokens = draw(st.sampled_from([[], _BYTES, [token for token in _BYTES if token not in ("<0xE6>", "<0x0A>")]]))
+    strange = draw(st.booleans())
+    parts = [*sorted(known), *(["[UNK]", "<0xE6>", "<0xBC>"] if strange and byte_tokens == _BYTES else [])]
+    merges = []
+    for left, right in draw(st.lists(st.tuples(st.integers(0), st.integers(0)), max_size=16)):
+        pair = (parts[left % len(parts)], parts[right % len(parts)])
+        if prefix and not (pair[1].startswith(prefix) and len(pair[1]) > len(prefix)):
+            continue
+        if pair not in merges or strange:
+            merges.append(pair)
+        if (made := pair[0] + pair[1][len(prefix or "") :]) not in parts:
+            parts.append(made)
+    if strange:
+        merges = draw(st.permutations(merges))
+    tokens = dict.fromkeys(["[UNK]", "[CLS]", "[SEP]", "<pad>", *sorted(known), *byte_tokens, *sorted(parts)])
+    return {
+        "type": "BPE",
+        "dropout": draw(st.sampled_from([None, 0.0])),
+        "unk_token": unknown,
+        "continuing_subword_prefix": prefix,
+        "end_of_word_suffix": suffix,
+        "fuse_unk": draw(flags),
+        "byte_fallback": draw(flags),
+        "ignore_merges": draw(flags),
+        "vocab": {token: id for id, token in enumerate(tokens)},
+        "merges": merges,
+    }
+
+
 def documents(
     models: SearchStrategy[Component], pre_tokenizers: SearchStrategy[Component | None] = pre_tokenizers
 ) -> SearchStrategy[str]:

@@ -40,6 +40,11 @@ HUGGING_FACE = {
     "superbpe": "superbpe_t180k/tokenizer.json.gz",
     "bert_uncased": "bert_uncased.json",
     "bert_cased": "bert_base_cased.json",
+    "llama2": "llama2.json",
+    "gemma2": "gemma2.json.gz",
+    "clip": "clip_base.json.gz",
+    "kl3m-001": "kl3m-001-32k.json.gz",
+    "kl3m-005": "kl3m-005-multi-word.json.gz",
 }
 NASTY = 100_000 if WHOLE else 2_000
 """Strings made of awkward fragments, a vocabulary."""

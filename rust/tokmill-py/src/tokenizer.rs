@@ -1,5 +1,6 @@
 //! `tokmill.Tokenizer` and its streaming decoder: arguments in, one call of the core, results out.
 
+use std::hash::{BuildHasher, RandomState};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
@@ -411,6 +412,32 @@ impl Tokenizer {
             let ids = self.core.encode(text.as_ref(), &options)?;
             Ok::<_, Error>(ids.into_iter().map(|id| self.core.token(id).unwrap_or_default()).collect())
         })
+    }
+
+    /// Ids of a text with some merges left out at random (BPE dropout): uint32[n].
+    ///
+    /// Each merge that is due is passed over with probability `dropout`, from 0 to 1, and comes up again after the next
+    /// that is made; at 1, ids are those of single characters. Without `dropout`, it is that of the tokenizer's file;
+    /// `encode` never leaves out any, whatever the file says. Equal seeds give equal ids; without `seed`, one is chosen
+    /// at random. `allowed_special` as for `encode`.
+    ///
+    /// Raises `TokmillError` for models that are not BPE, and where there is no `dropout`.
+    #[pyo3(
+        signature = (text, *, dropout = None, seed = None, allowed_special = None),
+        text_signature = "($self, text, *, dropout=None, seed=None, allowed_special='none')"
+    )]
+    fn sample<'py>(
+        &self,
+        py: Python<'py>,
+        text: Text<'_>,
+        dropout: Option<f32>,
+        seed: Option<u64>,
+        allowed_special: Option<Allowed>,
+    ) -> Result<IdArray<'py>> {
+        let options = self.options(allowed_special, false, Some(Size::of(1)))?;
+        let seed = seed.unwrap_or_else(|| RandomState::new().hash_one(0));
+        let ids = call(py, LONG, || self.core.sample_with_dropout(text.as_ref(), dropout, seed, &options))?;
+        Ok(to_numpy(py, ids))
     }
 
     // -- ids to text --------------------------------------------------------------------------------------------------

@@ -124,6 +124,11 @@ impl Pretokenizer {
         &self.steps
     }
 
+    /// Whether every text, once it is rewritten, is one piece.
+    pub fn cuts_nothing(&self) -> bool {
+        matches!(self.plan, Plan::Whole | Plan::Blanks { split: false, .. })
+    }
+
     /// Whether a blank is put before a text that does not begin with one, and nothing else is rewritten
     /// (`add_prefix_space` of a `ByteLevel` that comes first).
     pub fn adds_prefix_space(&self) -> bool {
@@ -140,15 +145,15 @@ impl Pretokenizer {
         self.steps.iter().any(|step| matches!(step, Step::Metaspace { prepend_scheme: PrependScheme::First, .. }))
     }
 
-    /// Rewrites a text that is not empty; `at_start` says whether it stands at the begin of the original text. Where
-    /// the result has no blocks, its pieces are those of [`Self::fill`].
-    pub fn rewrite(&self, text: &[u8], at_start: bool, aligned: bool) -> Rewritten {
+    /// Rewrites a text that is not empty, of which the first `head` bytes come from the first character of the original
+    /// text. Where the result comes without blocks, its pieces are those of [`Self::fill`].
+    pub fn rewrite(&self, text: &[u8], head: usize, aligned: bool) -> Rewritten {
         match &self.plan {
-            Plan::Rewrite(rewriting) => rewriting.run(text, at_start, aligned),
-            Plan::Blanks { prepend_scheme, .. } => rewrite::blanks(*prepend_scheme, text, at_start, aligned),
+            Plan::Rewrite(rewriting) => rewriting.run(text, head, aligned),
+            Plan::Blanks { prepend_scheme, .. } => rewrite::blanks(*prepend_scheme, text, head > 0, aligned),
             Plan::Whole | Plan::Words | Plan::Staged(_) | Plan::Scan(_) | Plan::Separators(_) => {
                 let alignment = aligned.then(|| Alignment::identity(text.len()));
-                Rewritten { text: text.to_vec(), blocks: Vec::new(), alignment }
+                Rewritten { text: text.to_vec(), blocks: None, alignment }
             }
         }
     }

@@ -139,8 +139,11 @@ fn a_vocabulary_without_some_bytes_loads() {
     assert_eq!(encode_all(&tokenizer, "azb"), [u32::from(b'a'), u32::from(b'b')]);
     let mut with_unknown = file.clone();
     with_unknown["model"]["unk_token"] = json!("a");
+    let tokenizer = load_json(&with_unknown).unwrap();
+    assert_eq!(encode_all(&tokenizer, "azb"), [u32::from(b'a'), u32::from(b'a'), u32::from(b'b')]);
+    with_unknown["model"]["unk_token"] = json!("none");
     assert_eq!(place(&load_json(&with_unknown).unwrap_err()), "model.unk_token");
-    assert!(load_json(&with("/model/unk_token", json!("a"))).is_ok());
+    assert!(load_json(&with("/model/unk_token", json!("none"))).is_ok());
 }
 
 #[test]
@@ -189,6 +192,30 @@ fn wrong_files_are_refused_with_their_place() {
         ("/padding", json!({ "strategy": "Longest" }), "padding.strategy"),
         ("/truncation", json!({ "strategy": "OnlyFirst" }), "truncation"),
         ("/post_processor", json!({ "single": [], "pair": [{}], "special_tokens": {} }), "post_processor.pair[0]"),
+    ];
+    for (pointer, value, expected) in cases {
+        let error = load_json(&with(pointer, value.clone())).expect_err(pointer);
+        assert_eq!(place(&error), expected, "{pointer} = {value}: {error}");
+    }
+    let mut twice = small_json();
+    twice["model"]["vocab"]["hello"] = json!(258);
+    let error = load_json(&twice).unwrap_err();
+    assert_eq!(place(&error), "model.vocab[\"hello\"]", "{error}");
+}
+
+#[test]
+fn what_is_not_supported_is_refused_by_name() {
+    let cases = [
+        ("/model/type", json!("Other"), "model.type"),
+        ("/normalizer", json!({ "type": "Other" }), "normalizer.type"),
+        (
+            "/normalizer",
+            json!({ "type": "Sequence", "normalizers": [{ "type": "Other" }] }),
+            "normalizer.normalizers[0].type",
+        ),
+        ("/pre_tokenizer", json!({ "type": "Other" }), "pre_tokenizer.type"),
+        ("/post_processor", json!({ "type": "Other" }), "post_processor.type"),
+        ("/decoder", json!({ "type": "Other" }), "decoder.type"),
     ];
     for (pointer, value, expected) in cases {
         let error = load_json(&with(pointer, value.clone())).expect_err(pointer);

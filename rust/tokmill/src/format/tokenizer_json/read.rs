@@ -38,7 +38,7 @@ pub(crate) fn parts(text: &str) -> Result<Parts> {
         ModelKind::Bpe => {
             let BpeParts { spelled, merges, options } = bpe::read(model, normalizer.as_ref(), &steps, bare)?;
             let added_tokens = spelled.assign_ids(tokens);
-            (Model::Bpe(Bpe::new(spelled.into_vocab(), merges, options)?), added_tokens)
+            (Model::Bpe(Bpe::of_spelled(spelled.into_vocab(), merges, options)?), added_tokens)
         }
         ModelKind::Unigram => {
             let unigram = unigram::read(model, normalizer.as_ref(), &steps)?;
