@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import components
 import pytest
-from hypothesis import given, reject, settings
+from hypothesis import given, reject
 from hypothesis import strategies as st
 from texts import texts
 from tokenizers import Tokenizer
@@ -50,7 +50,6 @@ def reference_call(call: Callable[..., Result], *arguments: Any, **options: Any)
 
 
 @pytest.mark.parametrize("model", MODELS)
-@settings(max_examples=150)
 @given(data=st.data())
 def test_encoding_agrees(model: str, data: st.DataObject) -> None:
     reference, ours = load(data.draw(MODELS[model]))
@@ -67,7 +66,6 @@ def test_encoding_agrees(model: str, data: st.DataObject) -> None:
 
 
 @pytest.mark.parametrize("model", MODELS)
-@settings(max_examples=150)
 @given(data=st.data())
 def test_decoding_agrees(model: str, data: st.DataObject) -> None:
     reference, ours = load(data.draw(MODELS[model]))
@@ -85,7 +83,6 @@ def test_decoding_agrees(model: str, data: st.DataObject) -> None:
 
 
 @pytest.mark.parametrize("model", MODELS)
-@settings(max_examples=100)
 @given(data=st.data())
 def test_streaming_agrees(model: str, data: st.DataObject) -> None:
     reference, ours = load(data.draw(MODELS[model]))
@@ -100,7 +97,6 @@ def test_streaming_agrees(model: str, data: st.DataObject) -> None:
 
 
 @pytest.mark.parametrize("model", MODELS)
-@settings(max_examples=100)
 @given(data=st.data())
 def test_saving_keeps_everything(model: str, data: st.DataObject) -> None:
     reference, ours = load(data.draw(MODELS[model]))
