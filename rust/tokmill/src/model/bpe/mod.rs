@@ -57,6 +57,14 @@ pub struct BpeOptions {
     pub ignore_merges: bool,
 }
 
+impl BpeOptions {
+    /// Whether characters have a prefix or suffix in some places of a piece.
+    pub fn has_affixes(&self) -> bool {
+        let affixes = [&self.continuing_subword_prefix, &self.end_of_word_suffix];
+        affixes.into_iter().flatten().any(|affix| !affix.is_empty())
+    }
+}
+
 /// A validated byte-pair encoding.
 #[derive(Clone, Debug)]
 pub struct Bpe {
@@ -296,8 +304,7 @@ impl Compiled {
     /// Compiles a model, or gives nothing where the same text can become different tokens in different places.
     fn new(vocab: &Vocab, merges: &[Merge], options: &BpeOptions) -> Result<Option<Self>> {
         let of_bytes = matches!(vocab.spelling(), Spelling::ByteLevel | Spelling::Latin1);
-        let affix = |affix: &Option<String>| affix.as_ref().is_some_and(|affix| !affix.is_empty());
-        if affix(&options.continuing_subword_prefix) || affix(&options.end_of_word_suffix) {
+        if options.has_affixes() {
             return Ok(None);
         }
         let mut fallback = None;
