@@ -4,6 +4,7 @@
 //! is the model's own, also user-defined symbols. What the library refuses is refused here, and the models of words and
 //! of characters, which nobody publishes, by name.
 
+mod bpe;
 mod proto;
 mod read;
 mod wire;
