@@ -592,6 +592,8 @@ impl Tokenizer {
         let model = match self.core.model() {
             Model::Bpe(_) => "BPE, ",
             Model::Unigram(_) => "Unigram, ",
+            Model::WordPiece(_) => "WordPiece, ",
+            Model::WordLevel(_) => "WordLevel, ",
             _ => "",
         };
         format!("<tokmill.Tokenizer: {model}{} ids>", self.core.vocab_size())

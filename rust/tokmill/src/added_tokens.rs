@@ -13,6 +13,7 @@ use hashbrown::HashSet;
 
 use crate::error::{Error, Result};
 use crate::normalize::Normalizer;
+use crate::vocab::Vocab;
 
 /// A token that is matched as a whole, with the flags of tokenizers' `AddedToken`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -44,6 +45,17 @@ impl AddedToken {
             rstrip: false,
             normalized: false,
             special: true,
+        }
+    }
+
+    /// Checks that the id is free, or that of the entry that is spelled like the token.
+    pub(crate) fn check_id(&self, vocab: &Vocab) -> Result<()> {
+        match vocab.spelled(self.id) {
+            Some(other) if other != self.content => {
+                let why = format!("its id {} is that of the entry {other:?}", self.id);
+                Err(Error::format(format!("added token {:?}", self.content), why))
+            }
+            _ => Ok(()),
         }
     }
 }

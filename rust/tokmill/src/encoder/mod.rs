@@ -276,6 +276,8 @@ impl Tables {
             Model::Unigram(unigram) => {
                 always = unigram.encode(piece, &mut self.scratch.unigram, &mut self.ids);
             }
+            Model::WordPiece(model) => model.encode(piece, &mut self.scratch.wordpiece, &mut self.ids),
+            Model::WordLevel(model) => self.ids.push(model.encode(piece)),
         }
         (&self.ids, always)
     }

@@ -3,6 +3,8 @@
 //! Resolving is three lookups a merge and is most of the work of a load, so parts are decoded into one buffer, where
 //! the key of the product is the keys of the parts end to end.
 
+use std::collections::BTreeMap;
+
 use hashbrown::HashMap;
 
 use super::json::excerpt;
@@ -124,49 +126,32 @@ impl SpelledVocab {
     }
 
     /// Gives added tokens their ids; see [`assign_ids`].
-    pub(crate) fn assign_ids(&self, tokens: Vec<AddedToken>, path: &str) -> Result<Vec<AddedToken>> {
-        assign_ids(&self.vocab, |token| self.id(token), tokens, path)
+    pub(crate) fn assign_ids(&self, tokens: Vec<AddedToken>) -> Vec<AddedToken> {
+        assign_ids(&self.vocab, |token| self.id(token), tokens)
     }
 }
 
 /// Gives added tokens their ids as tokenizers does, whatever ids they come with: in order, the id of the entry of the
-/// same spelling (`known`), else the next one from the number of entries on. Of tokens of one content the last counts,
-/// and empty ones do not. The result is in order of id.
+/// same spelling (`known`), else the next one from the number of entries on, which an entry may have where ids have
+/// gaps. Of tokens of one content, and of one id, the last counts, and empty ones do not. The result is in order of id.
 pub(crate) fn assign_ids(
     vocab: &Vocab,
     known: impl Fn(&str) -> Option<u32>,
     tokens: Vec<AddedToken>,
-    path: &str,
-) -> Result<Vec<AddedToken>> {
-    let mut assigned: Vec<AddedToken> = Vec::with_capacity(tokens.len());
-    let mut places: HashMap<String, usize> = HashMap::new();
+) -> Vec<AddedToken> {
+    let mut assigned: BTreeMap<u32, AddedToken> = BTreeMap::new();
+    let mut ids: HashMap<String, u32> = HashMap::new();
     let mut next = vocab.entries() as u32;
-    for (index, mut token) in tokens.into_iter().enumerate() {
-        if token.content.is_empty() {
-            continue;
-        }
-        if let Some(&place) = places.get(&token.content) {
-            token.id = assigned[place].id;
-            assigned[place] = token;
-            continue;
-        }
-        token.id = match known(&token.content) {
-            Some(id) => id,
-            None if vocab.key(next).is_some() => {
-                let why =
-                    format!("gets id {next}, the first after {} entries, which another token has", vocab.entries());
-                return Err(Error::format(format!("{path}[{index}]"), why));
-            }
-            None => {
-                next += 1;
-                next - 1
-            }
-        };
-        places.insert(token.content.clone(), assigned.len());
-        assigned.push(token);
+    for mut token in tokens.into_iter().filter(|token| !token.content.is_empty()) {
+        let earlier = ids.get(&token.content).copied();
+        token.id = earlier.or_else(|| known(&token.content)).unwrap_or_else(|| {
+            next += 1;
+            next - 1
+        });
+        ids.insert(token.content.clone(), token.id);
+        assigned.insert(token.id, token);
     }
-    assigned.sort_by_key(|token| token.id);
-    Ok(assigned)
+    assigned.into_values().collect()
 }
 
 /// Drops the earlier ones of merges of the same pair. Such merges have the same product, so each is compared with the

@@ -75,7 +75,7 @@ fn added_tokens(config: &Node<'_>, spelled: &SpelledVocab, options: &LoadOptions
     declared.extend(given.map(|(content, id)| (AddedToken::special(content, *id), Some(*id))));
     let said: HashMap<String, u32> =
         declared.iter().filter_map(|(token, id)| Some((token.content.clone(), (*id)?))).collect();
-    let tokens = spelled.assign_ids(declared.into_iter().map(|(token, _)| token).collect(), "added tokens")?;
+    let tokens = spelled.assign_ids(declared.into_iter().map(|(token, _)| token).collect());
     for token in &tokens {
         if let Some(id) = said.get(&token.content)
             && *id != token.id

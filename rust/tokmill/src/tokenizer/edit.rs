@@ -23,14 +23,14 @@ impl Tokenizer {
             }
             match added.iter_mut().find(|token| token.content == *content) {
                 Some(token) => token.special = true,
-                None => added.push(AddedToken::special(content.clone(), *id)),
+                None => {
+                    let token = AddedToken::special(content.clone(), *id);
+                    token.check_id(self.model.vocab())?;
+                    added.push(token);
+                }
             }
         }
-        let model = match &self.model {
-            Model::Bpe(bpe) => Model::Bpe(bpe.clone()),
-            Model::Unigram(unigram) => Model::Unigram(unigram.clone()),
-        };
-        Self::new(self.parts_with(model, added)?)
+        Self::new(self.parts_with(self.model.clone(), added)?)
     }
 
     /// A tokenizer with the first entries of the merge list only, `vocab_size` entries in all with the added tokens;

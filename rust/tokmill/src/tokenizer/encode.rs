@@ -76,8 +76,48 @@ impl Tokenizer {
             return Ok(ids);
         }
         let mut ids = Vec::new();
-        self.pool.with(&self.model, |encoder| self.encode_row(text, pair, truncation, options, encoder, &mut ids))?;
+        self.pool
+            .with(&self.model, |encoder| self.encode_row(text, pair, truncation, options, encoder, &mut ids, None))?;
         Ok(ids)
+    }
+
+    /// The ids of a text or a pair, and the type id of each, as the post-processor has them.
+    pub fn encode_with_type_ids(
+        &self,
+        text: &[u8],
+        pair: Option<&[u8]>,
+        truncation: Option<Truncation>,
+        options: &EncodeOptions,
+    ) -> Result<(Vec<u32>, Vec<u32>)> {
+        let (mut ids, mut types) = (Vec::new(), Vec::new());
+        self.pool.with(&self.model, |encoder| {
+            self.encode_row(text, pair, truncation, options, encoder, &mut ids, Some(&mut types))
+        })?;
+        Ok((ids, types))
+    }
+
+    /// Rows as [`Self::encode_batch`] has them, and rows of the type ids.
+    pub fn encode_batch_with_type_ids<T: AsRef<[u8]> + Sync>(
+        &self,
+        texts: &[T],
+        pairs: Option<&[T]>,
+        truncation: Option<Truncation>,
+        options: &EncodeOptions,
+    ) -> Result<(Ragged<u32>, Ragged<u32>)> {
+        let row = |text: &[u8], pair: Option<&[u8]>, alone: &EncodeOptions, encoder: &mut Encoder, rows: &mut Typed| {
+            let Typed(ids, types) = rows;
+            let types = Some(types.values_mut());
+            self.encode_row(text, pair, truncation, alone, encoder, ids.values_mut(), types)?;
+            rows.0.end_row();
+            rows.1.end_row();
+            Ok(())
+        };
+        let (mut ids, mut types) = (Ragged::default(), Ragged::default());
+        for Typed(more_ids, more_types) in self.encode_rows(texts, pairs, options, row)? {
+            ids.append(more_ids);
+            types.append(more_types);
+        }
+        Ok((ids, types))
     }
 
     /// One row of ids a text (a pair of texts where `pairs` is given, one for each text).
@@ -88,22 +128,34 @@ impl Tokenizer {
         truncation: Option<Truncation>,
         options: &EncodeOptions,
     ) -> Result<Ragged<u32>> {
+        let row =
+            |text: &[u8], pair: Option<&[u8]>, alone: &EncodeOptions, encoder: &mut Encoder, rows: &mut Ragged<u32>| {
+                self.encode_row(text, pair, truncation, alone, encoder, rows.values_mut(), None)?;
+                rows.end_row();
+                Ok(())
+            };
+        let mut parts = self.encode_rows(texts, pairs, options, row)?.into_iter();
+        let mut all = parts.next().unwrap_or_default();
+        parts.for_each(|part| all.append(part));
+        Ok(all)
+    }
+
+    /// Does `row` for each text, with its pair, on threads, and gives one result a run of texts.
+    fn encode_rows<T: AsRef<[u8]> + Sync, R: Default + Send>(
+        &self,
+        texts: &[T],
+        pairs: Option<&[T]>,
+        options: &EncodeOptions,
+        row: impl Fn(&[u8], Option<&[u8]>, &EncodeOptions, &mut Encoder, &mut R) -> Result<()> + Sync,
+    ) -> Result<Vec<R>> {
         if pairs.is_some_and(|pairs| pairs.len() != texts.len()) {
             return Err(Error::option("pairs", "must have one text for each text"));
         }
         let bytes = |index: usize| texts[index].as_ref().len() + pairs.map_or(0, |pairs| pairs[index].as_ref().len());
-        let row = |index: usize, encoder: &mut Encoder, rows: &mut Ragged<u32>| {
-            let pair = pairs.map(|pairs| pairs[index].as_ref());
-            let alone = EncodeOptions { threads: Some(1), ..options.clone() };
-            self.encode_row(texts[index].as_ref(), pair, truncation, &alone, encoder, rows.values_mut())?;
-            rows.end_row();
-            Ok(())
-        };
-        let parts = self.for_runs(texts.len(), bytes, options.threads, row)?;
-        let mut parts = parts.into_iter();
-        let mut all = parts.next().unwrap_or_default();
-        parts.for_each(|part| all.append(part));
-        Ok(all)
+        let alone = EncodeOptions { threads: Some(1), ..options.clone() };
+        self.for_runs(texts.len(), bytes, options.threads, |index: usize, encoder: &mut Encoder, rows: &mut R| {
+            row(texts[index].as_ref(), pairs.map(|pairs| pairs[index].as_ref()), &alone, encoder, rows)
+        })
     }
 
     /// How many ids `text` has, without building them.
@@ -146,7 +198,9 @@ impl Tokenizer {
         parallel::map(runs, threads, work).into_iter().collect()
     }
 
-    /// Appends one row: the ids of a text or a pair, cut to length, with special tokens where asked for.
+    /// Appends one row: the ids of a text or a pair, cut to length, with special tokens where asked for; and the type
+    /// ids where these are wanted.
+    #[allow(clippy::too_many_arguments)]
     fn encode_row(
         &self,
         text: &[u8],
@@ -155,8 +209,9 @@ impl Tokenizer {
         options: &EncodeOptions,
         encoder: &mut Encoder,
         row: &mut Vec<u32>,
+        type_ids: Option<&mut Vec<u32>>,
     ) -> Result<()> {
-        if pair.is_none() && truncation.is_none() && !options.add_special_tokens {
+        if pair.is_none() && truncation.is_none() && !options.add_special_tokens && type_ids.is_none() {
             return self.walk(text, options, encoder, row);
         }
         let mut first = Vec::new();
@@ -175,16 +230,17 @@ impl Tokenizer {
             cut(&mut first, first_len, side);
             cut(&mut second, second_len, side);
         }
-        if !special {
-            row.extend(first);
-            row.extend(second);
-            return Ok(());
-        }
+        let mut types = type_ids;
         for place in self.layouts.places(pair.is_some()) {
-            match place {
-                Place::Text { second: false } => row.extend_from_slice(&first),
-                Place::Text { second: true } => row.extend_from_slice(&second),
-                Place::Ids(ids) => row.extend_from_slice(ids),
+            let (ids, type_id) = match place {
+                Place::Text { second: false, type_id } => (&first, type_id),
+                Place::Text { second: true, type_id } => (&second, type_id),
+                Place::Special { .. } if !special => continue,
+                Place::Special { ids, type_id } => (ids, type_id),
+            };
+            row.extend_from_slice(ids);
+            if let Some(types) = &mut types {
+                types.extend(std::iter::repeat_n(*type_id, ids.len()));
             }
         }
         Ok(())
@@ -395,6 +451,10 @@ fn char_boundary(text: &[u8], at: usize) -> usize {
 fn first_char_len(text: &[u8]) -> usize {
     1 + text[1..].iter().take(3).take_while(|byte| **byte & 0xC0 == 0x80).count()
 }
+
+/// Rows of ids and of their type ids.
+#[derive(Default)]
+struct Typed(Ragged<u32>, Ragged<u32>);
 
 /// How many ids of two rows to keep so that `room` suffices, taking from the longer first (tokenizers' rule).
 fn longest_first(first: usize, second: usize, room: usize) -> (usize, usize) {

@@ -23,7 +23,7 @@ use crate::parallel;
 use crate::pretokenize::Pretokenizer;
 use crate::ragged::{RaggedView, Side};
 use crate::template::{Layouts, PostProcessor};
-use crate::vocab::{MAX_VOCAB, Spelling, Vocab};
+use crate::vocab::{MAX_VOCAB, Spelling};
 use pool::Pool;
 
 /// What a tokenizer is made of; [`Tokenizer::new`] checks that the parts fit.
@@ -86,8 +86,9 @@ impl Tokenizer {
     /// Checks that the parts fit together and builds the tables.
     pub fn new(parts: Parts) -> Result<Self> {
         let Parts { normalizer, added_tokens, pretokenizer, model, post_processor, decoder, lengths } = parts;
-        for token in &added_tokens {
-            check_added(token, model.vocab())?;
+        if let Some(token) = added_tokens.iter().find(|token| token.id as usize >= MAX_VOCAB) {
+            let at = format!("added token {:?}", token.content);
+            return Err(Error::format(at, format!("its id {} is not below {MAX_VOCAB}", token.id)));
         }
         let spelling = model.vocab().spelling();
         let pretokenizer = pretokenizer.for_spelling(spelling)?;
@@ -236,7 +237,7 @@ impl Tokenizer {
     pub fn merges(&self) -> &[Merge] {
         match &self.model {
             Model::Bpe(bpe) => bpe.merges(),
-            Model::Unigram(_) => &[],
+            Model::Unigram(_) | Model::WordPiece(_) | Model::WordLevel(_) => &[],
         }
     }
 }
@@ -254,18 +255,4 @@ fn decode_rows<R: Send>(
     };
     let parts = parallel::map(runs, threads, decode_run).into_iter().collect::<Result<Vec<_>>>()?;
     Ok(parts.into_iter().flatten().collect())
-}
-
-/// An added token may take a free id, or the id of the entry that is spelled like it.
-fn check_added(token: &AddedToken, vocab: &Vocab) -> Result<()> {
-    let at = || format!("added token {:?}", token.content);
-    if token.id as usize >= MAX_VOCAB {
-        return Err(Error::format(at(), format!("its id {} is not below {MAX_VOCAB}", token.id)));
-    }
-    match vocab.spelled(token.id) {
-        Some(other) if other != token.content => {
-            Err(Error::format(at(), format!("its id {} is that of the entry {other:?}", token.id)))
-        }
-        _ => Ok(()),
-    }
 }

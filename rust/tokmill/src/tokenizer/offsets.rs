@@ -12,6 +12,7 @@ use crate::model::Model;
 use crate::pieces::PieceKind;
 use crate::ragged::Ragged;
 use crate::template::Place;
+use crate::vocab::{Spelling, Vocab, byte_level_char};
 
 /// What offsets count.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -155,7 +156,7 @@ impl Tokenizer {
                         rows.ids.values_mut().extend_from_slice(&spans.ids);
                         rows.offsets.extend_from_slice(&offsets);
                     }
-                    Place::Ids(ids) => {
+                    Place::Special { ids, .. } => {
                         rows.ids.values_mut().extend_from_slice(ids);
                         rows.offsets.extend(ids.iter().map(|_| [0, 0]));
                     }
@@ -191,17 +192,13 @@ impl Tokenizer {
                 continue;
             }
             for index in placed.len()..mark.ids_end {
-                let key = vocab.key(spans.ids[index]).unwrap_or_default();
+                let (leading, trailing) = if trims { vocab_space(vocab, spans.ids[index]) } else { (0, 0) };
                 let Range { start, end } = match fallback_bytes {
                     Some(kinds) => self.of_character(kinds, spans, index),
                     None => spans.ranges[index].clone(),
                 };
-                let blank = |byte: &&u8| **byte == b' ';
-                placed.push(Placed {
-                    bytes: original(mark.range.start + start..mark.range.start + end),
-                    leading: key.iter().take_while(blank).count() as i64,
-                    trailing: key.iter().rev().take_while(blank).count() as i64,
-                });
+                let bytes = original(mark.range.start + start..mark.range.start + end);
+                placed.push(Placed { bytes, leading, trailing });
             }
         }
         placed
@@ -235,10 +232,26 @@ struct Rows {
     offsets: Offsets,
 }
 
-/// Number of white-space characters at the beginning and the end.
+/// Number of white-space characters that an entry is spelled with at the beginning and the end.
+fn vocab_space(vocab: &Vocab, id: u32) -> (i64, i64) {
+    let key = vocab.key(id).unwrap_or_default();
+    match vocab.spelling() {
+        Spelling::ByteLevel => {
+            let blank = |byte: &&u8| **byte == b' ';
+            (key.iter().take_while(blank).count() as i64, key.iter().rev().take_while(blank).count() as i64)
+        }
+        // A blank is written U+2581 there, which is no white space.
+        Spelling::Metaspace if key.first() != Some(&b' ') && key.last() != Some(&b' ') => white_space_around(key),
+        Spelling::Metaspace => white_space_around(vocab.spelled(id).unwrap_or_default().as_bytes()),
+        Spelling::Plain | Spelling::Latin1 => white_space_around(key),
+    }
+}
+
+/// Number of white-space characters at the beginning and the end; tokenizers counts the blank of byte-level spellings
+/// among them.
 fn white_space_around(bytes: &[u8]) -> (i64, i64) {
     let text = String::from_utf8_lossy(bytes);
-    let space = |c: &char| c.is_whitespace();
+    let space = |c: &char| c.is_whitespace() || *c == byte_level_char(b' ');
     (text.chars().take_while(space).count() as i64, text.chars().rev().take_while(space).count() as i64)
 }
 

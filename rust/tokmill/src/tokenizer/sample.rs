@@ -104,6 +104,9 @@ impl Tokenizer {
                     }
                 }
             }
+            Model::WordPiece(_) | Model::WordLevel(_) => {
+                return Err(Error::unsupported("sample", "a model that segments text in one way only"));
+            }
         }
         Ok(ids)
     }

@@ -30,6 +30,7 @@ pub(crate) fn to_bytes(tokenizer: &Tokenizer) -> Result<Vec<u8>> {
         }
         Model::Bpe(model) => (ModelType::Bpe, model.options().byte_fallback, bpe::pieces(model, &decoder.kinds)),
         Model::Unigram(_) => return Err(refused("a Unigram model by the rule of tokenizers")),
+        _ => return Err(refused("a model that is neither Unigram nor BPE")),
     };
     for token in tokenizer.added_tokens() {
         let kind = pieces.get(token.id as usize).map(|piece| piece.kind);

@@ -13,6 +13,7 @@ mod normalizers;
 mod read;
 mod stream;
 mod unigram;
+mod words;
 mod write;
 
 pub(crate) use dialect::to_oniguruma;

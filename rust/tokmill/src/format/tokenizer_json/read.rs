@@ -6,7 +6,7 @@ use super::super::json::{Node, excerpt};
 use super::super::spelled::assign_ids;
 use super::bpe::{self, BpeParts};
 use super::stream::{self, ModelEntries};
-use super::{components, decoders, normalizers, unigram};
+use super::{components, decoders, normalizers, unigram, words};
 use crate::added_tokens::AddedToken;
 use crate::decode::Decoder;
 use crate::error::{Error, Result};
@@ -35,14 +35,19 @@ pub(crate) fn parts(text: &str) -> Result<Parts> {
     let (model, added_tokens) = match kind {
         ModelKind::Bpe => {
             let BpeParts { spelled, merges, options } = bpe::read(model, normalizer.as_ref(), &steps, bare)?;
-            let added_tokens = spelled.assign_ids(tokens, "added_tokens")?;
+            let added_tokens = spelled.assign_ids(tokens);
             (Model::Bpe(Bpe::new(spelled.into_vocab(), merges, options)?), added_tokens)
         }
         ModelKind::Unigram => {
             let unigram = unigram::read(model, normalizer.as_ref(), &steps)?;
             let vocab = unigram.vocab();
-            let added_tokens = assign_ids(vocab, |token| vocab.id_spelled(token), tokens, "added_tokens")?;
+            let added_tokens = assign_ids(vocab, |token| vocab.id_spelled(token), tokens);
             (Model::Unigram(unigram), added_tokens)
+        }
+        ModelKind::WordPiece | ModelKind::WordLevel => {
+            let (spelled, options) = words::read(model, &kind, normalizer.as_ref(), &steps)?;
+            let added_tokens = spelled.assign_ids(tokens);
+            (options.model(spelled.into_vocab())?, added_tokens)
         }
     };
     Ok(Parts {
@@ -71,9 +76,11 @@ fn check_version(fields: &Map<String, Value>) -> Result<()> {
 }
 
 /// The models that are read.
-enum ModelKind {
+pub(super) enum ModelKind {
     Bpe,
     Unigram,
+    WordPiece,
+    WordLevel,
 }
 
 /// Tells the model; one without a type is told by its fields. Others are refused by name.
@@ -90,6 +97,8 @@ fn model_kind(model: &ModelEntries) -> Result<ModelKind> {
     match name {
         "BPE" => Ok(ModelKind::Bpe),
         "Unigram" => Ok(ModelKind::Unigram),
+        "WordPiece" => Ok(ModelKind::WordPiece),
+        "WordLevel" => Ok(ModelKind::WordLevel),
         other => Err(node.unsupported(format!("the model {other}"))),
     }
 }
