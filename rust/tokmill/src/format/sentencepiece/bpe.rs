@@ -1,10 +1,10 @@
 //! The BPE models of sentencepiece, which have scores and no merges.
 //!
 //! The library merges whatever neighbours form a piece, the one of highest score first, the leftmost of equal ones. Where
-//! no two pieces have the same score this is a list of merges: for each piece, in order of score, every way to put it
-//! together from two others. What that leaves out is refused: pieces of equal score, which are merged from left to
-//! right whatever they are, symbols of the user's, pieces that are split again, and characters that are no piece of
-//! their own but part of one.
+//! no two pieces have the same score, but for runs of blanks, this is a list of merges: for each piece, in order of
+//! score, every way to put it together from two others. What that leaves out is refused: other pieces of equal score,
+//! which are merged from left to right whatever they are, symbols of the user's, pieces that are split again, and
+//! characters that are no piece of their own but part of one.
 
 use hashbrown::HashMap;
 
@@ -15,7 +15,7 @@ use crate::pieces::{Piece, PieceKind};
 use crate::vocab::{Spelling, Vocab};
 
 /// The model of a list of pieces; `escaped` says that texts come with `▁` for blanks.
-pub(super) fn model(pieces: &[Piece], byte_fallback: bool, escaped: bool) -> Result<Bpe> {
+pub(crate) fn model(pieces: &[Piece], byte_fallback: bool, escaped: bool) -> Result<Bpe> {
     check(pieces)?;
     let is_blank = |piece: &Piece| piece.kind == PieceKind::Normal && piece.text == "\u{2581}";
     let blanks = escaped && pieces.iter().any(is_blank) && !pieces.iter().any(|piece| piece.text.contains(' '));
@@ -35,32 +35,32 @@ pub(super) fn model(pieces: &[Piece], byte_fallback: bool, escaped: bool) -> Res
         byte_fallback,
         ..BpeOptions::default()
     };
-    Bpe::new(vocab, merges(pieces)?, options)
+    let (merges, ranks) = merges(pieces);
+    Bpe::with_ranks(vocab, merges, &ranks, options)
 }
 
-/// Every way to put a piece together from two others, the pieces in order of score.
-fn merges(pieces: &[Piece]) -> Result<Vec<Merge>> {
+/// Every way to put a piece together from two others, the pieces in order of score, and the rank of each.
+fn merges(pieces: &[Piece]) -> (Vec<Merge>, Vec<u32>) {
     let mut normal: Vec<u32> = (0..).zip(pieces).filter(|(_, piece)| is_normal(piece)).map(|(id, _)| id).collect();
     let ids: HashMap<&str, u32> = normal.iter().map(|&id| (pieces[id as usize].text.as_str(), id)).collect();
     let score = |id: u32| pieces[id as usize].score;
     normal.sort_by(|&a, &b| score(b).total_cmp(&score(a)));
-    let mut merges = Vec::new();
-    let mut previous: Option<u32> = None;
+    let (mut merges, mut ranks) = (Vec::new(), Vec::new());
+    let mut previous: Option<f64> = None;
+    let mut rank = 0;
     for result in normal {
         let text = pieces[result as usize].text.as_str();
         let cuts = text.char_indices().skip(1).map(|(cut, _)| text.split_at(cut));
-        let before = merges.len();
         merges.extend(
             cuts.filter_map(|(left, right)| Some(Merge { left: *ids.get(left)?, right: *ids.get(right)?, result })),
         );
-        if merges.len() > before {
-            if let Some(other) = previous.replace(result).filter(|&other| score(other) == score(result)) {
-                let what = format!("a BPE model in which pieces {other} and {result} have the same score");
-                return Err(Error::unsupported(format!("pieces[{result}]"), what));
-            }
+        if merges.len() > ranks.len() {
+            rank += u32::from(previous.is_some_and(|previous| previous != score(result)));
+            previous = Some(score(result));
+            ranks.resize(merges.len(), rank);
         }
     }
-    Ok(merges)
+    (merges, ranks)
 }
 
 fn is_normal(piece: &Piece) -> bool {
@@ -92,17 +92,20 @@ pub(super) fn pieces(bpe: &Bpe, kinds: &[PieceKind]) -> Vec<Piece> {
     let vocab = bpe.vocab();
     let size = vocab.size().min(kinds.len());
     let mut scores = vec![None; size];
-    let mut next = 0.0;
-    let products = bpe.merges().iter().map(|merge| merge.result as usize);
-    for id in products.chain((0..size).filter(|&id| kinds[id] == PieceKind::Normal)) {
-        if scores[id].is_none() {
-            scores[id] = Some(next);
-            next -= 1.0;
-        }
+    let mut next = 0;
+    for (place, merge) in bpe.merges().iter().enumerate() {
+        scores[merge.result as usize].get_or_insert(bpe.rank(place));
+        next = bpe.rank(place) + 1;
+    }
+    for id in (0..size).filter(|&id| kinds[id] == PieceKind::Normal) {
+        scores[id].get_or_insert_with(|| {
+            next += 1;
+            next
+        });
     }
     let piece = |id: usize| Piece {
         text: vocab.spelled(id as u32).unwrap_or_default(),
-        score: scores[id].unwrap_or_default(),
+        score: -f64::from(scores[id].unwrap_or_default()),
         kind: kinds[id],
     };
     (0..size).map(piece).collect()

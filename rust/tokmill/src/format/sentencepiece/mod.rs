@@ -10,5 +10,6 @@ mod read;
 mod wire;
 mod write;
 
+pub(super) use bpe::model as bpe_model;
 pub(super) use read::parts;
 pub(super) use write::to_bytes;
