@@ -27,7 +27,7 @@ _AllowedSpecial: TypeAlias = Literal["none", "all"] | Iterable[str]
 _Side: TypeAlias = Literal["left", "right"]
 _Unit: TypeAlias = Literal["char", "byte"]
 _Errors: TypeAlias = Literal["replace", "strict", "ignore"]
-_Format: TypeAlias = Literal["tokenizer.json", "tiktoken"]
+_Format: TypeAlias = Literal["tokenizer.json", "tiktoken", "sentencepiece"]
 
 @final
 class Tokenizer:
@@ -82,6 +82,19 @@ class Tokenizer:
         add_special_tokens: bool = False,
         threads: int | None = None,
     ) -> Ragged: ...
+    def sample(
+        self,
+        text: _Text,
+        *,
+        alpha: float = 0.1,
+        nbest: int | None = None,
+        dropout: float | None = None,
+        seed: int | None = None,
+        allowed_special: _AllowedSpecial = "none",
+    ) -> npt.NDArray[np.uint32]: ...
+    def nbest(
+        self, text: _Text, n: int, *, allowed_special: _AllowedSpecial = "none"
+    ) -> list[tuple[npt.NDArray[np.uint32], float]]: ...
     def encode_with_offsets(
         self,
         text: _Text,
@@ -143,14 +156,6 @@ class Tokenizer:
         allowed_special: _AllowedSpecial = "none",
         add_special_tokens: bool = False,
     ) -> list[str]: ...
-    def sample(
-        self,
-        text: _Text,
-        *,
-        dropout: float | None = None,
-        seed: int | None = None,
-        allowed_special: _AllowedSpecial = "none",
-    ) -> npt.NDArray[np.uint32]: ...
     def decode(
         self,
         ids: _Ids,

@@ -14,7 +14,7 @@ use tokmill::decode;
 use tokmill::format::{self, LoadOptions};
 use tokmill::model::Model;
 use tokmill::ragged::RaggedView;
-use tokmill::tokenizer::{self as core, EncodeOptions};
+use tokmill::tokenizer::{self as core, EncodeOptions, Sampling};
 
 use crate::arrays::{Ids, Ragged, gather_rows, id_from, spans_to_numpy, to_numpy};
 use crate::error::{Failure, LONG, Result, call};
@@ -206,6 +206,59 @@ impl Tokenizer {
         let options = self.options(allowed_special, add_special_tokens, threads)?;
         let ids = call(py, text.len(), || self.core.encode(text.as_ref(), &options))?;
         Ok(to_numpy(py, ids))
+    }
+
+    /// A random segmentation of a text: uint32[n].
+    ///
+    /// With a Unigram model each segmentation is as likely as the exponential of `alpha` times its score; `nbest` draws
+    /// from that many of the best ones only. With a BPE model each merge that is due is passed over with probability
+    /// `dropout`, from 0 to 1, and comes up again after the next that is made; without `dropout`, it is that of the
+    /// tokenizer's file, which `encode` never acts on. Equal seeds give equal samples; without a `seed` each call gives
+    /// another one. `allowed_special` as for `encode`.
+    ///
+    /// Raises `TokmillError` for models of other kinds, and for a BPE model where there is no `dropout`.
+    #[pyo3(
+        signature = (text, *, alpha = 0.1, nbest = None, dropout = None, seed = None, allowed_special = None),
+        text_signature = "($self, text, *, alpha=0.1, nbest=None, dropout=None, seed=None, allowed_special='none')"
+    )]
+    #[expect(clippy::too_many_arguments, reason = "they are the keywords of the Python method")]
+    fn sample<'py>(
+        &self,
+        py: Python<'py>,
+        text: Text<'_>,
+        alpha: f64,
+        nbest: Option<Size>,
+        dropout: Option<f32>,
+        seed: Option<u64>,
+        allowed_special: Option<Allowed>,
+    ) -> Result<IdArray<'py>> {
+        let options = self.options(allowed_special, false, Some(Size::of(1)))?;
+        let nbest = nbest.map(|count| count.get("nbest")).transpose()?;
+        let seed = seed.unwrap_or_else(|| RandomState::new().hash_one(0));
+        let sampling = Sampling { alpha, nbest, dropout, seed };
+        let ids = call(py, LONG, || self.core.sample(text.as_ref(), sampling, &options))?;
+        Ok(to_numpy(py, ids))
+    }
+
+    /// The `n` best segmentations of a text by a Unigram model, best first: a list of (uint32[k], score).
+    ///
+    /// There are fewer where the text has fewer. The score is the sum of the scores of the pieces. `allowed_special` as
+    /// for `encode`.
+    #[pyo3(
+        signature = (text, n, *, allowed_special = None),
+        text_signature = "($self, text, n, *, allowed_special='none')"
+    )]
+    fn nbest<'py>(
+        &self,
+        py: Python<'py>,
+        text: Text<'_>,
+        n: Size,
+        allowed_special: Option<Allowed>,
+    ) -> Result<Vec<(IdArray<'py>, f64)>> {
+        let options = self.options(allowed_special, false, Some(Size::of(1)))?;
+        let count = n.get("n")?;
+        let found = call(py, LONG, || self.core.nbest(text.as_ref(), count, &options))?;
+        Ok(found.into_iter().map(|other| (to_numpy(py, other.ids), other.score)).collect())
     }
 
     /// The ids of many texts, one row a text.
@@ -412,32 +465,6 @@ impl Tokenizer {
             let ids = self.core.encode(text.as_ref(), &options)?;
             Ok::<_, Error>(ids.into_iter().map(|id| self.core.token(id).unwrap_or_default()).collect())
         })
-    }
-
-    /// Ids of a text with some merges left out at random (BPE dropout): uint32[n].
-    ///
-    /// Each merge that is due is passed over with probability `dropout`, from 0 to 1, and comes up again after the next
-    /// that is made; at 1, ids are those of single characters. Without `dropout`, it is that of the tokenizer's file;
-    /// `encode` never leaves out any, whatever the file says. Equal seeds give equal ids; without `seed`, one is chosen
-    /// at random. `allowed_special` as for `encode`.
-    ///
-    /// Raises `TokmillError` for models that are not BPE, and where there is no `dropout`.
-    #[pyo3(
-        signature = (text, *, dropout = None, seed = None, allowed_special = None),
-        text_signature = "($self, text, *, dropout=None, seed=None, allowed_special='none')"
-    )]
-    fn sample<'py>(
-        &self,
-        py: Python<'py>,
-        text: Text<'_>,
-        dropout: Option<f32>,
-        seed: Option<u64>,
-        allowed_special: Option<Allowed>,
-    ) -> Result<IdArray<'py>> {
-        let options = self.options(allowed_special, false, Some(Size::of(1)))?;
-        let seed = seed.unwrap_or_else(|| RandomState::new().hash_one(0));
-        let ids = call(py, LONG, || self.core.sample_with_dropout(text.as_ref(), dropout, seed, &options))?;
-        Ok(to_numpy(py, ids))
     }
 
     // -- ids to text --------------------------------------------------------------------------------------------------

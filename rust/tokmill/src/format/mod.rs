@@ -3,6 +3,7 @@
 //! The format is told from the content, never from the name. Readers turn a file into [`Parts`]; whatever the file
 //! gets wrong comes back as an error that says where.
 
+mod gguf;
 mod json;
 mod ranks;
 mod sentencepiece;
@@ -122,6 +123,10 @@ fn parts_of_kind(kind: Kind, bytes: &[u8], options: &LoadOptions) -> Result<Part
         }
         Kind::Tiktoken => tiktoken::parts(bytes, options),
         Kind::VocabTxt => vocab_txt::parts(source::text(bytes)?, None, options),
+        Kind::Gguf => {
+            options.check_unused("GGUF")?;
+            gguf::parts(bytes)
+        }
         Kind::SentencePiece => {
             options.check_unused("a SentencePiece model")?;
             sentencepiece::parts(bytes)

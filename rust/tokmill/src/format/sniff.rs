@@ -17,12 +17,13 @@ pub(super) enum Kind {
     Merges,
     Tiktoken,
     SentencePiece,
+    Gguf,
 }
 
 /// Tells the format of unpacked bytes. Formats that are known but not supported are refused by name.
 pub(super) fn kind(bytes: &[u8]) -> Result<Kind> {
     if bytes.starts_with(b"GGUF") {
-        return Err(Error::unsupported("file", "GGUF"));
+        return Ok(Kind::Gguf);
     }
     let begun = bytes.trim_ascii_start();
     if begun.starts_with(b"{") {

@@ -66,6 +66,8 @@ enum Plan {
         /// Whether each blank begins a piece.
         split: bool,
     },
+    /// `WhitespaceSplit` and `Metaspace`, for a model that reads blanks: each word behind a blank.
+    SpacedWords,
 }
 
 impl Pretokenizer {
@@ -97,6 +99,13 @@ impl Pretokenizer {
             (Spelling::Metaspace, &[Step::Metaspace { replacement: '\u{2581}', prepend_scheme, split }]) => {
                 self.plan = Plan::Blanks { prepend_scheme, split };
             }
+            (
+                Spelling::Metaspace,
+                &[
+                    Step::WhitespaceSplit,
+                    Step::Metaspace { replacement: '\u{2581}', prepend_scheme: PrependScheme::Always, split: true },
+                ],
+            ) => self.plan = Plan::SpacedWords,
             (Spelling::Metaspace, steps) => self.plan = Plan::step_by_step(steps, Form::Blanks)?,
             (Spelling::Plain, steps) if steps.iter().any(|step| matches!(step, Step::ByteLevel { .. })) => {
                 self.plan = Plan::step_by_step(steps, Form::Text)?;
@@ -137,7 +146,7 @@ impl Pretokenizer {
 
     /// Whether pieces are those of a text that [`Self::rewrite`] makes.
     pub fn rewrites(&self) -> bool {
-        matches!(self.plan, Plan::Rewrite(_) | Plan::Blanks { .. })
+        matches!(self.plan, Plan::Rewrite(_) | Plan::Blanks { .. } | Plan::SpacedWords)
     }
 
     /// Whether [`Self::rewrite`] has to know where a text stands.
@@ -150,6 +159,7 @@ impl Pretokenizer {
     pub fn rewrite(&self, text: &[u8], head: usize, aligned: bool) -> Rewritten {
         match &self.plan {
             Plan::Rewrite(rewriting) => rewriting.run(text, head, aligned),
+            Plan::SpacedWords => rewrite::spaced_words(text, aligned),
             Plan::Blanks { prepend_scheme, .. } => rewrite::blanks(*prepend_scheme, text, head > 0, aligned),
             Plan::Whole | Plan::Words | Plan::Staged(_) | Plan::Scan(_) | Plan::Separators(_) => {
                 let alignment = aligned.then(|| Alignment::identity(text.len()));
@@ -167,7 +177,9 @@ impl Pretokenizer {
         let reach = reach(text, from);
         match &self.plan {
             Plan::Words => fill_words(&text[..reach], from, &mut pieces.ends),
-            Plan::Blanks { split: true, .. } => fill_before_blanks(&text[..reach], from, &mut pieces.ends),
+            Plan::Blanks { split: true, .. } | Plan::SpacedWords => {
+                fill_before_blanks(&text[..reach], from, &mut pieces.ends)
+            }
             // A text that is rewritten comes with its pieces.
             Plan::Whole | Plan::Rewrite(_) | Plan::Blanks { split: false, .. } => {
                 pieces.ends.extend((from < reach).then_some((0, (reach - from) as u32)));

@@ -266,3 +266,53 @@ pub(super) fn blanks(scheme: PrependScheme, text: &[u8], at_start: bool, aligned
     fold_blanks(&text[out.base..], &mut out);
     Rewritten { text: out.text, blocks: None, alignment: out.alignment }
 }
+
+/// `WhitespaceSplit` and `Metaspace` for a model that reads blanks: words without the white space between them, each
+/// behind one blank, unless it begins with [`BLANK`].
+pub(super) fn spaced_words(text: &[u8], aligned: bool) -> Rewritten {
+    let mut out = Output {
+        text: Vec::with_capacity(text.len() + text.len() / 16 + 16),
+        base: 0,
+        alignment: aligned.then(Alignment::default),
+        head_before: 0,
+        head: 0,
+    };
+    let has_blank = memchr::memmem::find(text, BLANK).is_some();
+    for_words(text, |word| {
+        if !aligned && !has_blank {
+            out.text.push(b' ');
+            out.text.extend_from_slice(&text[word]);
+            return;
+        }
+        out.base = word.start;
+        let begun = text[word.clone()].starts_with(BLANK);
+        let done = if begun { 0 } else { out.prefix(b" ", &text[word.clone()]) };
+        out.base += done;
+        fold_blanks(&text[word.start + done..word.end], &mut out);
+    });
+    Rewritten { text: out.text, blocks: None, alignment: out.alignment }
+}
+
+/// Gives the words between white space to `take`.
+fn for_words(text: &[u8], mut take: impl FnMut(Range<usize>)) {
+    let mut begin = 0;
+    let mut at = 0;
+    while at < text.len() {
+        // No white space has another first byte.
+        let Some(found) = text[at..].iter().position(|byte| matches!(byte, 9..=13 | b' ' | 0xC2 | 0xE1..=0xE3)) else {
+            break;
+        };
+        at += found;
+        let (c, len) = crate::chars::decode(&text[at..]).unwrap_or((0, 1));
+        if char::from_u32(c).is_some_and(char::is_whitespace) {
+            if begin < at {
+                take(begin..at);
+            }
+            begin = at + len;
+        }
+        at += len;
+    }
+    if begin < text.len() {
+        take(begin..text.len());
+    }
+}

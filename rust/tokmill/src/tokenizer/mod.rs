@@ -11,6 +11,7 @@ pub use crate::added_tokens::AllowedSpecial;
 pub use crate::decode::DecodeStream;
 pub use offsets::{OffsetUnit, Offsets};
 pub use pool::DEFAULT_CACHE_BYTES;
+pub use sample::Sampling;
 
 use crate::added_tokens::{AddedToken, AddedTokens};
 use crate::decode::{Decoder, TokenBytes};

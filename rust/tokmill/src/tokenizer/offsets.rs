@@ -5,9 +5,11 @@ use std::ops::Range;
 use super::encode::Target;
 use super::{EncodeOptions, Tokenizer};
 use crate::alignment::Alignment;
+use crate::decode::Decoder;
 use crate::encoder::{Encoder, Sink};
 use crate::error::Result;
 use crate::model::Model;
+use crate::pieces::PieceKind;
 use crate::ragged::Ragged;
 use crate::template::Place;
 use crate::vocab::{Spelling, Vocab, byte_level_char};
@@ -172,6 +174,10 @@ impl Tokenizer {
     fn place(&self, text: &[u8], spans: &Spans) -> Vec<Placed> {
         let vocab = self.model.vocab();
         let trims = !self.layouts.trims().is_empty();
+        let fallback_bytes = match (&self.decoder, &self.model) {
+            (Decoder::SentencePiece(decoder), Model::Bpe(_)) => Some(decoder.kinds.as_slice()),
+            _ => None,
+        };
         let mut placed = Vec::with_capacity(spans.ids.len());
         for mark in &spans.marks {
             let (base, alignment) = &spans.entries[mark.entry];
@@ -187,12 +193,36 @@ impl Tokenizer {
             }
             for index in placed.len()..mark.ids_end {
                 let (leading, trailing) = if trims { vocab_space(vocab, spans.ids[index]) } else { (0, 0) };
-                let Range { start, end } = spans.ranges[index];
+                let Range { start, end } = match fallback_bytes {
+                    Some(kinds) => self.of_character(kinds, spans, index),
+                    None => spans.ranges[index].clone(),
+                };
                 let bytes = original(mark.range.start + start..mark.range.start + end);
                 placed.push(Placed { bytes, leading, trailing });
             }
         }
         placed
+    }
+}
+
+impl Tokenizer {
+    /// The bytes that an id stands for where bytes leave their character to the last of them, as in sentencepiece.
+    fn of_character(&self, kinds: &[PieceKind], spans: &Spans, index: usize) -> Range<usize> {
+        let range = spans.ranges[index].clone();
+        let byte = |index: usize| {
+            let id = spans.ids.get(index).copied().filter(|&id| kinds.get(id as usize) == Some(&PieceKind::Byte))?;
+            self.token_bytes(id)?.first().copied()
+        };
+        let is_inner = |byte: u8| byte & 0xC0 == 0x80;
+        let Some(own) = byte(index) else { return range };
+        let before = (0..4).find(|&back| index < back || byte(index - back).is_none_or(|byte| !is_inner(byte)));
+        let begin = range.start - before.unwrap_or_default();
+        let is_last = match before {
+            Some(0) => own < 0x80,
+            Some(back) => byte(index - back).is_some_and(|lead| lead.leading_ones() as usize == back + 1),
+            None => false,
+        };
+        if is_last { begin..range.end } else { begin..begin }
     }
 }
 

@@ -28,8 +28,13 @@ pub(super) type Counted = (u32, usize);
 impl Literal {
     /// Takes a list in order of rank. Of a pair listed twice the later rank counts.
     pub(super) fn new(vocab: &Vocab, merges: &[Merge], options: &BpeOptions) -> Self {
-        let product = |(rank, merge): (u32, &Merge)| ((merge.left, merge.right), Product { rank, token: merge.result });
-        let by_pair = (0..).zip(merges).map(product).collect();
+        Self::ranked(vocab, (0..).zip(merges.iter().copied()), options)
+    }
+
+    /// Takes merges with their ranks; of those of equal rank the leftmost is due first.
+    pub(super) fn ranked(vocab: &Vocab, merges: impl Iterator<Item = (u32, Merge)>, options: &BpeOptions) -> Self {
+        let product = |(rank, merge): (u32, Merge)| ((merge.left, merge.right), Product { rank, token: merge.result });
+        let by_pair = merges.map(product).collect();
         let fallback = options.byte_fallback.then(|| Box::new(byte_tokens(vocab)));
         let unknown = options.unk_token.as_ref().and_then(|token| vocab.id_spelled(token));
         Self { by_pair, fallback, unknown }

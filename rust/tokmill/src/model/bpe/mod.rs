@@ -74,6 +74,10 @@ pub struct Bpe {
     engine: Engine,
     /// Whether entries are taken whole and some are not reached by merging.
     unmerged: bool,
+    /// What merges pieces with neighbouring blanks, where some entries of these have the same rank.
+    blank_runs: Option<Box<Literal>>,
+    /// The ranks of the merges where some are equal; else empty, and a merge's rank is its place.
+    ranks: Vec<u32>,
 }
 
 /// How pieces are merged.
@@ -151,13 +155,37 @@ impl Bpe {
         Self::assemble(vocab, merges, options, Engine::Symbols(Box::new(compiled)))
     }
 
+    /// As [`Self::new`], with the ranks of the merges, which rise; among merges of equal rank the leftmost is due
+    /// first, whatever it makes. Such entries must all hold two neighbouring blanks (as the runs of blanks do that are
+    /// put into the vocabularies of sentencepiece after training), and the vocabulary must be spelled with blanks.
+    pub fn with_ranks(vocab: Vocab, merges: Vec<Merge>, ranks: &[u32], options: BpeOptions) -> Result<Self> {
+        let pairs = || merges.windows(2).zip(ranks.windows(2));
+        let tied: Vec<u32> = pairs()
+            .filter(|(pair, ranks)| ranks[0] == ranks[1] && pair[0].result != pair[1].result)
+            .flat_map(|(pair, _)| [pair[0].result, pair[1].result])
+            .collect();
+        let literal = || Literal::ranked(&vocab, ranks.iter().copied().zip(merges.iter().copied()), &options);
+        let blank_runs = (!tied.is_empty()).then(|| Box::new(literal()));
+        let has_run = |id: u32| vocab.spelling() == Spelling::Metaspace && vocab.key(id).is_some_and(has_blank_run);
+        if let Some(id) = tied.into_iter().find(|&id| !has_run(id)) {
+            return Err(Error::unsupported(format!("entry {id}"), "merges of equal rank but for those of blanks"));
+        }
+        let ranks = if blank_runs.is_some() { ranks.to_vec() } else { Vec::new() };
+        Ok(Self { blank_runs, ranks, ..Self::new(vocab, merges, options)? })
+    }
+
+    /// The model that merges a piece with neighbouring blanks, if there is one of its own.
+    fn blank_runs(&self, piece: &[u8]) -> Option<&Literal> {
+        self.blank_runs.as_deref().filter(|_| has_blank_run(piece))
+    }
+
     fn assemble(vocab: Vocab, merges: Vec<Merge>, options: BpeOptions, engine: Engine) -> Result<Self> {
         let reaches = |id| match &engine {
             Engine::Symbols(compiled) => compiled.symbols.reaches(id),
             Engine::Literal(_) => false,
         };
         let unmerged = options.ignore_merges && vocab.iter().any(|(id, _)| !reaches(id) && !vocab.is_inexpressible(id));
-        let bpe = Self { vocab, merges, options, engine, unmerged };
+        let bpe = Self { vocab, merges, options, engine, unmerged, blank_runs: None, ranks: Vec::new() };
         if let Some(token) = bpe.options.unk_token.as_ref().filter(|token| bpe.vocab.id_spelled(token).is_none())
             && bpe.has_unknowns()
         {
@@ -182,6 +210,11 @@ impl Bpe {
     /// The merges in order of rank, as the file lists them.
     pub fn merges(&self) -> &[Merge] {
         &self.merges
+    }
+
+    /// The rank of a merge, given its place in the list; some may have the same.
+    pub fn rank(&self, merge: usize) -> u32 {
+        self.ranks.get(merge).copied().unwrap_or(merge as u32)
     }
 
     /// The switches.
@@ -218,7 +251,10 @@ impl Bpe {
     /// Entries that are their own encoding, in order of id, with their id. Some may be left out.
     pub fn whole_entries(&self) -> impl Iterator<Item = (u32, &[u8])> {
         let all = self.options.ignore_merges;
-        self.vocab.iter().filter(move |(id, _)| !self.vocab.is_inexpressible(*id) && (all || self.reaches(*id)))
+        let is_whole = move |id: u32, key: &[u8]| {
+            !self.vocab.is_inexpressible(id) && (all || self.reaches(id)) && self.blank_runs(key).is_none()
+        };
+        self.vocab.iter().filter(move |&(id, key)| is_whole(id, key))
     }
 
     /// Whether texts must be UTF-8, since the model is one of characters.
@@ -244,6 +280,11 @@ impl Bpe {
 
     /// Appends the ids of a non-empty piece by merging, also where the piece is an entry.
     pub fn merge(&self, piece: &[u8], scratch: &mut BpeScratch, ids: &mut Vec<u32>) {
+        if let Some(literal) = self.blank_runs(piece) {
+            let heap = &mut scratch.merge.heap;
+            literal.encode(&self.vocab, &self.options, piece, heap, || false, &mut scratch.tokens);
+            return ids.extend(scratch.tokens.iter().map(|&(id, _)| id));
+        }
         match &self.engine {
             Engine::Symbols(compiled) if compiled.alphabet.knows(piece) => compiled.merge(piece, scratch, ids),
             Engine::Symbols(compiled) => {
@@ -399,6 +440,10 @@ impl Compiled {
         // A token that merging does not lead to stands for a byte.
         if self.symbols.reaches(id) { vocab.key(id).map_or(0, <[u8]>::len) } else { 1 }
     }
+}
+
+fn has_blank_run(text: &[u8]) -> bool {
+    memchr::memmem::find(text, b"  ").is_some()
 }
 
 /// Every merge must name entries, and its result must be their concatenation, but for the prefix of the right one.
