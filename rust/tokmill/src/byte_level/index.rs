@@ -57,6 +57,11 @@ impl Index {
         self.ids.len()
     }
 
+    /// The number that all ids are below.
+    pub(super) fn vocab_size(&self) -> usize {
+        self.ranks.len()
+    }
+
     /// Ids by rank.
     pub(super) fn ids(&self) -> &[u32] {
         &self.ids

@@ -1,4 +1,4 @@
-//! The loops over a whole vocabulary: maximum, exponential, gathering, sums.
+//! The loops over a whole vocabulary: extremes, exponential, gathering, sums.
 //!
 //! Each is written once, in lanes that a compiler turns into vector instructions, and compiled twice: for any machine,
 //! and for AVX2, which is chosen when it is there. Sums are carried in 64 bits. The exponential is a polynomial of degree
@@ -33,35 +33,40 @@ fn exp(x: f32) -> f32 {
     if x > LEAST || x.is_nan() { value + (x - x) } else { 0.0 }
 }
 
+/// The largest of `row`, and the smallest but `-inf`.
 #[inline(always)]
-fn max_any(row: &[f32]) -> f32 {
-    let mut lanes = [f32::NEG_INFINITY; LANES];
+fn extremes_any(row: &[f32]) -> (f32, f32) {
+    let mut largest = [f32::NEG_INFINITY; LANES];
+    let mut smallest = [f32::INFINITY; LANES];
     let chunks = row.chunks_exact(LANES);
     let rest = chunks.remainder();
     for chunk in chunks {
-        for (lane, &x) in lanes.iter_mut().zip(chunk) {
-            *lane = if x > *lane { x } else { *lane };
+        for lane in 0..LANES {
+            let x = chunk[lane];
+            largest[lane] = if x > largest[lane] { x } else { largest[lane] };
+            let bounded = if x == f32::NEG_INFINITY { f32::INFINITY } else { x };
+            smallest[lane] = if bounded < smallest[lane] { bounded } else { smallest[lane] };
         }
     }
-    lanes.iter().chain(rest).fold(f32::NEG_INFINITY, |max, &x| if x > max { x } else { max })
+    let largest = largest.iter().chain(rest).fold(f32::NEG_INFINITY, |max, &x| if x > max { x } else { max });
+    let rest = rest.iter().filter(|x| **x > f32::NEG_INFINITY);
+    let smallest = smallest.iter().chain(rest).fold(f32::INFINITY, |min, &x| if x < min { x } else { min });
+    (largest, smallest)
 }
+
+/// Numbers whose exponentials are still in the first-level cache when they are added up.
+const STRETCH: usize = 1024;
 
 #[inline(always)]
 fn exp_sum_any(row: &[f32], max: f32, out: &mut [f32]) -> f64 {
-    let mut sums = [0.0f64; LANES];
-    let split = row.len() - row.len() % LANES;
-    for (chunk, values) in row[..split].chunks_exact(LANES).zip(out[..split].chunks_exact_mut(LANES)) {
-        for lane in 0..LANES {
-            let value = exp(chunk[lane] - max);
-            values[lane] = value;
-            sums[lane] += f64::from(value);
+    let mut sum = 0.0;
+    for (row, out) in row.chunks(STRETCH).zip(out.chunks_mut(STRETCH)) {
+        for (value, &x) in out.iter_mut().zip(row) {
+            *value = exp(x - max);
         }
+        sum += sum_any(out);
     }
-    for (&x, value) in row[split..].iter().zip(&mut out[split..]) {
-        *value = exp(x - max);
-        sums[0] += f64::from(*value);
-    }
-    sums.iter().sum()
+    sum
 }
 
 #[inline(always)]
@@ -77,15 +82,33 @@ fn sum_any(values: &[f32]) -> f64 {
     sums.iter().sum::<f64>() + rest.iter().map(|&value| f64::from(value)).sum::<f64>()
 }
 
+#[cfg(any(test, not(target_arch = "x86_64")))]
+fn gather_plain(values: &[f32], ids: &[u32], words: &[u64], out: &mut [f32]) {
+    for (rank, (&id, out)) in ids.iter().zip(out).enumerate() {
+        *out = if words[rank / 64] >> (rank % 64) & 1 == 1 { values[id as usize] } else { 0.0 };
+    }
+}
+
+/// # Safety
+///
+/// Each of `ids` is below the length of `values`.
+#[cfg(target_arch = "x86_64")]
 #[inline(always)]
-fn gather_any(values: &[f32], ids: &[u32], words: &[u64], out: &mut [f32]) {
+unsafe fn gather_unchecked(values: &[f32], ids: &[u32], words: &[u64], out: &mut [f32]) {
     for ((ids, out), &word) in ids.chunks(64).zip(out.chunks_mut(64)).zip(words) {
         if word == 0 {
             out.fill(0.0);
+        } else if word == u64::MAX {
+            for (&id, out) in ids.iter().zip(out) {
+                // SAFETY: the caller's part.
+                *out = unsafe { *values.get_unchecked(id as usize) };
+            }
         } else {
             for (bit, (&id, out)) in ids.iter().zip(out).enumerate() {
-                let value = values[id as usize];
-                *out = if word >> bit & 1 == 1 { value } else { 0.0 };
+                // SAFETY: the caller's part.
+                let value = unsafe { values.get_unchecked(id as usize) };
+                let mask = 0u32.wrapping_sub((word >> bit) as u32 & 1);
+                *out = f32::from_bits(value.to_bits() & mask);
             }
         }
     }
@@ -94,8 +117,8 @@ fn gather_any(values: &[f32], ids: &[u32], words: &[u64], out: &mut [f32]) {
 #[cfg(target_arch = "x86_64")]
 mod avx2 {
     #[target_feature(enable = "avx2,fma")]
-    pub(super) fn max(row: &[f32]) -> f32 {
-        super::max_any(row)
+    pub(super) fn extremes(row: &[f32]) -> (f32, f32) {
+        super::extremes_any(row)
     }
 
     #[target_feature(enable = "avx2,fma")]
@@ -108,19 +131,28 @@ mod avx2 {
         super::sum_any(values)
     }
 
+    /// # Safety
+    ///
+    /// Each of `ids` is below the length of `values`.
+    #[target_feature(enable = "avx2,fma")]
+    pub(super) unsafe fn gather(values: &[f32], ids: &[u32], words: &[u64], out: &mut [f32]) {
+        // SAFETY: the caller's part.
+        unsafe { super::gather_unchecked(values, ids, words, out) };
+    }
+
     pub(super) fn is_available() -> bool {
         is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma")
     }
 }
 
-/// The largest of `row`; `-inf` if it is empty. NaN is passed over.
-pub(super) fn max(row: &[f32]) -> f32 {
+/// The largest of `row` (`-inf` if it is empty), and the smallest that is not `-inf`. NaN is passed over.
+pub(super) fn extremes(row: &[f32]) -> (f32, f32) {
     #[cfg(target_arch = "x86_64")]
     if avx2::is_available() {
         // SAFETY: the features are available.
-        return unsafe { avx2::max(row) };
+        return unsafe { avx2::extremes(row) };
     }
-    max_any(row)
+    extremes_any(row)
 }
 
 /// Writes `exp(x - max)` for each `x` of `row` to `out`, which is as long, and returns the sum. NaN if `row` has one.
@@ -143,9 +175,22 @@ pub(super) fn sum(values: &[f32]) -> f64 {
     sum_any(values)
 }
 
-/// Writes the value of each of `ids` to `out`, 0 where its bit in `words` is not set.
-pub(super) fn gather(values: &[f32], ids: &[u32], words: &[u64], out: &mut [f32]) {
-    gather_any(values, ids, words, out);
+/// Writes the value of each of `ids` to `out`, which is as long, 0 where its bit in `words` is not set.
+///
+/// # Safety
+///
+/// Each of `ids` is below the length of `values`.
+pub(super) unsafe fn gather(values: &[f32], ids: &[u32], words: &[u64], out: &mut [f32]) {
+    #[cfg(target_arch = "x86_64")]
+    if avx2::is_available() {
+        // SAFETY: the features are available, and the ids are the caller's part.
+        return unsafe { avx2::gather(values, ids, words, out) };
+    }
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: the caller's part.
+    return unsafe { gather_unchecked(values, ids, words, out) };
+    #[cfg(not(target_arch = "x86_64"))]
+    gather_plain(values, ids, words, out);
 }
 
 #[cfg(test)]
@@ -171,13 +216,29 @@ mod tests {
     proptest! {
         #[test]
         fn sums_are_those_of_plain_loops(row in prop::collection::vec(-30.0f32..5.0, 1..200)) {
-            let top = max(&row);
+            let (top, bottom) = extremes(&row);
             prop_assert_eq!(top, row.iter().copied().fold(f32::NEG_INFINITY, f32::max));
+            prop_assert_eq!(bottom, row.iter().copied().fold(f32::INFINITY, f32::min));
+            prop_assert_eq!(extremes(&[&row[..], &[f32::NEG_INFINITY; 20]].concat()), (top, bottom));
             let (mut fast, mut plain) = (vec![0.0; row.len()], vec![0.0; row.len()]);
             let (total, plain_total) = (exp_sum(&row, top, &mut fast), exp_sum_any(&row, top, &mut plain));
             let expected: f64 = row.iter().map(|&x| f64::from(x - top).exp()).sum();
             prop_assert!((total / expected - 1.0).abs() < 1e-6 && (total / plain_total - 1.0).abs() < 1e-6);
             prop_assert!((sum(&fast) / total - 1.0).abs() < 1e-12 && (sum_any(&fast) / total - 1.0).abs() < 1e-12);
+        }
+
+        #[test]
+        fn gathering_with_and_without_checks(
+            values in prop::collection::vec(0.0f32..1.0, 1..50),
+            picks in prop::collection::vec(any::<u32>(), 0..300),
+            words in prop::collection::vec(prop_oneof![Just(0), Just(u64::MAX), any::<u64>()], 5),
+        ) {
+            let ids: Vec<u32> = picks.iter().map(|id| id % values.len() as u32).collect();
+            let (mut fast, mut plain) = (vec![7.0; ids.len()], vec![7.0; ids.len()]);
+            // SAFETY: the ids are below the length.
+            unsafe { gather(&values, &ids, &words, &mut fast) };
+            gather_plain(&values, &ids, &words, &mut plain);
+            prop_assert_eq!(fast, plain);
         }
     }
 }

@@ -35,6 +35,7 @@ use canonical::{Canonical, Place};
 use index::Index;
 use piece::PieceModel;
 use tree::Node;
+use weights::Buffers;
 
 /// Over which token sequences probabilities are summed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -78,6 +79,7 @@ pub(crate) struct Inner {
     end_of_text: Option<u32>,
     /// Other added tokens, in order of id.
     specials: Vec<u32>,
+    buffers: Arc<Buffers>,
 }
 
 /// Which tokens may follow a context.
@@ -127,7 +129,9 @@ impl ByteEngine {
             }
         };
         let ByteOptions { semantics, beam, strict, .. } = *options;
-        Ok(Self { inner: Arc::new(Inner { index, rules, semantics, beam, strict, vocab_size, end_of_text, specials }) })
+        let buffers = Arc::default();
+        let inner = Inner { index, rules, semantics, beam, strict, vocab_size, end_of_text, specials, buffers };
+        Ok(Self { inner: Arc::new(inner) })
     }
 
     /// What is summed.

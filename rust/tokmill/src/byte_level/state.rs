@@ -140,6 +140,11 @@ impl ByteState {
         state
     }
 
+    /// How many logits a context has at least.
+    pub fn vocab_size(&self) -> usize {
+        self.engine.vocab_size
+    }
+
     /// The text, the bytes that wait included.
     pub fn text(&self) -> Vec<u8> {
         let mut text = Vec::with_capacity(self.head.length + self.queued.len());
@@ -191,12 +196,12 @@ impl ByteState {
             return Err(Error::option("logits", why));
         }
         for (node, &row) in request.nodes.iter().zip(logits) {
-            let (mut weights, exponentials) = Weights::read(row, vocab_size, self.engine.strict)?;
+            let mut weights = Weights::read(row, vocab_size, self.engine.strict, &self.engine.buffers)?;
             node.answer(&weights);
             // A context that no state is at is only asked for the sake of those behind it.
             if let Some(content) = node.content() {
                 let allowed = self.engine.allowed(node, &content);
-                weights.arrange(&exponentials, &self.engine.index, allowed);
+                weights.arrange(&self.engine.index, allowed);
                 let _ = content.weights.set(weights);
             }
         }

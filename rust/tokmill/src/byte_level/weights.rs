@@ -6,6 +6,7 @@
 //! again, so probabilities far below the smallest 32-bit number are right as well.
 
 use std::ops::Range;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::bits::Bits;
 use super::index::{Index, ROOT};
@@ -77,6 +78,29 @@ impl LogSum {
     }
 }
 
+/// Vectors of a vocabulary's length, used again: fresh memory of that size costs as much as the arithmetic.
+#[derive(Debug, Default)]
+pub(super) struct Buffers(Mutex<Vec<Vec<f32>>>);
+
+impl Buffers {
+    /// Vectors that are kept.
+    const MOST: usize = 8;
+
+    /// A vector of this length with any values.
+    fn take(&self, length: usize) -> Vec<f32> {
+        let mut buffer = self.0.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or_default();
+        buffer.resize(length, 0.0);
+        buffer
+    }
+
+    fn give(&self, buffer: Vec<f32>) {
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if kept.len() < Self::MOST && buffer.capacity() > 0 {
+            kept.push(buffer);
+        }
+    }
+}
+
 /// Numbers as wide as they came, or as wide as was asked for.
 #[derive(Debug)]
 enum Numbers {
@@ -87,50 +111,83 @@ enum Numbers {
 /// The distribution of the next token, arranged by rank.
 #[derive(Debug)]
 pub(super) struct Weights {
-    /// Logits by id.
-    row: Numbers,
+    /// Logits by id, where exponentials lose some of them.
+    row: Option<Numbers>,
+    /// Exponentials of the logits without `max`, by id.
+    by_id: Numbers,
     max: f64,
-    /// Log of the sum of the exponentials of all logits.
-    log_total: f64,
-    /// Exponentials of the logits without `max`, by rank; 0 for tokens that are not allowed.
+    /// Log of the sum of `by_id`.
+    log_sum: f64,
+    /// The exponentials by rank; 0 for tokens that are not allowed.
     by_rank: Numbers,
     /// Sums of `by_rank` for the prefixes of one byte.
     first: Vec<f64>,
+    buffers: Arc<Buffers>,
 }
 
-impl Weights {
-    /// Takes as many logits as there are ids. `double` asks for 64 bits whatever comes. Gives the exponentials by id for
-    /// [`Self::arrange`].
-    pub(super) fn read(logits: Logits<'_>, vocab_size: usize, double: bool) -> Result<(Self, Exponentials)> {
-        let row = Numbers::read(logits, vocab_size, double);
-        let (max, total, exponentials) = match &row {
-            Numbers::Single(row) => {
-                let max = kernels::max(row);
-                let mut exponentials = vec![0.0; row.len()];
-                let total = kernels::exp_sum(row, max, &mut exponentials);
-                (f64::from(max), total, Numbers::Single(exponentials))
+/// Gives the memory back.
+impl Drop for Weights {
+    fn drop(&mut self) {
+        for numbers in [&mut self.by_id, &mut self.by_rank] {
+            if let Numbers::Single(values) = numbers {
+                self.buffers.give(std::mem::take(values));
             }
-            Numbers::Double(row) => {
-                let max = row.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-                let exponentials: Vec<f64> = row.iter().map(|logit| (logit - max).exp()).collect();
-                (max, exponentials.iter().sum(), Numbers::Double(exponentials))
+        }
+    }
+}
+
+/// Logits within this distance of the largest have exponentials of full precision.
+const WIDEST: f32 = 60.0;
+
+impl Weights {
+    /// Takes as many logits as there are ids. `double` asks for 64 bits whatever comes.
+    pub(super) fn read(logits: Logits<'_>, vocab_size: usize, double: bool, buffers: &Arc<Buffers>) -> Result<Self> {
+        let converted: Vec<f32>;
+        let single = match logits {
+            Logits::F64(row) => return Self::read_double(row[..vocab_size].to_vec(), buffers),
+            Logits::F32(row) => &row[..vocab_size],
+            Logits::F16(row) => {
+                converted = row[..vocab_size].iter().map(|&bits| from_f16(bits)).collect();
+                &converted
+            }
+            Logits::Bf16(row) => {
+                converted = row[..vocab_size].iter().map(|&bits| f32::from_bits(u32::from(bits) << 16)).collect();
+                &converted
             }
         };
-        if !max.is_finite() || !total.is_finite() {
+        if double {
+            return Self::read_double(single.iter().copied().map(f64::from).collect(), buffers);
+        }
+        let (max, min) = kernels::extremes(single);
+        let mut by_id = buffers.take(vocab_size);
+        let sum = kernels::exp_sum(single, max, &mut by_id);
+        let row = (max - min > WIDEST).then(|| Numbers::Single(single.to_vec()));
+        Self::checked(row, Numbers::Single(by_id), max.into(), sum, buffers)
+    }
+
+    fn read_double(row: Vec<f64>, buffers: &Arc<Buffers>) -> Result<Self> {
+        let max = row.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        let by_id: Vec<f64> = row.iter().map(|logit| (logit - max).exp()).collect();
+        let sum = by_id.iter().sum();
+        Self::checked(Some(Numbers::Double(row)), Numbers::Double(by_id), max, sum, buffers)
+    }
+
+    fn checked(row: Option<Numbers>, by_id: Numbers, max: f64, sum: f64, buffers: &Arc<Buffers>) -> Result<Self> {
+        if !max.is_finite() || !sum.is_finite() {
             return Err(Error::option("logits", "must be numbers, not all of them -inf, none NaN or +inf"));
         }
-        let log_total = max + total.ln();
-        let weights =
-            Self { row, max, log_total, by_rank: Numbers::Double(Vec::new()), first: Vec::new() };
-        Ok((weights, Exponentials(exponentials)))
+        let nothing = Numbers::Double(Vec::new());
+        Ok(Self { row, by_id, max, log_sum: sum.ln(), by_rank: nothing, first: Vec::new(), buffers: buffers.clone() })
     }
 
     /// Puts the exponentials of the allowed tokens in the order of their ranks.
-    pub(super) fn arrange(&mut self, exponentials: &Exponentials, index: &Index, allowed: &Bits) {
-        self.by_rank = match &exponentials.0 {
+    pub(super) fn arrange(&mut self, index: &Index, allowed: &Bits) {
+        self.by_rank = match &self.by_id {
             Numbers::Single(values) => {
-                let mut by_rank = vec![0.0; index.len()];
-                kernels::gather(values, index.ids(), allowed.words(), &mut by_rank);
+                assert_eq!(values.len(), index.vocab_size(), "there is a logit for each id");
+                let mut by_rank = self.buffers.take(index.len());
+                // SAFETY: the ids of an index are below its vocabulary's size.
+                unsafe { kernels::gather(values, index.ids(), allowed.words(), &mut by_rank) };
                 Numbers::Single(by_rank)
             }
             Numbers::Double(values) => {
@@ -143,7 +200,10 @@ impl Weights {
 
     /// Log-probability of one token by its id, allowed or not.
     pub(super) fn log_prob(&self, id: u32) -> f64 {
-        self.row.get(id) - self.log_total
+        match &self.row {
+            Some(row) => row.get(id) - self.max - self.log_sum,
+            None => self.by_id.get(id).ln() - self.log_sum,
+        }
     }
 
     /// Log of the mass of the allowed tokens of a range of ranks.
@@ -159,7 +219,7 @@ impl Weights {
 
     fn log_of_sum(&self, sum: f64, range: Range<u32>, index: &Index, allowed: &Bits) -> f64 {
         if sum > SMALL {
-            return self.max - self.log_total + sum.ln();
+            return sum.ln() - self.log_sum;
         }
         if !allowed.any_in(range.clone()) {
             return f64::NEG_INFINITY;
@@ -168,20 +228,7 @@ impl Weights {
     }
 }
 
-/// Exponentials by id, on their way to [`Weights::arrange`].
-pub(super) struct Exponentials(Numbers);
-
 impl Numbers {
-    fn read(logits: Logits<'_>, count: usize, double: bool) -> Self {
-        let single = match logits {
-            Logits::F64(row) => return Self::Double(row[..count].to_vec()),
-            Logits::F32(row) => row[..count].to_vec(),
-            Logits::F16(row) => row[..count].iter().map(|&bits| from_f16(bits)).collect(),
-            Logits::Bf16(row) => row[..count].iter().map(|&bits| f32::from_bits(u32::from(bits) << 16)).collect(),
-        };
-        if double { Self::Double(single.into_iter().map(f64::from).collect()) } else { Self::Single(single) }
-    }
-
     fn get(&self, at: u32) -> f64 {
         match self {
             Self::Single(values) => values[at as usize].into(),
