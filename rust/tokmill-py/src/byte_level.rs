@@ -3,7 +3,9 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use numpy::ndarray::Axis;
-use numpy::{PyArray1, PyArray2, PyArrayDescrMethods, PyArrayMethods, PyReadonlyArray2, PyUntypedArray, PyUntypedArrayMethods};
+use numpy::{
+    PyArray1, PyArray2, PyArrayDescrMethods, PyArrayMethods, PyReadonlyArray2, PyUntypedArray, PyUntypedArrayMethods,
+};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyString};
@@ -55,7 +57,9 @@ impl ByteEngine {
         let semantics = match semantics {
             "canonical" => Semantics::Canonical,
             "all" => Semantics::All,
-            other => return Err(Failure::option("semantics", format!("must be \"canonical\" or \"all\", not {other:?}"))),
+            other => {
+                return Err(Failure::option("semantics", format!("must be \"canonical\" or \"all\", not {other:?}")));
+            }
         };
         let id = |token: &Bound<'_, PyAny>| match token.cast::<PyString>() {
             Ok(token) => {
@@ -151,7 +155,11 @@ impl ByteState {
         })
     }
 
-    fn change(&self, py: Python<'_>, change: impl FnOnce(&mut core::ByteState) -> tokmill::Result<()> + Send) -> Result<()> {
+    fn change(
+        &self,
+        py: Python<'_>,
+        change: impl FnOnce(&mut core::ByteState) -> tokmill::Result<()> + Send,
+    ) -> Result<()> {
         call(py, LONG, || {
             let mut core = lock(&self.core);
             *lock(&self.next) = None;
@@ -356,7 +364,10 @@ impl<'py> Rows<'py> {
 
     /// The rows; all are contiguous.
     fn logits(&self) -> Vec<Logits<'_>> {
-        fn rows<'a, T: numpy::Element>(array: &'a PyReadonlyArray2<'_, T>, of: impl Fn(&'a [T]) -> Logits<'a>) -> Vec<Logits<'a>> {
+        fn rows<'a, T: numpy::Element>(
+            array: &'a PyReadonlyArray2<'_, T>,
+            of: impl Fn(&'a [T]) -> Logits<'a>,
+        ) -> Vec<Logits<'a>> {
             let view = array.as_array();
             (0..view.nrows()).filter_map(|row| view.index_axis_move(Axis(0), row).to_slice()).map(of).collect()
         }

@@ -11,7 +11,7 @@
 use super::bits::Bits;
 use super::index::{Index, NONE};
 use crate::merges::Merge;
-use crate::model::bpe::Bpe;
+use crate::vocab::Vocab;
 
 /// The merges of a model, arranged for listing what cannot follow a token.
 #[derive(Debug)]
@@ -34,8 +34,8 @@ pub(super) struct Adjacency {
 }
 
 impl Adjacency {
-    pub(super) fn new(bpe: &Bpe, index: &Index) -> Self {
-        let vocab = bpe.vocab();
+    /// Arranges merges that are given in the order in which they fire.
+    pub(super) fn new(vocab: &Vocab, merges: &[Merge], index: &Index) -> Self {
         let mut number = vec![NONE; vocab.size()];
         let mut ids = Vec::new();
         for byte in 0..=255u8 {
@@ -44,15 +44,14 @@ impl Adjacency {
                 ids.push(id);
             }
         }
-        let merges: Vec<Merge> = bpe.live_merges().collect();
-        for merge in &merges {
+        for merge in merges {
             number[merge.result as usize] = ids.len() as u32;
             ids.push(merge.result);
         }
         let count = ids.len();
         let of = |id: u32| number[id as usize];
         let mut parts = vec![None; count];
-        for merge in &merges {
+        for merge in merges {
             parts[of(merge.result) as usize] = Some((of(merge.left), of(merge.right)));
         }
         let by_left = |parts: &[Option<(u32, u32)>]| {
@@ -80,7 +79,9 @@ impl Adjacency {
                 next_root += size[token as usize];
             }
             let mut next = place[token as usize] + 1;
-            for &child in &children[children_begin[token as usize] as usize..children_begin[token as usize + 1] as usize] {
+            for &child in
+                &children[children_begin[token as usize] as usize..children_begin[token as usize + 1] as usize]
+            {
                 place[child as usize] = next;
                 next += size[child as usize];
             }

@@ -59,9 +59,7 @@ impl Bits {
         if first == last {
             return self.0[first] & head & tail != 0;
         }
-        self.0[first] & head != 0
-            || self.0[first + 1..last].iter().any(|&word| word != 0)
-            || self.0[last] & tail != 0
+        self.0[first] & head != 0 || self.0[first + 1..last].iter().any(|&word| word != 0) || self.0[last] & tail != 0
     }
 
     /// The members in order.

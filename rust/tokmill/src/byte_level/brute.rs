@@ -15,8 +15,8 @@ use crate::tokenizer::{EncodeOptions, Tokenizer};
 const SMALL_ALPHABET: usize = 8;
 
 const CHARACTERS: [&str; 26] = [
-    "a", "Z", "s", "ll", "'", "1", "11", "111", " ", "  ", "\n", "\r", "\t", ".", "/", "-", "é", "ß", "\u{301}", "中", "か", "ー", "٣", "²",
-    "🙂", "\u{a0}",
+    "a", "Z", "s", "ll", "'", "1", "11", "111", " ", "  ", "\n", "\r", "\t", ".", "/", "-", "é", "ß", "\u{301}", "中",
+    "か", "ー", "٣", "²", "🙂", "\u{a0}",
 ];
 
 /// Tries continuations.
@@ -46,8 +46,10 @@ impl Brute {
             let parts = CHARACTERS.map(|text| text.as_bytes().to_vec());
             continuations.extend(parts.iter().cloned());
             // Ends of characters that the text may have begun.
-            continuations.extend([&[0x80][..], &[0xBF], &[0x80, 0x80], &[0xB8, 0xAD], &[0x80, 0x80, 0x80]].map(<[u8]>::to_vec));
-            continuations.extend(parts.iter().flat_map(|first| parts.iter().map(|second| [&first[..], second].concat())));
+            continuations
+                .extend([&[0x80][..], &[0xBF], &[0x80, 0x80], &[0xB8, 0xAD], &[0x80, 0x80, 0x80]].map(<[u8]>::to_vec));
+            continuations
+                .extend(parts.iter().flat_map(|first| parts.iter().map(|second| [&first[..], second].concat())));
         }
         Self { tokenizer, continuations }
     }
@@ -61,7 +63,11 @@ impl Brute {
             for rank in index.range(first) {
                 let longer = [&tokens[..], &[index.id(rank)]].concat();
                 let text = [&text[..], index.bytes(rank)].concat();
-                if self.continuations.iter().any(|rest| self.encodes(&[&text[..], rest].concat(), |ids| ids.starts_with(&longer))) {
+                if self
+                    .continuations
+                    .iter()
+                    .any(|rest| self.encodes(&[&text[..], rest].concat(), |ids| ids.starts_with(&longer)))
+                {
                     allowed.insert(rank);
                 }
             }
@@ -77,7 +83,8 @@ impl Brute {
     }
 
     fn encodes(&self, text: &[u8], test: impl Fn(&[u32]) -> bool) -> bool {
-        let ids: Result<Vec<u32>> = self.tokenizer.encode(text, &EncodeOptions { threads: Some(1), ..EncodeOptions::default() });
+        let ids: Result<Vec<u32>> =
+            self.tokenizer.encode(text, &EncodeOptions { threads: Some(1), ..EncodeOptions::default() });
         // A text that the tokenizer refuses has no encoding.
         ids.is_ok_and(|ids| test(&ids))
     }

@@ -133,7 +133,11 @@ fn prefixes(tokens: &[(u32, &[u8])]) -> Vec<Prefix> {
                 let same = |(_, key): &(u32, &[u8])| key[depth] == byte;
                 // Nearly all prefixes have few tokens; those of the first byte are long runs.
                 let group = &tokens[begin as usize..end as usize];
-                let count = if group.len() > 64 { group.partition_point(same) } else { group.iter().take_while(|token| same(token)).count() };
+                let count = if group.len() > 64 {
+                    group.partition_point(same)
+                } else {
+                    group.iter().take_while(|token| same(token)).count()
+                };
                 prefixes.push(Prefix { begin, end: begin + count as u32, children: 0, child_count: 0, byte });
                 begin += count as u32;
             }

@@ -91,16 +91,8 @@ enum Rules {
 }
 
 /// Usual contents of the token that ends a text.
-const ENDS_OF_TEXT: [&str; 8] = [
-    "<|endoftext|>",
-    "<|end_of_text|>",
-    "</s>",
-    "<eos>",
-    "<|eos|>",
-    "[EOS]",
-    "<｜end▁of▁sentence｜>",
-    "<|im_end|>",
-];
+const ENDS_OF_TEXT: [&str; 8] =
+    ["<|endoftext|>", "<|end_of_text|>", "</s>", "<eos>", "<|eos|>", "[EOS]", "<｜end▁of▁sentence｜>", "<|im_end|>"];
 
 impl ByteEngine {
     /// Arranges the vocabulary. Refuses tokenizers that rewrite text, whose pieces cannot be followed byte by byte, or
@@ -110,7 +102,9 @@ impl ByteEngine {
             return Err(Error::option("beam", "must be at least 1, not 0"));
         }
         if let Some(normalizer) = tokenizer.normalizer().filter(|normalizer| !keeps_text(normalizer)) {
-            let what = format!("byte-level probabilities of a text that {normalizer:?} rewrites: bytes that it changes never reach the model");
+            let what = format!(
+                "byte-level probabilities of a text that {normalizer:?} rewrites: bytes that it changes never reach the model"
+            );
             return Err(Error::unsupported("normalizer", what));
         }
         let vocab_size = tokenizer.vocab_size();
@@ -194,7 +188,11 @@ fn keeps_text(normalizer: &Normalizer) -> bool {
 fn end_of_text(tokenizer: &Tokenizer, asked: Option<u32>) -> Result<Option<u32>> {
     if let Some(id) = asked {
         let vocab_size = tokenizer.vocab_size();
-        return if (id as usize) < vocab_size { Ok(asked) } else { Err(Error::UnknownId { id: id.into(), vocab_size }) };
+        return if (id as usize) < vocab_size {
+            Ok(asked)
+        } else {
+            Err(Error::UnknownId { id: id.into(), vocab_size })
+        };
     }
     let named = |name: &&str| tokenizer.added_tokens().iter().find(|token| token.content == **name);
     Ok(ENDS_OF_TEXT.iter().find_map(named).map(|token| token.id))

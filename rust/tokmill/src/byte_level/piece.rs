@@ -81,7 +81,16 @@ enum Late {
 
 impl PieceModel {
     pub(super) fn new(tokenizer: Arc<Tokenizer>, index: &Index) -> Result<Self> {
-        let Model::Bpe(bpe) = tokenizer.model();
+        let (bpe, merges) = match tokenizer.model() {
+            Model::Bpe(bpe) => (bpe, bpe.live_merges()),
+            Model::Unigram(_) => {
+                return Err(Error::unsupported("model", "byte-level probabilities of a Unigram model"));
+            }
+        };
+        let Some(merges) = merges else {
+            let what = "byte-level probabilities of a BPE model of characters or with affixes";
+            return Err(Error::unsupported("model", what));
+        };
         let standing: Vec<Standing> = index
             .ids()
             .iter()
@@ -95,13 +104,15 @@ impl PieceModel {
         let alone: Vec<(u32, &[u8])> = alone.map(|rank| (index.id(rank), index.bytes(rank))).collect();
         let alone = Index::new(alone, bpe.vocab().size());
         let late = Late::new(bpe, index)?;
-        let adjacency = Adjacency::new(bpe, index);
+        let adjacency = Adjacency::new(bpe.vocab(), &merges, index);
         Ok(Self { standing, adjacency, alone, late, rows: Mutex::default(), tokenizer })
     }
 
     fn bpe(&self) -> &Bpe {
-        let Model::Bpe(bpe) = self.tokenizer.model();
-        bpe
+        match self.tokenizer.model() {
+            Model::Bpe(bpe) => bpe,
+            Model::Unigram(_) => unreachable!("`new` takes BPE models alone"),
+        }
     }
 
     pub(super) fn standing(&self, rank: u32) -> Standing {

@@ -264,7 +264,14 @@ mod tests {
 
     #[test]
     fn sixteen_bits_are_read() {
-        for (bits, value) in [(0x0000, 0.0), (0x3C00, 1.0), (0xC000, -2.0), (0x7BFF, 65504.0), (0x0001, 5.960_464_5e-8), (0x03FF, 6.097_555e-5)] {
+        for (bits, value) in [
+            (0x0000, 0.0),
+            (0x3C00, 1.0),
+            (0xC000, -2.0),
+            (0x7BFF, 65504.0),
+            (0x0001, 5.960_464_5e-8),
+            (0x03FF, 6.097_555e-5),
+        ] {
             assert_eq!(from_f16(bits), value);
         }
         assert_eq!(from_f16(0xFC00), f32::NEG_INFINITY);

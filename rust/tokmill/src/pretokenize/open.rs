@@ -440,8 +440,9 @@ impl Classes {
                 let members = begin.max(block << 6)..end.min((block + 1) << 6);
                 let spelled = |c: u32| {
                     let mut buffer = [0; 4];
-                    char::from_u32(c)
-                        .is_some_and(|c| complete || c.encode_utf8(&mut buffer).bytes().all(|byte| bytes[byte as usize]))
+                    char::from_u32(c).is_some_and(|c| {
+                        complete || c.encode_utf8(&mut buffer).bytes().all(|byte| bytes[byte as usize])
+                    })
                 };
                 if members.into_iter().any(spelled) {
                     self.spelled |= 1 << class;

@@ -58,7 +58,8 @@ type Ways = Vec<Vec<Promise>>;
 impl Regex {
     /// Why readings of this pattern cannot be had, if so.
     pub(crate) fn unreadable(&self) -> Option<&'static str> {
-        if self.machine.looks_back || self.looks.iter().any(|look| look.side == super::Side::Behind || look.looks_back) {
+        if self.machine.looks_back || self.looks.iter().any(|look| look.side == super::Side::Behind || look.looks_back)
+        {
             return Some("a pattern that looks back");
         }
         (self.may_be_empty && !self.marks_only()).then_some("a pattern some of whose matches are empty")

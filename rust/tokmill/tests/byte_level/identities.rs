@@ -146,7 +146,8 @@ fn supply_as(state: &mut ByteState, model: &mut dyn FnMut(&[u32]) -> Vec<f64>, s
         let request = state.pending();
         let rows: Vec<Vec<f64>> = request.sequences().rows().map(&mut *model).collect();
         let singles: Vec<Vec<f32>> = rows.iter().map(|row| row.iter().map(|&logit| logit as f32).collect()).collect();
-        let rounded: Vec<Vec<f64>> = singles.iter().map(|row| row.iter().map(|&logit| logit.into()).collect()).collect();
+        let rounded: Vec<Vec<f64>> =
+            singles.iter().map(|row| row.iter().map(|&logit| logit.into()).collect()).collect();
         let rows: Vec<Logits<'_>> = if single {
             singles.iter().map(|row| Logits::F32(row)).collect()
         } else {
@@ -164,7 +165,8 @@ fn single_precision_and_extreme_logits() {
         let mut random = Random::new(seed);
         let scale = *random.pick(&[1.0, 30.0, 1e4]);
         let mut sense = nonsense(tokenizer.vocab_size());
-        let mut model = |sequence: &[u32]| -> Vec<f64> { sense(sequence).iter().map(|logit| scale * (logit - 2.0)).collect() };
+        let mut model =
+            |sequence: &[u32]| -> Vec<f64> { sense(sequence).iter().map(|logit| scale * (logit - 2.0)).collect() };
         let text = text(&mut random, &alphabet, 8);
         let state = |single: bool, model: &mut dyn FnMut(&[u32]) -> Vec<f64>| {
             let mut state = fast.start(&text, &[]).unwrap();

@@ -81,12 +81,17 @@ fn check(sample: &Sample, seed: u64, prompts: usize) -> usize {
         run(&mut state, &mut model);
         let next = state.next().unwrap();
         let mass = prefixes[&prompt[..]];
-        let complain = |what: &str| format!("{what} of {:?} in {seed} ({:?})", String::from_utf8_lossy(&prompt), sample.pattern);
+        let complain =
+            |what: &str| format!("{what} of {:?} in {seed} ({:?})", String::from_utf8_lossy(&prompt), sample.pattern);
         assert!(difference(state.log_prob().unwrap(), mass.ln(), 1e-9).is_none(), "{}", complain("mass"));
         assert!(next.leak < 1e-9, "{}", complain("leak"));
         for byte in 0..=255u8 {
             let expected = prefixes.get(&[&prompt[..], &[byte]].concat()[..]).map_or(0.0, |some| some / mass);
-            assert!(difference(next.log_probs[byte as usize].exp(), expected, 1e-12).is_none(), "{}", complain("a byte"));
+            assert!(
+                difference(next.log_probs[byte as usize].exp(), expected, 1e-12).is_none(),
+                "{}",
+                complain("a byte")
+            );
         }
         let ends = texts.weights[&prompt] / mass;
         assert!(difference(next.log_probs[256].exp(), ends, 1e-12).is_none(), "{}", complain("the end"));

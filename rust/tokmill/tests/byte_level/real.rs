@@ -40,9 +40,50 @@ fn vocabularies() -> Vec<(&'static str, Arc<Tokenizer>)> {
 }
 
 const PARTS: [&str; 44] = [
-    " ", "  ", "   ", "\n", "\n\n", " \n", "\r\n", "\t", "\u{a0}", "a", "I", "The", " the", "ing", "HTTPServer", "can't", "we'LL", "'s", "'",
-    "''", "1", "12", "123", "1234567", " 2024", "٣", "²", "Ⅷ", ".", "...", "!?", "--", "//", "{}\n", "/\n", "é", "e\u{301}", "ß", "中文", "か",
-    "カー", "한국어", "🙂", "مرحبا",
+    " ",
+    "  ",
+    "   ",
+    "\n",
+    "\n\n",
+    " \n",
+    "\r\n",
+    "\t",
+    "\u{a0}",
+    "a",
+    "I",
+    "The",
+    " the",
+    "ing",
+    "HTTPServer",
+    "can't",
+    "we'LL",
+    "'s",
+    "'",
+    "''",
+    "1",
+    "12",
+    "123",
+    "1234567",
+    " 2024",
+    "٣",
+    "²",
+    "Ⅷ",
+    ".",
+    "...",
+    "!?",
+    "--",
+    "//",
+    "{}\n",
+    "/\n",
+    "é",
+    "e\u{301}",
+    "ß",
+    "中文",
+    "か",
+    "カー",
+    "한국어",
+    "🙂",
+    "مرحبا",
 ];
 
 fn nasty(random: &mut Random, parts: usize) -> Vec<u8> {
@@ -119,7 +160,23 @@ fn covers_are_beginnings_of_encodings() {
     let rests: Vec<Vec<u8>> = PARTS
         .iter()
         .map(|part| part.as_bytes().to_vec())
-        .chain([&b""[..], b"\x80", b"\xbf", b"\x80\x80", b"\xb8\xad", b"\x80\x80\x80", b"\xff", b"q", b"Q", b" q", b"l", b"e"].map(<[u8]>::to_vec))
+        .chain(
+            [
+                &b""[..],
+                b"\x80",
+                b"\xbf",
+                b"\x80\x80",
+                b"\xb8\xad",
+                b"\x80\x80\x80",
+                b"\xff",
+                b"q",
+                b"Q",
+                b" q",
+                b"l",
+                b"e",
+            ]
+            .map(<[u8]>::to_vec),
+        )
         .collect();
     let pairs: Vec<Vec<u8>> =
         rests.iter().flat_map(|left| rests.iter().map(|right| [&left[..], right].concat())).collect();

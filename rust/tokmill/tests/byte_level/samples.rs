@@ -7,32 +7,32 @@ use tokmill::decode::Decoder;
 use tokmill::lengths::Lengths;
 use tokmill::merges::Merge;
 use tokmill::model::{Bpe, BpeOptions, Model};
-use tokmill::pretokenize::patterns::byte_level_steps;
 use tokmill::pretokenize::Pretokenizer;
+use tokmill::pretokenize::patterns::byte_level_steps;
 use tokmill::vocab::{Spelling, Vocab};
 use tokmill::{AddedToken, Parts, Tokenizer};
 
 /// A small generator of random numbers.
-pub struct Random(u64);
+pub(crate) struct Random(u64);
 
 impl Random {
-    pub fn new(seed: u64) -> Self {
+    pub(crate) fn new(seed: u64) -> Self {
         Self(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ 0xD1B5_4A32_D192_ED03)
     }
 
-    pub fn below(&mut self, limit: usize) -> usize {
+    pub(crate) fn below(&mut self, limit: usize) -> usize {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
         (self.0.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 33) as usize % limit
     }
 
-    pub fn pick<'a, T>(&mut self, from: &'a [T]) -> &'a T {
+    pub(crate) fn pick<'a, T>(&mut self, from: &'a [T]) -> &'a T {
         &from[self.below(from.len())]
     }
 
     /// Between 0 and 1.
-    pub fn unit(&mut self) -> f64 {
+    pub(crate) fn unit(&mut self) -> f64 {
         (self.below(1 << 30) as f64 + 0.5) / f64::from(1 << 30)
     }
 }
@@ -41,8 +41,14 @@ impl Random {
 const FAMILIES: [(&[&[u8]], &[Option<&str>]); 12] = [
     (&[b"a", b"b"], &[None]),
     (&[b"a", b"b", b"c"], &[None]),
-    (&[b" ", b"a", b"1"], &[Some(r" ?a+|1|\s+(?!\S)|\s+"), Some("gpt2"), Some("llama3"), Some("deepseek_v3"), Some("o200k_base")]),
-    (&[b" ", b"\n", b"a"], &[Some("cl100k_base"), Some("llama3"), Some("qwen2"), Some("tekken"), Some("gpt2"), Some("deepseek_v3")]),
+    (
+        &[b" ", b"a", b"1"],
+        &[Some(r" ?a+|1|\s+(?!\S)|\s+"), Some("gpt2"), Some("llama3"), Some("deepseek_v3"), Some("o200k_base")],
+    ),
+    (
+        &[b" ", b"\n", b"a"],
+        &[Some("cl100k_base"), Some("llama3"), Some("qwen2"), Some("tekken"), Some("gpt2"), Some("deepseek_v3")],
+    ),
     (&[b"a", b"A", b" "], &[Some("o200k_base"), Some("tekken"), Some("superbpe_128k"), Some("superbpe_128k_2")]),
     (&[b"1", b"2", b"a"], &[Some("superbpe_2"), Some("cl100k_base"), Some("qwen2"), Some("deepseek_v3")]),
     (&[b"'", b"l", b" "], &[Some("gpt2"), Some("llama3"), Some("o200k_base"), Some("cl100k_base")]),
@@ -54,16 +60,16 @@ const FAMILIES: [(&[&[u8]], &[Option<&str>]); 12] = [
 ];
 
 /// A tokenizer over a few bytes.
-pub struct Sample {
-    pub tokenizer: Arc<Tokenizer>,
-    pub alphabet: Vec<u8>,
-    pub pattern: Option<&'static str>,
+pub(crate) struct Sample {
+    pub(crate) tokenizer: Arc<Tokenizer>,
+    pub(crate) alphabet: Vec<u8>,
+    pub(crate) pattern: Option<&'static str>,
     /// The id of the special token that ends a text.
-    pub end: u32,
+    pub(crate) end: u32,
 }
 
 /// The tokenizer of a number. Some have entries that no merge leads to, or merges in an order that no trainer makes.
-pub fn sample(seed: u64) -> Sample {
+pub(crate) fn sample(seed: u64) -> Sample {
     let mut random = Random::new(seed);
     let (units, patterns) = FAMILIES[seed as usize % FAMILIES.len()];
     let pattern = *random.pick(patterns);
@@ -100,7 +106,7 @@ pub fn sample(seed: u64) -> Sample {
         }
     }
     let end = vocab.size() as u32;
-    let options = BpeOptions { ignore_merges: random.below(2) == 0 };
+    let options = BpeOptions { ignore_merges: random.below(2) == 0, ..BpeOptions::default() };
     let tokenizer = Tokenizer::new(Parts {
         normalizer: None,
         added_tokens: vec![AddedToken::special("<|endoftext|>", end)],
@@ -113,12 +119,12 @@ pub fn sample(seed: u64) -> Sample {
     Sample { tokenizer: Arc::new(tokenizer.unwrap()), alphabet, pattern, end }
 }
 
-pub fn engine(tokenizer: &Arc<Tokenizer>, options: &ByteOptions) -> ByteEngine {
+pub(crate) fn engine(tokenizer: &Arc<Tokenizer>, options: &ByteOptions) -> ByteEngine {
     ByteEngine::new(tokenizer.clone(), options).unwrap()
 }
 
 /// Answers all requests of a state.
-pub fn run(state: &mut ByteState, model: &mut dyn FnMut(&[u32]) -> Vec<f64>) {
+pub(crate) fn run(state: &mut ByteState, model: &mut dyn FnMut(&[u32]) -> Vec<f64>) {
     loop {
         let request = state.pending();
         if request.is_empty() {
@@ -131,9 +137,10 @@ pub fn run(state: &mut ByteState, model: &mut dyn FnMut(&[u32]) -> Vec<f64>) {
 }
 
 /// A model without sense: the logits of a sequence are random, and the same each time.
-pub fn nonsense(vocab_size: usize) -> impl FnMut(&[u32]) -> Vec<f64> {
+pub(crate) fn nonsense(vocab_size: usize) -> impl FnMut(&[u32]) -> Vec<f64> {
     move |sequence| {
-        let seed = sequence.iter().fold(sequence.len() as u64, |seed, &id| seed.wrapping_mul(1_000_003) ^ u64::from(id + 7));
+        let seed =
+            sequence.iter().fold(sequence.len() as u64, |seed, &id| seed.wrapping_mul(1_000_003) ^ u64::from(id + 7));
         let mut random = Random::new(seed);
         random.below(2);
         (0..vocab_size).map(|_| 4.0 * random.unit()).collect()
@@ -141,7 +148,7 @@ pub fn nonsense(vocab_size: usize) -> impl FnMut(&[u32]) -> Vec<f64> {
 }
 
 /// `None` if the two agree, counting `-inf` as equal to itself.
-pub fn difference(left: f64, right: f64, tolerance: f64) -> Option<f64> {
+pub(crate) fn difference(left: f64, right: f64, tolerance: f64) -> Option<f64> {
     if left == right {
         return None;
     }
