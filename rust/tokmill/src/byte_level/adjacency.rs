@@ -2,9 +2,9 @@
 //!
 //! Two tokens stand side by side in an encoding unless some merge crosses between them. A token has a history: the
 //! tokens that its right edge was part of, from the byte to the whole (its right spine), and the same on its left edge.
-//! The merge `l + r -> p` crosses if `l` is on the right spine of the left token and `r` on the left spine of
-//! the right one, and `p` is due before either of them was merged further. So the tokens that cannot follow are, for
-//! each merge of a token on the right spine, those that were built on `r` from the left by a merge not before `p`. Numbered along
+//! The merge `l + r -> p` crosses if `l` is on the right spine of the left token and `r` on the left spine of the right
+//! one, and `p` is due before either of them was merged further. So the tokens that cannot follow are, for each merge
+//! of a token on the right spine, those that were built on `r` from the left by a merge not before `p`. Numbered along
 //! the tree of left parts, with the children of a token in order of their merges, these are ranges: what cannot follow
 //! is listed without testing a pair.
 

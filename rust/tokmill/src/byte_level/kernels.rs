@@ -1,8 +1,8 @@
 //! The loops over a whole vocabulary: extremes, exponential, gathering, sums.
 //!
 //! Each is written once, in lanes that a compiler turns into vector instructions, and compiled twice: for any machine,
-//! and for AVX2, which is chosen when it is there. Sums are carried in 64 bits. The exponential is a polynomial of degree
-//! 6 on `[-ln 2 / 2, ln 2 / 2]`, right to two units in the last place.
+//! and for AVX2, which is chosen when it is there. Sums are carried in 64 bits. The exponential is a polynomial of
+//! degree 6 on `[-ln 2 / 2, ln 2 / 2]`, right to two units in the last place.
 
 // What is compiled for AVX2 gets its instructions only where it is inlined.
 #![allow(clippy::inline_always)]

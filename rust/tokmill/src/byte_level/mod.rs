@@ -1,15 +1,16 @@
 //! Exact byte-level probabilities from a token model: how probable is each next byte, whatever the tokens?
 //!
-//! A text is covered by every token sequence whose bytes begin with it and whose last token alone reaches beyond it; these are
-//! disjoint events, so the probability of the text is the sum of theirs (Phan et al., arXiv 2410.09303; Vieira et al., arXiv
-//! 2412.03719). Under the *canonical* semantics the sum is over the sequences that the tokenizer can emit, which is exact for a model that
-//! gives no probability to others, and needs about one new context a byte: the contexts are the encodings of the prefixes
-//! of the text. What the model gives to impossible sequences is reported as *leak*. The semantics *all* sums over every
-//! segmentation; it is exact for any model, grows exponentially, and is cut to a beam with certified bounds.
+//! A text is covered by every token sequence whose bytes begin with it and whose last token alone reaches beyond it;
+//! these are disjoint events, so the probability of the text is the sum of theirs (Phan et al., arXiv 2410.09303;
+//! Vieira et al., arXiv 2412.03719). Under the *canonical* semantics the sum is over the sequences that the tokenizer
+//! can emit, which is exact for a model that gives no probability to others, and needs about one new context a byte:
+//! the contexts are the encodings of the prefixes of the text. What the model gives to impossible sequences is reported
+//! as *leak*. The semantics *all* sums over every segmentation; it is exact for any model, grows exponentially, and is
+//! cut to a beam with certified bounds.
 //!
-//! The parts: [`index`] (the vocabulary in order of its bytes), [`canonical`], [`piece`] and [`adjacency`] (which tokens the
-//! tokenizer may put next), [`brute`] (the same by trying), [`tree`] (contexts), [`weights`] and [`kernels`] (numbers),
-//! [`state`] (the text as it grows). The numbers come from the caller; nothing here knows a model.
+//! The parts: [`index`] (the vocabulary in order of its bytes), [`canonical`], [`piece`] and [`adjacency`] (which
+//! tokens the tokenizer may put next), [`brute`] (the same by trying), [`tree`] (contexts), [`weights`] and [`kernels`]
+//! (numbers), [`state`] (the text as it grows). The numbers come from the caller; nothing here knows a model.
 
 mod adjacency;
 mod bits;
@@ -176,8 +177,8 @@ impl Rules {
     }
 }
 
-/// Whether a normaliser leaves text that is normalised as it is. Such a text is what probabilities are about; others are
-/// as improbable as the model makes them.
+/// Whether a normaliser leaves text that is normalised as it is. Such a text is what probabilities are about; others
+/// are as improbable as the model makes them.
 fn keeps_text(normalizer: &Normalizer) -> bool {
     if let Normalizer::Sequence(steps) = normalizer {
         return steps.iter().all(keeps_text);

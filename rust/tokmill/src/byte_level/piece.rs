@@ -1,11 +1,11 @@
 //! What a model makes of one piece, token by token: the part of the byte level that each kind of model answers for
 //! itself.
 //!
-//! The rest of the byte level asks three things. Which tokens stand for which bytes; whether a token is what
-//! the model makes of its bytes ([`Standing`]); and which tokens can follow those of a piece that goes on.
-//! For BPE, encodings are closed under taking prefixes, whatever the merges: what begins an encoding is the
-//! encoding of its bytes. So tokens can follow if the piece with them encodes to them, which for lists that a trainer
-//! could have made is a test of two neighbours ([`super::adjacency`]). Near the odd merges of other lists the piece is encoded again.
+//! The rest of the byte level asks three things. Which tokens stand for which bytes; whether a token is what the model
+//! makes of its bytes ([`Standing`]); and which tokens can follow those of a piece that goes on. For BPE, encodings are
+//! closed under taking prefixes, whatever the merges: what begins an encoding is the encoding of its bytes. So tokens
+//! can follow if the piece with them encodes to them, which for lists that a trainer could have made is a test of two
+//! neighbours ([`super::adjacency`]). Near the odd merges of other lists the piece is encoded again.
 
 use aho_corasick::AhoCorasick;
 use hashbrown::HashMap;

@@ -1,9 +1,9 @@
 //! A text that grows byte by byte, and what a token model says about its next byte.
 //!
-//! A state asks for logits and is given them; it never calls a model. The text so far is covered by token sequences that
-//! end with it or stick out at its end. What they have in common are contexts; those that can still be continued to
-//! cover the text are *live*. One byte more ends some tokens, which become new contexts, and narrows the live ones to the
-//! tokens that agree with it.
+//! A state asks for logits and is given them; it never calls a model. The text so far is covered by token sequences
+//! that end with it or stick out at its end. What they have in common are contexts; those that can still be continued
+//! to cover the text are *live*. One byte more ends some tokens, which become new contexts, and narrows the live ones
+//! to the tokens that agree with it.
 
 use std::collections::VecDeque;
 use std::sync::Arc;

@@ -1,8 +1,8 @@
 //! The tree of contexts: token sequences for which the model is asked.
 //!
-//! A node is a sequence of tokens; its parent is the sequence without the last one. States that come from one another by forking
-//! share nodes, and with them what the model said. What is large (the probabilities of all tokens) is held by the states
-//! that still need it; a node remembers it only as long as somebody does.
+//! A node is a sequence of tokens; its parent is the sequence without the last one. States that come from one another
+//! by forking share nodes, and with them what the model said. What is large (the probabilities of all tokens) is held
+//! by the states that still need it; a node remembers it only as long as somebody does.
 
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 

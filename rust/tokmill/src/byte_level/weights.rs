@@ -1,9 +1,9 @@
 //! What a model says behind one context: logits in, probability masses of ranges of tokens out.
 //!
-//! Exponentials are taken once and kept in the order of the tokens' bytes, with 0 for tokens that the tokenizer would not put
-//! there, so that the mass of all tokens with a common beginning is the sum of a range. Sums are direct (never
-//! differences of larger ones) and in 64 bits. A range whose mass is too small for the kept exponentials is summed from the logits
-//! again, so probabilities far below the smallest 32-bit number are right as well.
+//! Exponentials are taken once and kept in the order of the tokens' bytes, with 0 for tokens that the tokenizer would
+//! not put there, so that the mass of all tokens with a common beginning is the sum of a range. Sums are direct (never
+//! differences of larger ones) and in 64 bits. A range whose mass is too small for the kept exponentials is summed from
+//! the logits again, so probabilities far below the smallest 32-bit number are right as well.
 
 use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};

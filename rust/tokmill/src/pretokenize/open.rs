@@ -1,10 +1,10 @@
 //! The pieces of a text that is not finished: every way in which they may turn out.
 //!
 //! Where a piece ends can depend on text far behind it (`\s+(?!\S)`, numbers cut in threes from the right, a lower case
-//! letter behind many capitals). An [`OpenPretokenizer`] reads bytes one at a time and knows, at each of them, whether a
-//! piece may end there and whether it may go on. Its states are sets of readings, one for each guess about the rest of the text
-//! ([`crate::regex::Reading`]); a guess that no text can confirm is dropped at once. Steps that follow each other read
-//! side by side: the later ones see the end of the text wherever an earlier one ends a piece.
+//! letter behind many capitals). An [`OpenPretokenizer`] reads bytes one at a time and knows, at each of them, whether
+//! a piece may end there and whether it may go on. Its states are sets of readings, one for each guess about the rest
+//! of the text ([`crate::regex::Reading`]); a guess that no text can confirm is dropped at once. Steps that follow each
+//! other read side by side: the later ones see the end of the text wherever an earlier one ends a piece.
 //!
 //! Bytes of an unfinished character are guesses as well: about the class of the character, or that it will never be
 //! one, and each byte stands for itself.
@@ -67,7 +67,8 @@ pub(crate) struct OpenPretokenizer {
 }
 
 impl OpenPretokenizer {
-    /// Compiles a pretokenizer for texts of the given bytes. Refuses steps whose pieces do not cover the text, and patterns that look back.
+    /// Compiles a pretokenizer for texts of the given bytes. Refuses steps whose pieces do not cover the text, and
+    /// patterns that look back.
     pub(crate) fn new(pretokenizer: &Pretokenizer, bytes: &[bool; 256]) -> Result<Self> {
         let known = matches!(pretokenizer.plan, Plan::Scan(_));
         let mut steps = Vec::new();

@@ -3,9 +3,9 @@
 //! Items are the matches of the pattern and the stretches between them. A backtracking matcher settles where an item
 //! ends only after it has seen what follows, perhaps far behind. A *reading* guesses instead: at each position it says
 //! whether an item ends there, and keeps as *promises* what the rest of the text must and must not do for the guess to
-//! be right. The states of the pattern's automaton carry them: a match that ends here means that the automaton reports a
-//! match here and none later. Every text fulfils the promises of one sequence of guesses, the one that the
-//! matcher makes; so readings whose promises cannot be kept are all that has to be told apart.
+//! be right. The states of the pattern's automaton carry them: a match that ends here means that the automaton reports
+//! a match here and none later. Every text fulfils the promises of one sequence of guesses, the one that the matcher
+//! makes; so readings whose promises cannot be kept are all that has to be told apart.
 
 use super::alphabet::ClassId;
 use super::machine::Machine;

@@ -1,5 +1,5 @@
-//! The strongest oracle: any distribution over texts induces, through a tokenizer, a distribution over token sequences. A model
-//! that knows it must be turned back into the distribution over texts, exactly.
+//! The strongest oracle: any distribution over texts induces, through a tokenizer, a distribution over token sequences.
+//! A model that knows it must be turned back into the distribution over texts, exactly.
 
 use std::collections::HashMap;
 
