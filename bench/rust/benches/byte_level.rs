@@ -34,7 +34,7 @@ fn walk(state: &mut ByteState, text: &[u8], row: &[f32]) -> (usize, f64) {
         let others = next.specials.iter().map(|(_, log)| log);
         let total: f64 = next.log_probs.iter().chain(others).map(|log| log.exp()).sum();
         worst = worst.max((total - 1.0).abs());
-        state.push(&[byte]).expect("nothing is pending");
+        state.push(&[byte]);
     }
     (contexts, worst)
 }

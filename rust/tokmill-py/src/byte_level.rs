@@ -205,7 +205,10 @@ impl ByteState {
 
     /// Appends bytes that are known to come next. The contexts that they lead to become pending.
     fn push(&self, py: Python<'_>, data: Text<'_>) -> Result<()> {
-        self.change(py, |core| core.push(data.as_ref()))
+        self.change(py, |core| {
+            core.push(data.as_ref());
+            Ok(())
+        })
     }
 
     /// Takes back the last bytes. Contexts that no state was at meanwhile are pending again.

@@ -130,7 +130,9 @@ impl Adjacency {
 fn grouped<T: Copy + Default>(keys: usize, pairs: impl Iterator<Item = (u32, T)>) -> (Vec<T>, Vec<u32>) {
     let pairs: Vec<(u32, T)> = pairs.collect();
     let mut begin = vec![0u32; keys + 1];
-    pairs.iter().for_each(|&(key, _)| begin[key as usize + 1] += 1);
+    for &(key, _) in &pairs {
+        begin[key as usize + 1] += 1;
+    }
     for key in 0..keys {
         begin[key + 1] += begin[key];
     }

@@ -30,7 +30,13 @@ fn exp(x: f32) -> f32 {
     }
     let exponent = (shifted.to_bits() << 23).wrapping_add(127 << 23);
     let value = p * f32::from_bits(exponent);
-    if x > LEAST || x.is_nan() { value + (x - x) } else { 0.0 }
+    if x.is_nan() {
+        x
+    } else if x > LEAST {
+        value
+    } else {
+        0.0
+    }
 }
 
 /// The largest of `row`, and the smallest but `-inf`.

@@ -153,7 +153,7 @@ impl ByteEngine {
     pub fn start(&self, text: &[u8], prefix: &[u32]) -> Result<ByteState> {
         self.inner.check_ids(prefix)?;
         let mut state = ByteState::new(self.inner.clone(), prefix);
-        state.push(text)?;
+        state.push(text);
         Ok(state)
     }
 }

@@ -205,13 +205,14 @@ impl ByteState {
                 let _ = content.weights.set(weights);
             }
         }
-        self.advance()
+        self.advance();
+        Ok(())
     }
 
     /// Appends bytes that are known to come next.
-    pub fn push(&mut self, bytes: &[u8]) -> Result<()> {
+    pub fn push(&mut self, bytes: &[u8]) {
         self.queued.extend(bytes);
-        self.advance()
+        self.advance();
     }
 
     /// Takes back the last bytes. Contexts that nobody kept meanwhile are pending again.
@@ -332,18 +333,18 @@ impl ByteState {
     }
 
     /// Moves on through the bytes that wait, as far as the logits allow it.
-    fn advance(&mut self) -> Result<()> {
+    fn advance(&mut self) {
         while let Some(&byte) = self.queued.front() {
             if self.engine.beam.is_some() && !self.pending().is_empty() {
                 break;
             }
-            self.push_byte(byte)?;
+            self.push_byte(byte);
             self.queued.pop_front();
         }
-        Ok(())
     }
 
-    fn push_byte(&mut self, byte: u8) -> Result<()> {
+    /// Moves on by one byte.
+    fn push_byte(&mut self, byte: u8) {
         let engine = &*self.engine;
         let index = &engine.index;
         let length = self.head.length + 1;
@@ -371,7 +372,6 @@ impl ByteState {
         let previous = Some(self.head.clone());
         self.head = Arc::new(Level { previous, byte, length, ends, live, dropped });
         self.keep();
-        Ok(())
     }
 
     /// Keeps what is known of the contexts of the head, and of no others.

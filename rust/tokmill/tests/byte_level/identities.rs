@@ -115,18 +115,18 @@ fn how_a_text_comes_about_does_not_matter() {
         let mut pieces = at(&engine, &text[..cut], &mut model);
         let fork = pieces.clone();
         for byte in &text[cut..] {
-            pieces.push(&[*byte]).unwrap();
+            pieces.push(&[*byte]);
             if random.below(2) == 0 {
                 run(&mut pieces, &mut model);
             }
         }
-        pieces.push(b"aa").unwrap();
+        pieces.push(b"aa");
         pieces.rollback(2).unwrap();
         run(&mut pieces, &mut model);
         assert_eq!(pieces.text(), text);
         assert_eq!(fork.text(), &text[..cut]);
         let mut fork = fork;
-        fork.push(&text[cut..]).unwrap();
+        fork.push(&text[cut..]);
         run(&mut fork, &mut model);
         for state in [&pieces, &fork] {
             assert!(difference(state.log_prob().unwrap(), whole.log_prob().unwrap(), 1e-10).is_none(), "{seed}");

@@ -37,8 +37,10 @@ impl Random {
     }
 }
 
-/// How the texts of an alphabet may be cut: units that texts are made of, and patterns.
-const FAMILIES: [(&[&[u8]], &[Option<&str>]); 12] = [
+/// What texts are made of, and patterns that may cut them.
+type Family = (&'static [&'static [u8]], &'static [Option<&'static str>]);
+
+const FAMILIES: [Family; 12] = [
     (&[b"a", b"b"], &[None]),
     (&[b"a", b"b", b"c"], &[None]),
     (
@@ -149,7 +151,7 @@ pub(crate) fn nonsense(vocab_size: usize) -> impl FnMut(&[u32]) -> Vec<f64> {
 
 /// `None` if the two agree, counting `-inf` as equal to itself.
 pub(crate) fn difference(left: f64, right: f64, tolerance: f64) -> Option<f64> {
-    if left == right {
+    if left.to_bits() == right.to_bits() {
         return None;
     }
     let difference = (left - right).abs();
