@@ -182,7 +182,13 @@ impl PieceModel {
             }
             _ => candidates.iter().collect(),
         };
-        unsure.retain(|&rank| candidates.contains(rank));
+        // No merge crosses between bytes that stand together in no entry, in whatever order merges fire.
+        let (cuts, last) = (self.bpe().cuts(), piece.last().copied());
+        let is_apart = |rank: u32| match (cuts, last, index.bytes(rank).first()) {
+            (Some(cuts), Some(last), Some(&first)) => cuts.between(last, first),
+            _ => false,
+        };
+        unsure.retain(|&rank| candidates.contains(rank) && !is_apart(rank));
         unsure
     }
 
