@@ -29,7 +29,11 @@ use crate::tokenizer::Tokenizer;
 /// default a special token with a usual name (`<|endoftext|>`, `</s>`, ...), if there is one. `strict=True` takes all
 /// sums in 64 bits; 64-bit logits always are.
 ///
-/// Raises `TokmillError` for tokenizers that rewrite text or whose pretokenizer cannot be followed byte by byte.
+/// Texts are ordinary text: added tokens are not looked for in them, but are symbols of their own that may come next.
+/// Where the tokenizer normalises to NFC, probabilities are those of normalised text.
+///
+/// Raises `TokmillError` for tokenizers that rewrite text in other ways, or whose pretokenizer cannot be followed byte
+/// by byte.
 #[pyclass(frozen, module = "tokmill")]
 pub(crate) struct ByteEngine {
     core: core::ByteEngine,

@@ -8,9 +8,9 @@
 //! as *leak*. The semantics *all* sums over every segmentation; it is exact for any model, grows exponentially, and is
 //! cut to a beam with certified bounds.
 //!
-//! The parts: [`index`] (the vocabulary in order of its bytes), [`canonical`], [`piece`] and [`adjacency`] (which
-//! tokens the tokenizer may put next), [`brute`] (the same by trying), [`tree`] (contexts), [`weights`] and [`kernels`]
-//! (numbers), [`state`] (the text as it grows). The numbers come from the caller; nothing here knows a model.
+//! The parts: `index` (the vocabulary in order of its bytes), `canonical`, `piece` and `adjacency` (which
+//! tokens the tokenizer may put next), `brute` (the same by trying), `tree` (contexts), `weights` and `kernels`
+//! (numbers), `state` (the text as it grows). The numbers come from the caller; nothing here knows a model.
 
 mod adjacency;
 mod bits;
