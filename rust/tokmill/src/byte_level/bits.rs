@@ -89,7 +89,9 @@ mod tests {
         #[test]
         fn a_set_is_a_set(members in prop::collection::btree_set(0u32..300, 0..40), begin in 0u32..300, len in 0u32..300) {
             let mut bits = Bits::new(300);
-            members.iter().for_each(|&member| bits.insert(member));
+            for &member in &members {
+                bits.insert(member);
+            }
             prop_assert_eq!(bits.iter().collect::<Vec<_>>(), members.iter().copied().collect::<Vec<_>>());
             let range = begin..(begin + len).min(300);
             prop_assert_eq!(bits.any_in(range.clone()), members.range(range).next().is_some());

@@ -200,6 +200,7 @@ pub(super) unsafe fn gather(values: &[f32], ids: &[u32], words: &[u64], out: &mu
 }
 
 #[cfg(test)]
+#[expect(clippy::float_cmp, reason = "these values are exact")]
 mod tests {
     use super::*;
     use proptest::prelude::*;
