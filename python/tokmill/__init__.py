@@ -7,6 +7,9 @@ dtype('uint32')
 """
 
 from tokmill._tokmill import (
+    ByteEngine,
+    ByteRequest,
+    ByteState,
     DecodeStream,
     InternalError,
     Ragged,
@@ -21,6 +24,9 @@ from tokmill._tokmill import (
 from tokmill.training import MergeTrace, count_words, train_bpe
 
 __all__ = [
+    "ByteEngine",
+    "ByteRequest",
+    "ByteState",
     "DecodeStream",
     "InternalError",
     "MergeTrace",

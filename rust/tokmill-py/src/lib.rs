@@ -5,6 +5,7 @@
 
 mod arrays;
 mod arrow;
+mod byte_level;
 mod error;
 mod options;
 mod text;
@@ -50,6 +51,8 @@ mod _tokmill {
     use super::patterns;
     #[pymodule_export]
     use crate::arrays::Ragged;
+    #[pymodule_export]
+    use crate::byte_level::{ByteEngine, ByteRequest, ByteState};
     #[pymodule_export]
     use crate::options::set_default_threads;
     #[pymodule_export]

@@ -48,6 +48,11 @@ impl Tokenizer {
         &self.core
     }
 
+    /// The tokenizer itself, shared.
+    pub(crate) fn shared(&self) -> Arc<core::Tokenizer> {
+        self.core.clone()
+    }
+
     /// What the core is told about an encoding.
     fn options(&self, allowed: Option<Allowed>, add: bool, asked_threads: Option<Size>) -> Result<EncodeOptions> {
         Ok(EncodeOptions {
