@@ -34,8 +34,7 @@ Source: TypeAlias = Any
 """A corpus; see `train_bpe`."""
 
 Progress: TypeAlias = "Callable[[str, int, int | None], object]"
-"""Called with the phase ("count", "encode" or "merge"), what is done of it (bytes, or merges), and the total where it is
-known."""
+"""Called with the phase ("count", "encode" or "merge"), what is done of it (bytes, or merges), and the total."""
 
 _Unit: TypeAlias = Literal["line", "file", "document"]
 _BATCH_BYTES = 8 << 20
@@ -301,10 +300,24 @@ def train_superbpe(
             cuts by the second one.
         max_words: The most words, which are stretches between blanks, that a superword may hold.
         forbidden: Byte strings that no superword may contain.
-        base: A tokenizer whose ids are kept; the first stage goes on where its merges end.
+        files: As for `train_bpe`.
+        field: As for `train_bpe`.
+        column: As for `train_bpe`.
+        unit: As for `train_bpe`.
+        normalizer: As for `train_bpe`.
+        special_tokens: As for `train_bpe`.
+        template: As for `train_bpe`.
+        min_frequency: As for `train_bpe`, in both stages.
+        initial_alphabet: As for `train_bpe`.
+        alphabet_order: As for `train_bpe`.
+        max_token_bytes: As for `train_bpe`, in both stages.
+        max_token_chars: As for `train_bpe`, in both stages.
         veto: Further tokens that no merge of either stage may make.
-
-    All else is as for `train_bpe`.
+        base: A tokenizer whose ids are kept; the first stage goes on where its merges end.
+        pad_to: As for `train_bpe`.
+        threads: As for `train_bpe`.
+        memory_limit: Bytes. Counts and documents beyond it go to temporary files.
+        progress: As for `train_bpe`; the second stage begins with the phase `"encode"`.
 
     Raises:
         TokmillError: An option makes no sense, or a document cannot be read.

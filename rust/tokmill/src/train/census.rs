@@ -11,9 +11,20 @@ use crate::parallel;
 /// Corpora of fewer cells are counted without a sketch: all their pairs fit. Tests have none that large.
 const SKETCH_FROM: usize = if cfg!(test) { 0 } else { 1 << 22 };
 
-/// Counts and numbers of occurrences of the pairs in `symbols`, whose ids are below `ids`: of all pairs that count
-/// `least` or more, and of some others.
-pub(super) fn count_pairs(symbols: &Symbols, ids: usize, least: u64, threads: usize) -> PairTable {
+/// Which pairs are counted.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Wanted {
+    /// Pairs that count less are of no interest.
+    pub(super) least: u64,
+    /// So many of the most frequent pairs are enough.
+    pub(super) pairs: usize,
+    /// A count that was too high to be the least.
+    pub(super) below: u64,
+}
+
+/// Counts and numbers of occurrences of the pairs in `symbols`, whose ids are below `ids`: of all pairs that count as
+/// much as the second result or more, and of some others.
+pub(super) fn count_pairs(symbols: &Symbols, ids: usize, wanted: Wanted, threads: usize) -> (PairTable, u64) {
     let shares = symbols.shares(threads);
     let sketch = (symbols.len() >= SKETCH_FROM).then(|| {
         PairSketch::of(shares.clone(), symbols.len(), ids, |share, sketch| {
@@ -22,6 +33,8 @@ pub(super) fn count_pairs(symbols: &Symbols, ids: usize, least: u64, threads: us
         })
         .expect("counting symbols in memory does not fail")
     });
+    let enough = sketch.as_ref().map_or(0, |sketch| sketch.largest(wanted.pairs));
+    let least = enough.min(wanted.below / 2).max(wanted.least);
     let threads = shares.len();
     let tables = parallel::map(shares, threads, |share| {
         let mut table = PairTable::default();
@@ -42,7 +55,7 @@ pub(super) fn count_pairs(symbols: &Symbols, ids: usize, least: u64, threads: us
         }
         all
     });
-    all.unwrap_or_default()
+    (all.unwrap_or_default(), least)
 }
 
 /// The pairs of `all` to list: those that count `least` or more and are allowed, but no more of them, the most frequent

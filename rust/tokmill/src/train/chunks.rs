@@ -55,6 +55,9 @@ impl ChunkSplit {
 /// Bytes read while as many are counted, for each thread.
 const BATCH_PER_THREAD: usize = 4 << 20;
 
+/// Bytes read at a time, about.
+const READ_BYTES: usize = 1 << 20;
+
 impl Counter {
     /// Counts the chunks of files, whatever they hold; the splitter cuts them further. Files that cannot be opened are
     /// refused before anything is counted, where that shows.
@@ -128,8 +131,8 @@ impl Chunks {
             return Ok(self.bytes.len() >= room);
         }
         loop {
-            // Whole chunks, about a megabyte of them.
-            let wanted = (1 << 20usize).div_ceil(size).saturating_mul(size);
+            // Whole chunks.
+            let wanted = READ_BYTES.div_ceil(size).saturating_mul(size);
             let begin = self.bytes.len();
             let read = file.take(wanted as u64).read_to_end(&mut self.bytes).map_err(failed)?;
             for _ in 0..read / size {

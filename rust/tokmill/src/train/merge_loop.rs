@@ -23,7 +23,7 @@ use std::ops::Range;
 
 use hashbrown::HashSet;
 
-use super::census::{count_pairs, select};
+use super::census::{Wanted, count_pairs, select};
 use super::neighbours::Neighbours;
 use super::pair_table::{PairSlot, PairTable, pair, unpair};
 use super::queue::PairQueue;
@@ -49,6 +49,8 @@ pub(super) struct MergeLoop {
     refused: HashSet<u64>,
     /// Ids are below this.
     ids: usize,
+    /// Merges to come, as far as is known.
+    wanted: usize,
     limits: Limits,
     left: Neighbours,
     right: Neighbours,
@@ -95,6 +97,9 @@ struct Pending {
     weight: u64,
 }
 
+/// Pairs of a large corpus that are listed for each merge to come.
+const WANTED_PAIRS: usize = 4;
+
 /// How many occurrences before its turn the cells of an occurrence are fetched.
 const PREFETCH_AHEAD: usize = 12;
 
@@ -113,6 +118,7 @@ impl MergeLoop {
             min_frequency,
             refused: HashSet::new(),
             ids,
+            wanted: usize::MAX,
             limits,
             left: Neighbours::default(),
             right: Neighbours::default(),
@@ -130,8 +136,9 @@ impl MergeLoop {
     }
 
     /// The pair to merge next, or `None` where none is left that occurs often enough. Pairs that `may_merge` refuses
-    /// never come up.
-    pub(super) fn next(&mut self, may_merge: impl Fn(u32, u32) -> bool) -> Option<Candidate> {
+    /// never come up. So many merges are `wanted`, this one included.
+    pub(super) fn next(&mut self, wanted: usize, may_merge: impl Fn(u32, u32) -> bool) -> Option<Candidate> {
+        self.wanted = wanted;
         loop {
             let count_of = |key| self.pairs.get(key).map_or(0, |slot| slot.count);
             if let Some((key, count)) = self.queue.pop(self.threshold, count_of) {
@@ -161,8 +168,11 @@ impl MergeLoop {
         if self.work > 0 {
             self.symbols.squeeze(false);
         }
-        let all = count_pairs(&self.symbols, self.ids, self.floor, self.limits.threads);
-        let (listed, threshold) = select(&all, self.floor, self.limits.positions, &self.refused, may_merge);
+        // Merging makes the pairs beside it rarer, so the last of the merges to come is not among as many pairs.
+        let wanted =
+            Wanted { least: self.floor, pairs: self.wanted.saturating_mul(WANTED_PAIRS), below: self.threshold };
+        let (all, least) = count_pairs(&self.symbols, self.ids, wanted, self.limits.threads);
+        let (listed, threshold) = select(&all, least, self.limits.positions, &self.refused, may_merge);
         drop(all);
         self.threshold = threshold;
         let mut end = 0;
@@ -385,7 +395,7 @@ mod tests {
     use super::*;
 
     /// Merges pairs while there are any, and gives up those whose ids add up to a multiple of seven.
-    fn merges(pieces: &[(Vec<u32>, u64)], guess: u64, narrow: bool, limits: Limits) -> Vec<Candidate> {
+    fn merges(pieces: &[(Vec<u32>, u64)], guess: u64, narrow: bool, wanted: usize, limits: Limits) -> Vec<Candidate> {
         let narrow_from = if narrow { 0 } else { usize::MAX };
         let symbols = Symbols::with_narrow_cells(narrow_from, |visit| {
             pieces.iter().for_each(|(piece, count)| visit(piece, *count));
@@ -395,7 +405,7 @@ mod tests {
         let mut ids = 0x7FFD;
         let mut merge_loop = MergeLoop::new(symbols.unwrap(), ids as usize, 1, guess, limits);
         let mut all = Vec::new();
-        while let Some(candidate) = merge_loop.next(|left, _| left % 11 != 10) {
+        while let Some(candidate) = merge_loop.next(wanted, |left, _| left % 11 != 10) {
             if (candidate.left + candidate.right) % 7 == 0 {
                 merge_loop.drop_pair(candidate);
                 continue;
@@ -414,12 +424,13 @@ mod tests {
             guess in 1u64..50,
             positions in 1usize..100,
             threads in 1usize..4,
+            wanted in 1usize..20,
         ) {
-            let expected = merges(&pieces, 1, false, Limits { positions: usize::MAX, threads: 1 });
+            let expected = merges(&pieces, 1, false, usize::MAX, Limits { positions: usize::MAX, threads: 1 });
             let pairs: BTreeSet<_> = expected.iter().map(|candidate| (candidate.left, candidate.right)).collect();
             prop_assert_eq!(pairs.len(), expected.len());
             for narrow in [false, true] {
-                prop_assert_eq!(&merges(&pieces, guess, narrow, Limits { positions, threads }), &expected);
+                prop_assert_eq!(&merges(&pieces, guess, narrow, wanted, Limits { positions, threads }), &expected);
             }
         }
     }

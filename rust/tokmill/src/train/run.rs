@@ -41,7 +41,8 @@ impl Run {
         report(self)?;
         while self.entries.size() < options.vocab_size {
             let entries = &self.entries;
-            let next = self.merge_loop.next(|left, right| entries.fits(left, right));
+            let wanted = options.vocab_size - entries.size();
+            let next = self.merge_loop.next(wanted, |left, right| entries.fits(left, right));
             let Some(candidate) = next else { return Ok(Stop::NoPairLeft) };
             candidates += 1;
             if self.merge_loop.work() - reported > WORK_PER_REPORT || candidates % 1024 == 0 {
