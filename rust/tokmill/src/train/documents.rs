@@ -178,7 +178,6 @@ impl BaseEncoder {
     }
 
     fn encode_document(&self, document: &[u8], splitter: &Splitter, scratch: &mut Scratch, ids: &mut EndedIds) {
-        let Model::Bpe(bpe) = &self.model;
         let Some(replay) = &self.replay else {
             let text = splitter.prepare(document);
             scratch.encoder.encode(splitter.pretokenizer(), &self.model, &text, 0, text.len(), ids);
@@ -190,9 +189,9 @@ impl BaseEncoder {
             for &(begin, end) in &pieces.ends {
                 symbols.clear();
                 let bytes = text[begin as usize..end as usize].iter();
-                symbols.extend(bytes.filter_map(|byte| bpe.vocab().id(std::slice::from_ref(byte))));
+                symbols.extend(bytes.filter_map(|byte| self.model.vocab().id(std::slice::from_ref(byte))));
                 replay.apply(symbols, links);
-                ids.piece(begin as usize, end as usize, symbols);
+                ids.end(symbols);
             }
         });
     }
@@ -258,8 +257,14 @@ impl Sink for EndedIds {
         self.bytes.extend(ids.iter().flat_map(|id| id.to_le_bytes()));
     }
 
-    fn piece(&mut self, _begin: usize, _end: usize, ids: &[u32]) {
-        // A piece of one id has nothing to merge.
+    fn piece(&mut self, _model: &Model, _piece: &[u8], _begin: usize, ids: &[u32]) {
+        self.end(ids);
+    }
+}
+
+impl EndedIds {
+    /// Adds the ids of a piece. One of one id has nothing to merge.
+    fn end(&mut self, ids: &[u32]) {
         if ids.len() > 1 {
             self.ids(ids);
             self.bytes.extend_from_slice(&END.to_le_bytes());
