@@ -1,4 +1,4 @@
-"""Train on programs of this machine, and show what was learned as hex and text: `binary_tokens.py [FILES] [BYTES] [IDS]`.
+"""Train on programs of this machine and show tokens as hex and text: `binary_tokens.py [FOLDER] [BYTES] [IDS]`.
 
 Without arguments a few of Python's own extension modules serve.
 """

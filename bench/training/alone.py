@@ -1,7 +1,7 @@
 """Training by tokmill alone, in processes of its own, and pictures of its cost.
 
-`python -m bench.training.alone JSON` runs one: an object with the name of a trainer, its arguments, and where the
-tokenizer goes. It writes seconds, processor seconds, peak memory and when each phase began as JSON.
+`python -m bench.training.alone` runs one. It reads JSON, an object with the name of a trainer, its arguments, and where
+the tokenizer goes, and writes seconds, processor seconds and peak memory as JSON.
 """
 
 from __future__ import annotations
@@ -48,7 +48,8 @@ def train(trainer: str, corpus: str, size: int, target: Path, **arguments: Any) 
     """Run a trainer in a fresh process, and say so."""
     task = {"trainer": trainer, "arguments": arguments | {"threads": THREADS}, "target": str(target)}
     process = subprocess.run(
-        [sys.executable, "-m", "bench.training.alone", json.dumps(task)],
+        [sys.executable, "-m", "bench.training.alone"],
+        input=json.dumps(task),
         stdout=subprocess.PIPE,
         text=True,
         cwd=ROOT,
@@ -125,7 +126,7 @@ def main() -> None:
     """Train once."""
     answer = os.dup(1)
     os.dup2(2, 1)
-    task = json.loads(sys.argv[1])
+    task = json.load(sys.stdin)
     import tokmill
 
     started = time.perf_counter()

@@ -352,7 +352,7 @@ def train_superbpe(
         keep_documents=True,
     )
     _feed(counter, source, files=files, field=field, column=column, unit=unit, progress=progress)
-    superwords = {
+    superwords: dict[str, object] = {
         "transition": transition,
         "second_pattern": second,
         "forbidden": list(forbidden),
