@@ -8,7 +8,7 @@ use super::symbols::Symbols;
 
 use crate::parallel;
 
-/// Corpora of fewer cells are counted without a sketch: all their pairs fit. Tests have none that large.
+/// Corpora of fewer cells are counted without a sketch, as all their pairs fit. Tests have none that large.
 const SKETCH_FROM: usize = if cfg!(test) { 0 } else { 1 << 22 };
 
 /// Which pairs are counted.
@@ -26,7 +26,7 @@ pub(super) struct Wanted {
 /// much as the second result or more, and of some others.
 pub(super) fn count_pairs(symbols: &Symbols, ids: usize, wanted: Wanted, threads: usize) -> (PairTable, u64) {
     let shares = symbols.shares(threads);
-    let sketch = (symbols.len() >= SKETCH_FROM).then(|| {
+    let sketch = (symbols.len() > SKETCH_FROM).then(|| {
         PairSketch::of(shares.clone(), symbols.len(), ids, |share, sketch| {
             symbols.for_each_pair(share, |left, right, _, weight| sketch.add(left, right, weight));
             Ok(())

@@ -163,7 +163,9 @@ impl BaseEncoder {
             tell(done)?;
         }
         let mut spool = Spool::default();
-        lanes.into_iter().for_each(|lane| spool.append(lane.spool));
+        for lane in lanes {
+            spool.append(lane.spool);
+        }
         Ok(EncodedPieces { spool })
     }
 

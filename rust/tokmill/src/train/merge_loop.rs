@@ -398,7 +398,9 @@ mod tests {
     fn merges(pieces: &[(Vec<u32>, u64)], guess: u64, narrow: bool, wanted: usize, limits: Limits) -> Vec<Candidate> {
         let narrow_from = if narrow { 0 } else { usize::MAX };
         let symbols = Symbols::with_narrow_cells(narrow_from, |visit| {
-            pieces.iter().for_each(|(piece, count)| visit(piece, *count));
+            for (piece, count) in pieces {
+                visit(piece, *count);
+            }
             Ok(())
         });
         // Ids go on where narrow cells end.

@@ -6,6 +6,8 @@
 use crate::error::Result;
 use crate::parallel;
 
+use super::pair_table::pair;
+
 /// Sums of pair counts.
 #[derive(Debug)]
 pub(super) struct PairSketch {
@@ -20,25 +22,20 @@ const MOST_LOG2: u32 = 25;
 impl PairSketch {
     /// A sketch for about `pairs` pairs of ids below `ids`.
     pub(super) fn new(pairs: usize, ids: usize) -> Self {
-        match ids.checked_mul(ids).filter(|&dense| dense <= 1 << MOST_LOG2) {
-            Some(dense) => Self { sums: vec![0; dense], ids: Some(ids as u32) },
-            None => {
-                let log2 = (pairs / 8).max(1).ilog2().clamp(LEAST_LOG2, MOST_LOG2);
-                Self { sums: vec![0; 1 << log2], ids: None }
-            }
+        if let Some(dense) = ids.checked_mul(ids).filter(|&dense| dense <= 1 << MOST_LOG2) {
+            return Self { sums: vec![0; dense], ids: Some(ids as u32) };
         }
+        let log2 = (pairs / 8).max(1).ilog2().clamp(LEAST_LOG2, MOST_LOG2);
+        Self { sums: vec![0; 1 << log2], ids: None }
     }
 
     #[inline]
     fn index(&self, left: u32, right: u32) -> usize {
-        match self.ids {
-            Some(ids) => left as usize * ids as usize + right as usize,
-            None => {
-                let pair = u64::from(left) << 32 | u64::from(right);
-                // The number of sums is a power of two then.
-                (pair.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> (self.sums.len().leading_zeros() + 1)) as usize
-            }
+        if let Some(ids) = self.ids {
+            return left as usize * ids as usize + right as usize;
         }
+        // The number of sums is a power of two.
+        (pair(left, right).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> (self.sums.len().leading_zeros() + 1)) as usize
     }
 
     /// Counts a pair `weight` times more. A sum stays at the largest number rather than overflow.
@@ -108,7 +105,9 @@ mod tests {
         ) {
             let half = pairs.len() / 2;
             let count = |share: &[((u32, u32), u64)], sketch: &mut PairSketch| {
-                share.iter().for_each(|&((left, right), weight)| sketch.add(left, right, weight));
+                for &((left, right), weight) in share {
+                    sketch.add(left, right, weight);
+                }
                 Ok(())
             };
             let sketch = PairSketch::of(vec![&pairs[..half], &pairs[half..]], 100, ids, count).unwrap();

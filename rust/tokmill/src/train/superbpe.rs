@@ -10,7 +10,7 @@
 //! counted once; what is left to merge grows much slower than the corpus. Which count the last merge will have is
 //! guessed, and where the guess was too high the pieces are cut again with a lower one. The result is exact.
 //!
-//! The procedure is that of Liu and others, "SuperBPE: Space Travel for Language Models" (2025).
+//! The procedure is that of Liu and others, "`SuperBPE`: Space Travel for Language Models" (2025).
 
 use crate::error::{Error, Result};
 use crate::merges::Merge;
@@ -58,7 +58,10 @@ pub fn train_superbpe(
     watch: &dyn Watch,
 ) -> Result<Trained> {
     let first = first_options(options)?;
-    let second = BpeTrainerOptions { veto: both(&options.bpe.veto, &options.superword_veto)?, ..options.bpe.clone() };
+    let second = BpeTrainerOptions {
+        veto: both(options.bpe.veto.as_ref(), options.superword_veto.as_ref())?,
+        ..options.bpe.clone()
+    };
     let (mut run, _) = bpe::run(&words, &first, watch)?;
     drop(words);
     run.release();
@@ -95,10 +98,10 @@ fn first_options(options: &SuperBpeOptions) -> Result<BpeTrainerOptions> {
     Ok(BpeTrainerOptions { vocab_size: options.transition, pad_to: None, ..options.bpe.clone() })
 }
 
-fn both(some: &Option<Veto>, other: &Option<Veto>) -> Result<Option<Veto>> {
+fn both(some: Option<&Veto>, other: Option<&Veto>) -> Result<Option<Veto>> {
     match (some, other) {
         (Some(some), Some(other)) => some.and(other).map(Some),
-        (some, other) => Ok(some.clone().or_else(|| other.clone())),
+        (some, other) => Ok(some.or(other).cloned()),
     }
 }
 
@@ -127,7 +130,9 @@ impl<'o> EncodedCorpus<'o> {
         let (ids, threads) = (run.entries.size(), parallel::threads_for(4 * pieces.len(), options.counter.threads));
         let counted = PairSketch::of(pieces.shares(threads), pieces.len(), ids, |blocks, sketch| {
             for_each_piece(blocks, |piece| {
-                piece.windows(2).for_each(|pair| sketch.add(pair[0], pair[1], 1));
+                for pair in piece.windows(2) {
+                    sketch.add(pair[0], pair[1], 1);
+                }
                 Ok(())
             })
         })?;
@@ -149,7 +154,7 @@ impl<'o> EncodedCorpus<'o> {
             let (mut ids, mut scratch) = (Vec::new(), ReplayScratch::default());
             counts.for_each(|piece, count| {
                 ids.clear();
-                ids.extend(piece.as_chunks().0.iter().map(unpack));
+                ids.extend(piece.as_chunks().0.iter().copied().map(unpack));
                 if let Some(replay) = &replay {
                     replay.apply(&mut ids, &mut scratch);
                 }
@@ -196,6 +201,6 @@ fn pack(id: u32) -> [u8; 3] {
     [low, middle, high]
 }
 
-fn unpack(&[low, middle, high]: &[u8; 3]) -> u32 {
+fn unpack([low, middle, high]: [u8; 3]) -> u32 {
     u32::from_le_bytes([low, middle, high, 0])
 }

@@ -186,7 +186,9 @@ mod tests {
 
     fn lay_out(pieces: &[(&[u32], u64)], narrow_from: usize) -> Symbols {
         Symbols::with_narrow_cells(narrow_from, |visit| {
-            pieces.iter().for_each(|&(piece, count)| visit(piece, count));
+            for &(piece, count) in pieces {
+                visit(piece, count);
+            }
             Ok(())
         })
         .unwrap()
