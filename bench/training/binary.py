@@ -65,7 +65,7 @@ def main() -> None:
 
 
 def files(roots: list[str], size: int) -> list[Path]:
-    """Return regular files under some folders, in order of a digest of their path, until they have `size` bytes.
+    """Return regular files under some folders, in order of a digest of their path, that have `size` bytes together.
 
     Files that the data directory holds, or that have the name of one, are left out: it holds what is measured on.
     """
@@ -82,10 +82,9 @@ def files(roots: list[str], size: int) -> list[Path]:
     for path in ordered:
         if path.name in held_out or not path.is_file() or path.stat().st_size == 0:
             continue
-        total += path.stat().st_size
-        if total > size:
-            break
-        chosen.append(path)
+        if total + path.stat().st_size <= size:
+            total += path.stat().st_size
+            chosen.append(path)
     return chosen
 
 
