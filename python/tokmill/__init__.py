@@ -21,7 +21,8 @@ from tokmill._tokmill import (
     patterns,
     set_default_threads,
 )
-from tokmill.training import MergeTrace, count_words, train_bpe
+from tokmill.binary import train_binary_bpe
+from tokmill.training import MergeTrace, count_words, train_bpe, train_superbpe
 
 __all__ = [
     "ByteEngine",
@@ -39,5 +40,7 @@ __all__ = [
     "count_words",
     "patterns",
     "set_default_threads",
+    "train_binary_bpe",
     "train_bpe",
+    "train_superbpe",
 ]

@@ -58,7 +58,7 @@ mod _tokmill {
     #[pymodule_export]
     use crate::tokenizer::{DecodeStream, Tokenizer};
     #[pymodule_export]
-    use crate::train::{_train_bpe, WordCounter, WordCounts};
+    use crate::train::{_train_bpe, _train_superbpe, WordCounter, WordCounts};
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
