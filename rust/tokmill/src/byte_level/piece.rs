@@ -81,13 +81,10 @@ enum Late {
 
 impl PieceModel {
     pub(super) fn new(tokenizer: Arc<Tokenizer>, index: &Index) -> Result<Self> {
-        let (bpe, merges) = match tokenizer.model() {
-            Model::Bpe(bpe) => (bpe, bpe.live_merges()),
-            Model::Unigram(_) => {
-                return Err(Error::unsupported("model", "byte-level probabilities of a Unigram model"));
-            }
+        let Model::Bpe(bpe) = tokenizer.model() else {
+            return Err(Error::unsupported("model", "byte-level probabilities of a model that is not BPE"));
         };
-        let Some(merges) = merges else {
+        let Some(merges) = bpe.live_merges() else {
             let what = "byte-level probabilities of a BPE model of characters or with affixes";
             return Err(Error::unsupported("model", what));
         };
@@ -109,10 +106,8 @@ impl PieceModel {
     }
 
     fn bpe(&self) -> &Bpe {
-        match self.tokenizer.model() {
-            Model::Bpe(bpe) => bpe,
-            Model::Unigram(_) => unreachable!("`new` takes BPE models alone"),
-        }
+        let Model::Bpe(bpe) = self.tokenizer.model() else { unreachable!("`new` takes BPE models alone") };
+        bpe
     }
 
     pub(super) fn standing(&self, rank: u32) -> Standing {
