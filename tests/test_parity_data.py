@@ -30,7 +30,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 WHOLE = bool(os.environ.get("TOKMILL_PARITY"))
-FILES = sorted(path.relative_to(DATA).as_posix() for folder in ("text", "json", "parallel") for path in (DATA / folder).glob("*"))
+FOLDERS = ("text", "json", "parallel")
+FILES = sorted(path.relative_to(DATA).as_posix() for folder in FOLDERS for path in (DATA / folder).glob("*"))
 
 HUGGING_FACE = {
     "gpt2": "gpt2.json",
