@@ -194,6 +194,14 @@ def test_a_beam_brackets_the_truth(text: str, seed: int, beam: int) -> None:
     assert wide.interval == (wide.log_prob, wide.log_prob)
 
 
+def test_a_fork_goes_on_when_the_other_was_told() -> None:
+    tokenizer = bpe(b"ab", ((b"a", b"b"),))
+    step = step_of(tokenizer, random_model(3, 1))
+    state = engine_of(tokenizer, semantics="all", beam=2).start(b"abab")
+    fork = state.fork()
+    assert ready(state, step).next().tolist() == ready(fork, step).next().tolist()
+
+
 def test_logits_of_minus_infinity_and_far_apart() -> None:
     tokenizer = bpe(b"ab", ((b"a", b"b"),))
     certain = ready(engine_of(tokenizer).start(), lambda _: np.array([[0.0, -np.inf, -np.inf, -np.inf]])).next()
