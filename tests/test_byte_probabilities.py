@@ -239,7 +239,10 @@ NASTY = [
 ]
 
 
-@pytest.mark.parametrize("name", [*test_parity_data.HUGGING_FACE, *test_parity_data.TIKTOKEN])
+REAL = ["gpt2", "llama3.1", "qwen2.5", "deepseek_v3", "superbpe", *test_parity_data.TIKTOKEN]
+
+
+@pytest.mark.parametrize("name", REAL)
 def test_real_tokenizers_under_a_perfect_model(data: Path, name: str) -> None:
     """The texts, and others that go on differently from any place in them."""
     tokenizer = load(data, name)
