@@ -22,15 +22,19 @@ from tokmill._tokmill import (
     set_default_threads,
 )
 from tokmill.binary import train_binary_bpe
+from tokmill.byte_lm import ByteLM, Ensemble, NgramModel
 from tokmill.training import MergeTrace, count_words, train_bpe, train_superbpe
 
 __all__ = [
     "ByteEngine",
+    "ByteLM",
     "ByteRequest",
     "ByteState",
     "DecodeStream",
+    "Ensemble",
     "InternalError",
     "MergeTrace",
+    "NgramModel",
     "Ragged",
     "Tokenizer",
     "TokmillError",
