@@ -125,6 +125,11 @@ impl Pretokenizer {
         &self.steps
     }
 
+    /// Whether every text is one piece.
+    pub fn cuts_nothing(&self) -> bool {
+        matches!(self.plan, Plan::Whole)
+    }
+
     /// Whether a blank is put before a text that does not begin with one, and nothing else is rewritten
     /// (`add_prefix_space` of a `ByteLevel` that comes first).
     pub fn adds_prefix_space(&self) -> bool {

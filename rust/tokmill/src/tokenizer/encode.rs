@@ -23,6 +23,9 @@ pub(super) trait Target: Sink + Send + Default {
     /// An added token that takes `range` of the text entered last.
     fn token(&mut self, id: u32, range: Range<usize>);
 
+    /// Makes room for about so many ids.
+    fn expect(&mut self, _ids: usize) {}
+
     /// Appends what another target took of the same text, further on.
     fn join(&mut self, next: Self);
 }
@@ -34,6 +37,10 @@ impl Target for Vec<u32> {
 
     fn token(&mut self, id: u32, _range: Range<usize>) {
         self.push(id);
+    }
+
+    fn expect(&mut self, ids: usize) {
+        self.reserve(ids);
     }
 
     fn join(&mut self, next: Self) {
@@ -372,80 +379,11 @@ impl Tokenizer {
     fn encode_pieces<T: Target>(&self, text: &[u8], options: &EncodeOptions, encoder: &mut Encoder, target: &mut T) {
         let threads = parallel::threads_for(text.len(), Some(options.threads.unwrap_or(1)));
         if threads > 1 && !T::ALIGNED && !self.model.wants_one_encoder() {
-            self.encode_pieces_on(threads, text, target);
+            self.encode_pieces_on(threads, text, encoder, target);
         } else {
             encoder.encode(&self.pretokenizer, &self.model, text, 0, text.len(), target);
         }
     }
-
-    /// Encodes stretches of a text side by side, each from a guessed place, and joins them where the pieces of one
-    /// lead to a piece boundary of the next. Pieces depend on nothing but the boundary they begin at, so from there on
-    /// the guess was right; where they never meet, the stretch is encoded again from where it should begin.
-    fn encode_pieces_on<T: Target>(&self, threads: usize, text: &[u8], target: &mut T) {
-        let stretch = text.len().div_ceil(threads * 4);
-        let begins: Vec<usize> = (0..text.len()).step_by(stretch).map(|at| char_boundary(text, at)).collect();
-        let encode = |begin: usize, until: usize, lead: usize| {
-            self.pool.with(&self.model, |encoder| {
-                let mut heads = Vec::new();
-                let mut from = begin;
-                // Piece by piece at first, so that the boundaries and what belongs to each are known.
-                while from < until && heads.len() < lead {
-                    let mut head = T::default();
-                    let next = encoder.encode_next(&self.pretokenizer, &self.model, text, from, &mut head);
-                    heads.push((from, head));
-                    from = next;
-                }
-                let mut body = T::default();
-                let end = encoder.encode(&self.pretokenizer, &self.model, text, from, until, &mut body);
-                Stretch { heads, body_begin: from, body, end }
-            })
-        };
-        let jobs: Vec<(usize, usize)> =
-            begins.iter().enumerate().map(|(i, &begin)| (begin, *begins.get(i + 1).unwrap_or(&text.len()))).collect();
-        let stretches = parallel::map(jobs.clone(), threads, |(begin, until)| {
-            encode(begin, until, if begin == 0 { 0 } else { LEAD })
-        });
-        let mut at = 0;
-        for (guess, (_, until)) in stretches.into_iter().zip(jobs) {
-            let guess = match guess.begun_at(at) {
-                Some(met) => met,
-                None if at >= until => continue,
-                None => encode(at, until, 0),
-            };
-            at = guess.end;
-            guess.heads.into_iter().for_each(|(_, head)| target.join(head));
-            target.join(guess.body);
-        }
-    }
-}
-
-/// Pieces at the beginning of a stretch that are kept apart, to find where it meets the one before.
-const LEAD: usize = 16;
-
-/// A stretch of a text, encoded from a guessed place.
-struct Stretch<T> {
-    /// The first pieces: where each begins, and its ids.
-    heads: Vec<(usize, T)>,
-    /// Where the other pieces begin.
-    body_begin: usize,
-    body: T,
-    /// Where the last piece ends.
-    end: usize,
-}
-
-impl<T> Stretch<T> {
-    /// This stretch from the piece boundary `at` on, or nothing where it has no boundary there.
-    fn begun_at(mut self, at: usize) -> Option<Self> {
-        let before = self.heads.partition_point(|&(begin, _)| begin < at);
-        let boundary = self.heads.get(before).map_or(self.body_begin, |&(begin, _)| begin);
-        self.heads.drain(..before);
-        (boundary == at).then_some(self)
-    }
-}
-
-/// The first place at or after `at` that is not inside a character.
-fn char_boundary(text: &[u8], at: usize) -> usize {
-    (at..text.len().min(at + 4)).find(|&at| text[at] & 0xC0 != 0x80).unwrap_or(at)
 }
 
 fn first_char_len(text: &[u8]) -> usize {

@@ -5,6 +5,7 @@ mod encode;
 mod offsets;
 mod pool;
 mod sample;
+mod stretches;
 
 pub use crate::added_tokens::AllowedSpecial;
 pub use crate::decode::DecodeStream;
