@@ -38,6 +38,7 @@ class Tokenizer:
         *,
         pattern: str | None = None,
         special_tokens: dict[str, int] | None = None,
+        lowercase: bool | None = None,
     ) -> Self: ...
     @classmethod
     def from_bytes(
@@ -46,6 +47,7 @@ class Tokenizer:
         *,
         pattern: str | None = None,
         special_tokens: dict[str, int] | None = None,
+        lowercase: bool | None = None,
     ) -> Self: ...
     @classmethod
     def from_pretrained(
@@ -56,6 +58,7 @@ class Tokenizer:
         token: str | bool | None = None,
         pattern: str | None = None,
         special_tokens: dict[str, int] | None = None,
+        lowercase: bool | None = None,
     ) -> Self: ...
     def save(self, path: str | PathLike[str], *, format: _Format | None = None) -> None: ...
     def to_bytes(self, *, format: _Format = "tokenizer.json") -> bytes: ...
@@ -109,6 +112,27 @@ class Tokenizer:
         add_special_tokens: bool = False,
         threads: int | None = None,
     ) -> tuple[Ragged, npt.NDArray[np.int64]]: ...
+    def encode_with_type_ids(
+        self,
+        text: _Text,
+        pair: _Text | None = None,
+        *,
+        max_length: int | None = None,
+        truncation_side: _Side = "right",
+        allowed_special: _AllowedSpecial = "none",
+        add_special_tokens: bool = False,
+    ) -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.uint32]]: ...
+    def encode_batch_with_type_ids(
+        self,
+        texts: _Texts,
+        *,
+        pairs: _Texts | None = None,
+        max_length: int | None = None,
+        truncation_side: _Side = "right",
+        allowed_special: _AllowedSpecial = "none",
+        add_special_tokens: bool = False,
+        threads: int | None = None,
+    ) -> tuple[Ragged, Ragged]: ...
     def count(
         self,
         text: _Text,
@@ -132,6 +156,14 @@ class Tokenizer:
         allowed_special: _AllowedSpecial = "none",
         add_special_tokens: bool = False,
     ) -> list[str]: ...
+    def sample(
+        self,
+        text: _Text,
+        *,
+        dropout: float | None = None,
+        seed: int | None = None,
+        allowed_special: _AllowedSpecial = "none",
+    ) -> npt.NDArray[np.uint32]: ...
     def decode(
         self,
         ids: _Ids,

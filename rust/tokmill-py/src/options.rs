@@ -8,7 +8,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyString};
 use tokmill::format::Format;
 use tokmill::ragged::Side;
-use tokmill::tokenizer::{AllowedSpecial, OffsetUnit, Tokenizer};
+use tokmill::tokenizer::{AllowedSpecial, OffsetUnit, Tokenizer, Truncation};
 
 use crate::error::{Failure, Result};
 
@@ -124,6 +124,13 @@ pub(crate) fn parse_side(name: &'static str, side: &str) -> Result<Side> {
         "right" => Ok(Side::Right),
         _ => Err(Failure::option(name, format!("{side:?} is neither \"left\" nor \"right\""))),
     }
+}
+
+/// The options `max_length` and `truncation_side`.
+pub(crate) fn parse_truncation(max_length: Option<&Size>, truncation_side: &str) -> Result<Option<Truncation>> {
+    let side = parse_side("truncation_side", truncation_side)?;
+    let max_length = max_length.map(|length| length.get("max_length")).transpose()?;
+    Ok(max_length.map(|max_length| Truncation { max_length, side }))
 }
 
 /// The option `unit`.

@@ -33,6 +33,9 @@ pub trait Sink {
     /// Whether [`Self::piece`] is called for each piece, instead of [`Self::ids`] for several together.
     const BY_PIECE: bool;
 
+    /// Whether pieces come with their ids. If not, [`Self::piece`] gets each piece whole, and no ids.
+    const ENCODED: bool = true;
+
     /// The ids of the next pieces.
     fn ids(&mut self, ids: &[u32]);
 
@@ -153,6 +156,13 @@ impl Encoder {
 impl Tables {
     /// Encodes pieces; long ones part by part between safe cuts, so that the tables serve them too.
     fn encode<S: Sink>(&mut self, model: &Model, text: &[u8], base: usize, pieces: &[(u32, u32)], sink: &mut S) {
+        if !S::ENCODED {
+            for &(begin, end) in pieces {
+                let (begin, end) = (base + begin as usize, base + end as usize);
+                sink.piece(model, &text[begin..end], begin, &[]);
+            }
+            return;
+        }
         let longest = pieces.iter().fold(0, |longest, &(begin, end)| longest.max(end - begin));
         let cuts = if longest > LONG { model.cuts() } else { None };
         let Some(cuts) = cuts else { return self.encode_uncut(model, text, base, pieces, sink) };

@@ -13,6 +13,7 @@ pub(super) enum Kind {
     TokenizerJson,
     Tekken,
     VocabJson,
+    VocabTxt,
     Merges,
     Tiktoken,
     SentencePiece,
@@ -40,7 +41,7 @@ pub(super) fn kind(bytes: &[u8]) -> Result<Kind> {
     }
     let text = source::text(bytes).map_err(|_| Error::format("file", "is in no format that is known"))?;
     if text.lines().take(MANY_LINES).any(|line| line == "[UNK]") {
-        return Err(Error::unsupported("file", "a WordPiece vocabulary (vocab.txt)"));
+        return Ok(Kind::VocabTxt);
     }
     if first.starts_with(b"\"bpe_simple_vocab") {
         return Err(Error::unsupported("file", "the merges of CLIP (bpe_simple_vocab_16e6.txt)"));

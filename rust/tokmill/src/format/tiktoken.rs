@@ -19,6 +19,7 @@ use crate::vocab::{MAX_VOCAB, Spelling, Vocab};
 
 /// Reads the parts of a tokenizer from a `.tiktoken` file.
 pub(super) fn parts(bytes: &[u8], options: &LoadOptions) -> Result<Parts> {
+    options.check_lowercase("a .tiktoken file")?;
     let vocab = read_ranks(bytes)?;
     ranks::check_bytes(&vocab)?;
     let special_tokens = special_tokens(&options.special_tokens, &vocab)?;

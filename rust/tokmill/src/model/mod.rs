@@ -71,15 +71,7 @@ impl Model {
     /// Appends the range of the bytes of `piece` that each of its `ids` stands for.
     pub fn spans(&self, piece: &[u8], ids: &[u32], spans: &mut Vec<Range<usize>>) {
         match self {
-            Self::Bpe(bpe) => {
-                let mut lengths = Vec::with_capacity(ids.len());
-                bpe.lengths(piece, ids, &mut lengths);
-                spans.extend(lengths.iter().scan(0, |at, len| {
-                    let begin = *at;
-                    *at += len;
-                    Some(begin..*at)
-                }));
-            }
+            Self::Bpe(bpe) => bpe.spans(piece, ids, spans),
             Self::Unigram(unigram) => unigram.spans(piece, ids, spans),
             Self::WordPiece(model) => model.spans(piece, ids, spans),
             Self::WordLevel(_) => spans.extend(ids.iter().map(|_| 0..piece.len())),

@@ -6,6 +6,7 @@ pub mod patterns;
 mod rewrite;
 mod scan;
 mod scripts;
+mod separators;
 mod split;
 mod staged;
 mod step;
@@ -18,6 +19,7 @@ use std::ops::Range;
 use self::compile::{Work, compile};
 use self::rewrite::{Form, Rewriting};
 use self::scan::Scanner;
+use self::separators::Separators;
 use self::staged::{Stage, Staged};
 use crate::alignment::Alignment;
 use crate::error::Result;
@@ -53,6 +55,8 @@ enum Plan {
     Staged(Staged),
     /// By the vectorised scanner, which serves known patterns.
     Scan(Box<Scanner>),
+    /// By classes of single characters.
+    Separators(Box<Separators>),
     /// Step by step, rewriting the text.
     Rewrite(Rewriting),
     /// `Metaspace` alone, for a model that reads blanks: only the blank before the text has to be written.
@@ -70,9 +74,13 @@ impl Pretokenizer {
     /// Compiles a sequence of steps; none means that the whole text is one piece. A pattern that cannot be compiled
     /// is refused.
     pub fn new(steps: Vec<Step>) -> Result<Self> {
-        match Scanner::for_steps(&steps) {
-            Some(scanner) => Ok(Self { steps, plan: Plan::Scan(Box::new(scanner)) }),
-            None => Self::staged(steps),
+        if let Some(scanner) = Scanner::for_steps(&steps) {
+            return Ok(Self { steps, plan: Plan::Scan(Box::new(scanner)) });
+        }
+        match steps.as_slice() {
+            [Step::BertPreTokenizer] => Ok(Self { steps, plan: Plan::Separators(Box::new(Separators::new(true))) }),
+            [Step::WhitespaceSplit] => Ok(Self { steps, plan: Plan::Separators(Box::new(Separators::new(false))) }),
+            _ => Self::staged(steps),
         }
     }
 
@@ -125,9 +133,9 @@ impl Pretokenizer {
         &self.steps
     }
 
-    /// Whether every text is one piece.
+    /// Whether every text, once it is rewritten, is one piece.
     pub fn cuts_nothing(&self) -> bool {
-        matches!(self.plan, Plan::Whole)
+        matches!(self.plan, Plan::Whole | Plan::Blanks { split: false, .. })
     }
 
     /// Whether a blank is put before a text that does not begin with one, and nothing else is rewritten
@@ -146,16 +154,16 @@ impl Pretokenizer {
         self.steps.iter().any(|step| matches!(step, Step::Metaspace { prepend_scheme: PrependScheme::First, .. }))
     }
 
-    /// Rewrites a text that is not empty; `at_start` says whether it stands at the begin of the original text. Where
-    /// the result has no blocks, its pieces are those of [`Self::fill`].
-    pub fn rewrite(&self, text: &[u8], at_start: bool, aligned: bool) -> Rewritten {
+    /// Rewrites a text that is not empty, of which the first `head` bytes come from the first character of the original
+    /// text. Where the result comes without blocks, its pieces are those of [`Self::fill`].
+    pub fn rewrite(&self, text: &[u8], head: usize, aligned: bool) -> Rewritten {
         match &self.plan {
-            Plan::Rewrite(rewriting) => rewriting.run(text, at_start, aligned),
+            Plan::Rewrite(rewriting) => rewriting.run(text, head, aligned),
             Plan::SpacedWords => rewrite::spaced_words(text, aligned),
-            Plan::Blanks { prepend_scheme, .. } => rewrite::blanks(*prepend_scheme, text, at_start, aligned),
-            Plan::Whole | Plan::Words | Plan::Staged(_) | Plan::Scan(_) => {
+            Plan::Blanks { prepend_scheme, .. } => rewrite::blanks(*prepend_scheme, text, head > 0, aligned),
+            Plan::Whole | Plan::Words | Plan::Staged(_) | Plan::Scan(_) | Plan::Separators(_) => {
                 let alignment = aligned.then(|| Alignment::identity(text.len()));
-                Rewritten { text: text.to_vec(), blocks: Vec::new(), alignment }
+                Rewritten { text: text.to_vec(), blocks: None, alignment }
             }
         }
     }
@@ -179,6 +187,7 @@ impl Pretokenizer {
             }
             Plan::Staged(staged) => staged.fill(&text[..reach], from, &mut pieces.ends),
             Plan::Scan(scanner) => scanner.fill(&text[..reach], from, pieces),
+            Plan::Separators(separators) => separators.fill(&text[..reach], from, &mut pieces.ends),
         }
     }
 

@@ -292,6 +292,7 @@ impl Tokenizer {
         encoder: &mut Encoder,
         target: &mut T,
     ) -> Result<()> {
+        let head = if base == 0 && !segment.is_empty() { first_char_len(segment) } else { 0 };
         let mut alignment = None;
         let normalized: Cow<'_, [u8]> = match self.with_blanks.as_ref().or(self.normalizer.as_ref()) {
             None => Cow::Borrowed(segment),
@@ -326,20 +327,22 @@ impl Tokenizer {
                     target.token(id, range);
                 }
                 Segment::Text(range) => {
-                    self.walk_part(&normalized, range, base, alignment.as_ref(), options, encoder, target);
+                    self.walk_part(&normalized, range, base, head, alignment.as_ref(), options, encoder, target);
                 }
             }
             Ok(())
         })
     }
 
-    /// Walks a part of a normalised segment that holds no added token.
+    /// Walks a part of a normalised segment that holds no added token. The first `head` bytes of the segment, as it came,
+    /// are the first character of the text.
     #[allow(clippy::too_many_arguments)]
     fn walk_part<T: Target>(
         &self,
         normalized: &[u8],
         range: Range<usize>,
         base: usize,
+        head: usize,
         alignment: Option<&Alignment>,
         options: &EncodeOptions,
         encoder: &mut Encoder,
@@ -348,17 +351,22 @@ impl Tokenizer {
         let part = &normalized[range.clone()];
         if self.pretokenizer.rewrites() {
             let map = alignment.map(|alignment| alignment.part(range.clone()));
-            let origin = map.as_ref().map_or(range.start, |map| map.original(0..1).start);
-            let rewritten = self.pretokenizer.rewrite(part, base + origin == 0, T::ALIGNED);
+            let head = match &map {
+                Some(map) => (0..part.len()).take_while(|&at| map.original(at..at + 1).start < head).count(),
+                None => head.saturating_sub(range.start),
+            };
+            let rewritten = self.pretokenizer.rewrite(part, head, T::ALIGNED);
             if T::ALIGNED {
                 let map = map.unwrap_or_else(|| Alignment::identity(normalized.len()).part(range));
                 target.enter(base, rewritten.alignment.map(|rewriting| map.then(&rewriting)));
             }
-            if rewritten.blocks.is_empty() {
-                self.encode_pieces(&rewritten.text, options, encoder, target);
-            }
-            for block in &rewritten.blocks {
-                encoder.encode_block(&self.model, &rewritten.text, block, target);
+            match &rewritten.blocks {
+                None => self.encode_pieces(&rewritten.text, options, encoder, target),
+                Some(blocks) => {
+                    for block in blocks {
+                        encoder.encode_block(&self.model, &rewritten.text, block, target);
+                    }
+                }
             }
             return;
         }
@@ -378,7 +386,8 @@ impl Tokenizer {
     /// Pretokenizes and encodes a text, on several threads where it is long and they are allowed.
     fn encode_pieces<T: Target>(&self, text: &[u8], options: &EncodeOptions, encoder: &mut Encoder, target: &mut T) {
         let threads = parallel::threads_for(text.len(), Some(options.threads.unwrap_or(1)));
-        if threads > 1 && !T::ALIGNED && !self.model.wants_one_encoder() {
+        let shared = threads > 1 && !T::ALIGNED && !self.model.wants_one_encoder();
+        if shared && (!self.pretokenizer.cuts_nothing() || self.model.may_cut(text)) {
             self.encode_pieces_on(threads, text, encoder, target);
         } else {
             encoder.encode(&self.pretokenizer, &self.model, text, 0, text.len(), target);

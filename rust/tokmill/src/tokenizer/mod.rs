@@ -96,8 +96,7 @@ impl Tokenizer {
         let pretokenizer = if model.is_sequential() { pretokenizer.cutting_words() } else { pretokenizer };
         let folds = spelling == Spelling::Metaspace && pretokenizer.takes_blanks();
         let with_blanks = normalizer.as_ref().filter(|_| folds).map(Normalizer::with_blanks).transpose()?.flatten();
-        let walked = with_blanks.as_ref().or(normalizer.as_ref());
-        let added_tokens = AddedTokens::matching(added_tokens, normalizer.as_ref(), walked)?;
+        let added_tokens = AddedTokens::matching(added_tokens, normalizer.as_ref(), with_blanks.as_ref())?;
         let layouts = Layouts::new(post_processor.as_ref())?;
         let token_bytes = TokenBytes::new(model.vocab(), &added_tokens, &decoder)?;
         if let Some(id) = layouts.largest_id().filter(|&id| id as usize >= token_bytes.size()) {

@@ -42,6 +42,7 @@ struct Items(Vec<Item>);
 
 impl Sink for Items {
     const BY_PIECE: bool = true;
+    const ENCODED: bool = false;
 
     fn ids(&mut self, ids: &[u32]) {
         self.0.extend(ids.iter().map(|&id| Item::Token(id)));
@@ -72,6 +73,9 @@ impl Tokenizer {
         if !(sampling.alpha.is_finite() && sampling.alpha >= 0.0) {
             return Err(Error::option("alpha", "must be a finite number from 0 up"));
         }
+        if sampling.dropout.is_some() && !matches!(self.model, Model::Bpe(_)) {
+            return Err(Error::unsupported("dropout", "a model that is not BPE"));
+        }
         let mut random = Random::new(sampling.seed);
         if let (Model::Unigram(_), Some(count)) = (&self.model, sampling.nbest) {
             let mut found = self.nbest(text, count, options)?;
@@ -92,7 +96,9 @@ impl Tokenizer {
                 }
             }
             Model::Bpe(bpe) => {
-                let dropout = sampling.dropout.or(bpe.options().dropout).unwrap_or_default();
+                let Some(dropout) = sampling.dropout.or(bpe.options().dropout) else {
+                    return Err(Error::option("dropout", "must be given, since the tokenizer's file has none"));
+                };
                 if !(0.0..=1.0).contains(&dropout) {
                     return Err(Error::option("dropout", "must be from 0 to 1"));
                 }

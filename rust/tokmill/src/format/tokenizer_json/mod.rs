@@ -13,6 +13,7 @@ mod normalizers;
 mod read;
 mod stream;
 mod unigram;
+mod version2;
 mod words;
 mod write;
 

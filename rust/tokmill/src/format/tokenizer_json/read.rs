@@ -6,7 +6,7 @@ use super::super::json::{Node, excerpt};
 use super::super::spelled::assign_ids;
 use super::bpe::{self, BpeParts};
 use super::stream::{self, ModelEntries};
-use super::{components, decoders, normalizers, unigram, words};
+use super::{components, decoders, normalizers, unigram, version2, words};
 use crate::added_tokens::AddedToken;
 use crate::decode::Decoder;
 use crate::error::{Error, Result};
@@ -17,9 +17,11 @@ use crate::tokenizer::Parts;
 
 /// Reads the parts of a tokenizer from a tokenizer.json.
 pub(crate) fn parts(text: &str) -> Result<Parts> {
-    let document = stream::document(text)?;
-    let Some(model) = document.model else { return Err(Error::format("model", "is missing")) };
-    check_version(&document.fields)?;
+    let mut document = stream::document(text)?;
+    let Some(mut model) = document.model else { return Err(Error::format("model", "is missing")) };
+    if is_version_2(&document.fields)? {
+        version2::to_version_1(&mut document.fields, &mut model.fields)?;
+    }
     let fields = Value::Object(document.fields);
     let component = |key: &str| fields.get(key).filter(|value| !value.is_null()).map(|value| Node::new(value, key));
 
@@ -36,7 +38,7 @@ pub(crate) fn parts(text: &str) -> Result<Parts> {
         ModelKind::Bpe => {
             let BpeParts { spelled, merges, options } = bpe::read(model, normalizer.as_ref(), &steps, bare)?;
             let added_tokens = spelled.assign_ids(tokens);
-            (Model::Bpe(Bpe::new(spelled.into_vocab(), merges, options)?), added_tokens)
+            (Model::Bpe(Bpe::of_spelled(spelled.into_vocab(), merges, options)?), added_tokens)
         }
         ModelKind::Unigram => {
             let unigram = unigram::read(model, normalizer.as_ref(), &steps)?;
@@ -64,13 +66,17 @@ pub(crate) fn parts(text: &str) -> Result<Parts> {
     })
 }
 
-fn check_version(fields: &Map<String, Value>) -> Result<()> {
+/// Whether a file is of version 2.0 and not 1.0; others are refused.
+fn is_version_2(fields: &Map<String, Value>) -> Result<bool> {
     match fields.get("version") {
-        None => Ok(()),
-        Some(Value::String(version)) if version == "1.0" => Ok(()),
-        Some(Value::String(version)) => {
-            Err(Error::unsupported("version", format!("version {}, only \"1.0\" is", excerpt(version))))
-        }
+        None => Ok(false),
+        Some(Value::String(version)) => match version.as_str() {
+            "1.0" => Ok(false),
+            "2.0" => Ok(true),
+            other => {
+                Err(Error::unsupported("version", format!("version {}, only \"1.0\" and \"2.0\" are", excerpt(other))))
+            }
+        },
         Some(other) => Err(Node::new(other, "version").wrong("a string")),
     }
 }

@@ -46,7 +46,7 @@ pub(crate) struct VocabEntries {
 }
 
 impl VocabEntries {
-    /// Adds a token.
+    /// Adds a token and its id.
     pub(crate) fn push(&mut self, token: &str, id: u32) {
         self.tokens.push(token);
         self.ids.push(id);

@@ -28,11 +28,13 @@ mod window;
 pub use cuts::SafeCuts;
 pub use sample::Sampler;
 
+use std::ops::Range;
+
 use crate::error::{Error, Result};
 use crate::merges::Merge;
 use crate::vocab::{Spelling, Vocab};
 use alphabet::Alphabet;
-use literal::{Counted, Literal, byte_tokens};
+use literal::{Counted, Literal, byte_tokens, place};
 use merge::Scratch;
 use symbols::{NONE, Symbols};
 
@@ -114,6 +116,11 @@ impl Bpe {
     /// unknown token is not an entry although some text would need it.
     pub fn new(vocab: Vocab, merges: Vec<Merge>, options: BpeOptions) -> Result<Self> {
         check(&vocab, &merges, options.continuing_subword_prefix.as_deref().unwrap_or_default())?;
+        Self::of_spelled(vocab, merges, options)
+    }
+
+    /// The same for merges that are known to spell their results, as they do where a reader looked the results up.
+    pub(crate) fn of_spelled(vocab: Vocab, merges: Vec<Merge>, options: BpeOptions) -> Result<Self> {
         if options.dropout.is_some_and(|dropout| !(0.0..=1.0).contains(&dropout)) {
             return Err(Error::format("model.dropout", "must be from 0 to 1"));
         }
@@ -288,30 +295,28 @@ impl Bpe {
         }
     }
 
-    /// Appends how many bytes of `piece` each of its `ids` stands for. Characters that are dropped stand for nothing,
-    /// and what follows them moves up, as in tokenizers.
-    pub fn lengths(&self, piece: &[u8], ids: &[u32], lengths: &mut Vec<usize>) {
-        let mut left = piece.len();
-        let mut take = |len: usize| {
-            let len = len.min(left);
-            left -= len;
-            len
-        };
+    /// Appends the range of the bytes of `piece` that each of its `ids` stands for. Characters that are dropped stand
+    /// for nothing, and what follows them moves up, as in tokenizers.
+    pub fn spans(&self, piece: &[u8], ids: &[u32], spans: &mut Vec<Range<usize>>) {
         match &self.engine {
-            _ if ids.len() == 1 && self.whole_unmerged(piece) == Some(ids[0]) => lengths.push(piece.len()),
-            Engine::Symbols(compiled) => {
+            _ if ids.len() == 1 && self.whole_unmerged(piece) == Some(ids[0]) => spans.push(0..piece.len()),
+            Engine::Symbols(compiled) if compiled.unknown.is_some() || compiled.alphabet.knows(piece) => {
                 let mut at = 0;
-                lengths.extend(ids.iter().map(|&id| {
-                    let len = take(compiled.length(&self.vocab, piece.get(at..).unwrap_or_default(), id));
-                    at += len;
-                    len
+                spans.extend(ids.iter().map(|&id| {
+                    let begin = at;
+                    at = piece.len().min(begin + compiled.length(&self.vocab, &piece[begin..], id));
+                    begin..at
                 }));
+            }
+            Engine::Symbols(_) => {
+                let lens = ids.iter().map(|&id| self.vocab.spelled(id).map_or(0, |spelled| spelled.len()));
+                place(self.vocab.spelling(), piece, lens, spans);
             }
             Engine::Literal(literal) => {
                 let mut tokens = Vec::new();
                 let mut scratch = Scratch::default();
                 literal.encode(&self.vocab, &self.options, piece, &mut scratch.heap, || false, &mut tokens);
-                lengths.extend(tokens.iter().map(|&(_, len)| take(len)));
+                place(self.vocab.spelling(), piece, tokens.iter().map(|&(_, len)| len), spans);
             }
         }
     }
