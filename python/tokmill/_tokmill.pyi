@@ -156,14 +156,6 @@ class Tokenizer:
         allowed_special: _AllowedSpecial = "none",
         add_special_tokens: bool = False,
     ) -> list[str]: ...
-    def sample(
-        self,
-        text: _Text,
-        *,
-        dropout: float | None = None,
-        seed: int | None = None,
-        allowed_special: _AllowedSpecial = "none",
-    ) -> npt.NDArray[np.uint32]: ...
     def decode(
         self,
         ids: _Ids,

@@ -274,6 +274,8 @@ pub(super) fn spaced_words(text: &[u8], aligned: bool) -> Rewritten {
         text: Vec::with_capacity(text.len() + text.len() / 16 + 16),
         base: 0,
         alignment: aligned.then(Alignment::default),
+        head_before: 0,
+        head: 0,
     };
     let has_blank = memchr::memmem::find(text, BLANK).is_some();
     for_words(text, |word| {

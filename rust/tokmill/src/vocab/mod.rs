@@ -128,7 +128,9 @@ impl Vocab {
     pub fn ids(&self, text: &[u8], keys: &[Range<usize>], ids: &mut Vec<Option<u32>>) {
         let hashes: Vec<u64> = keys.iter().map(|key| hash(&text[key.clone()])).collect();
         let likely = || hashes.iter().filter_map(|&hash| self.by_key.candidates(hash).next());
-        hashes.iter().for_each(|&hash| self.by_key.prefetch(hash));
+        for &hash in &hashes {
+            self.by_key.prefetch(hash);
+        }
         likely().for_each(|id| memory::prefetch(&self.spans[id as usize]));
         for (begin, _) in likely().filter_map(|id| self.spans[id as usize]) {
             if let Some(byte) = self.arena.get(begin as usize) {
@@ -331,6 +333,38 @@ mod tests {
         assert_eq!(byte_level_char(b'\n'), 'Ċ');
         assert_eq!(byte_level_byte(' '), None);
         assert_eq!(byte_level_byte('ń'), None);
+    }
+
+    #[test]
+    fn many_keys_are_found_one_by_one_and_together() {
+        let mut vocab = Vocab::new(Spelling::Plain);
+        let mut text = Vec::new();
+        let mut keys = Vec::new();
+        for number in 0..5000_u32 {
+            let key = (number * 7919).to_string();
+            if number % 3 > 0 {
+                vocab.insert(number, key.as_bytes()).unwrap();
+            }
+            let begin = text.len();
+            text.extend_from_slice(key.as_bytes());
+            keys.push(begin..text.len());
+        }
+        let expected: Vec<_> = (0..5000).map(|number| (number % 3 > 0).then_some(number)).collect();
+        let mut together = Vec::new();
+        vocab.ids(&text, &keys, &mut together);
+        assert_eq!(together, expected);
+        assert!(keys.iter().map(|key| vocab.id(&text[key.clone()])).eq(expected));
+        assert_eq!(Vocab::default().id(b"a"), None);
+    }
+
+    #[test]
+    fn blanks_stand_for_their_mark() {
+        let mut vocab = Vocab::new(Spelling::Metaspace);
+        vocab.insert_spelled(0, "\u{2581}a\u{2581}").unwrap();
+        vocab.insert_spelled(1, " ").unwrap();
+        assert_eq!(vocab.key(0), Some(&b" a "[..]));
+        assert_eq!(vocab.spelled(0).as_deref(), Some("\u{2581}a\u{2581}"));
+        assert_eq!((vocab.id(b" "), vocab.id_spelled(" ")), (None, Some(1)));
     }
 
     #[test]

@@ -140,6 +140,12 @@ fn placed_tokens<'p>(tokens: &'p [AddedToken], vocab: &Vocab) -> Result<Vec<&'p 
     let mut placed: Vec<_> =
         tokens.iter().zip(&known).filter(|(_, known)| known.is_none()).map(|(token, _)| token).collect();
     placed.sort_by_key(|token| token.id);
+    let of_chars = matches!(vocab.spelling(), Spelling::Plain | Spelling::Metaspace);
+    if let Some(token) = placed.iter().find(|token| of_chars && token.content.chars().count() == 1) {
+        // As an entry it would be what merging begins with.
+        let what = format!("its id {} in a tokenizer.json, where the model would find it too", token.id);
+        return Err(Error::unsupported(format!("added token {:?}", token.content), what));
+    }
     match placed.iter().find(|token| vocab.key(token.id).is_some()) {
         Some(token) => {
             let why = format!("has the id {}, which another token has", token.id);

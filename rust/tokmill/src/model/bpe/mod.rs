@@ -57,6 +57,14 @@ pub struct BpeOptions {
     pub ignore_merges: bool,
 }
 
+impl BpeOptions {
+    /// Whether characters have a prefix or suffix in some places of a piece.
+    pub fn has_affixes(&self) -> bool {
+        let affixes = [&self.continuing_subword_prefix, &self.end_of_word_suffix];
+        affixes.into_iter().flatten().any(|affix| !affix.is_empty())
+    }
+}
+
 /// A validated byte-pair encoding.
 #[derive(Clone, Debug)]
 pub struct Bpe {
@@ -337,8 +345,7 @@ impl Compiled {
     /// Compiles a model, or gives nothing where the same text can become different tokens in different places.
     fn new(vocab: &Vocab, merges: &[Merge], options: &BpeOptions) -> Result<Option<Self>> {
         let of_bytes = matches!(vocab.spelling(), Spelling::ByteLevel | Spelling::Latin1);
-        let affix = |affix: &Option<String>| affix.as_ref().is_some_and(|affix| !affix.is_empty());
-        if affix(&options.continuing_subword_prefix) || affix(&options.end_of_word_suffix) {
+        if options.has_affixes() {
             return Ok(None);
         }
         let mut fallback = None;
@@ -367,7 +374,9 @@ impl Compiled {
         }
         if !apart.is_empty() {
             let mut is_apart = vec![false; vocab.size()];
-            apart.iter().for_each(|&id| is_apart[id as usize] = true);
+            for &id in &apart {
+                is_apart[id as usize] = true;
+            }
             let touches = |merge: &Merge| [merge.left, merge.right, merge.result].map(|id| is_apart[id as usize]);
             if merges.iter().any(|merge| touches(merge).contains(&true)) {
                 return Ok(None);
@@ -457,4 +466,70 @@ fn check(vocab: &Vocab, merges: &[Merge], prefix: &str) -> Result<()> {
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A model over the characters `abé ` and all bytes, with random merges, an unknown token or neither.
+    fn random_model(seed: u64, options: &BpeOptions) -> (Vocab, Vec<Merge>) {
+        let mut state = seed;
+        let mut random = move |below: usize| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (state >> 33) as usize % below
+        };
+        let mut vocab = Vocab::new(Spelling::Metaspace);
+        let mut parts: Vec<String> = ["a", "b", "é", "\u{2581}"].map(str::to_owned).to_vec();
+        let bytes = (0..=u8::MAX).filter(|_| options.byte_fallback).map(|byte| format!("<0x{byte:02X}>"));
+        for token in std::iter::once("<unk>".to_owned()).chain(bytes).chain(parts.clone()) {
+            vocab.insert_spelled(vocab.size() as u32, &token).unwrap();
+        }
+        let mut merges: Vec<Merge> = Vec::new();
+        for _ in 0..20 {
+            let (left, right) = (parts[random(parts.len())].clone(), parts[random(parts.len())].clone());
+            let made = format!("{left}{right}");
+            if vocab.id_spelled(&made).is_none() {
+                vocab.insert_spelled(vocab.size() as u32, &made).unwrap();
+                parts.push(made.clone());
+            }
+            let [left, right, result] = [left, right, made].map(|token| vocab.id_spelled(&token).unwrap());
+            let merge = Merge { left, right, result };
+            if !merges.contains(&merge) {
+                merges.push(merge);
+            }
+        }
+        (vocab, merges)
+    }
+
+    #[test]
+    fn symbols_give_what_merging_by_ids_gives() {
+        for seed in 0..300 {
+            let options = BpeOptions {
+                unk_token: (seed % 3 > 0).then(|| "<unk>".to_owned()),
+                fuse_unk: seed % 2 == 0,
+                byte_fallback: seed % 5 < 2,
+                ..BpeOptions::default()
+            };
+            let (vocab, merges) = random_model(seed, &options);
+            let literal = Literal::new(&vocab, &merges, &options);
+            let bpe = Bpe::new(vocab, merges, options).unwrap();
+            assert!(bpe.cuts().is_some(), "compiled to symbols");
+            let letters = ["a", "b", "é", " ", "z", "漢", "ab"];
+            for len in [1, 3, 9, 40, 200] {
+                let text: String =
+                    (0..len).map(|at| letters[(at * at + at / 3 * seed as usize) % letters.len()]).collect();
+                let (mut scratch, mut ids, mut tokens) = (BpeScratch::default(), Vec::new(), Vec::new());
+                bpe.merge(text.as_bytes(), &mut scratch, &mut ids);
+                let heap = &mut Scratch::default().heap;
+                literal.encode(&bpe.vocab, &bpe.options, text.as_bytes(), heap, || false, &mut tokens);
+                assert_eq!(ids, tokens.iter().map(|&(id, _)| id).collect::<Vec<_>>(), "seed {seed}: {text}");
+                let mut spans = Vec::new();
+                bpe.spans(text.as_bytes(), &ids, &mut spans);
+                let mut expected = Vec::new();
+                place(bpe.vocab.spelling(), text.as_bytes(), tokens.iter().map(|&(_, len)| len), &mut expected);
+                assert_eq!(spans, expected, "seed {seed}: {text}");
+            }
+        }
+    }
 }
