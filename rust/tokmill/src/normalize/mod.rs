@@ -232,10 +232,9 @@ impl Normalizer {
             }
             Self::ByteLevel => unless(text.bytes().all(|byte| byte.is_ascii_graphic())),
             Self::Strip { left, right } => unless(strip(text, *left, *right).len() == text.len()),
-            Self::Prepend(_) => unless(text.is_empty()),
+            Self::Prepend(_) | Self::SentencePiece(_) => unless(text.is_empty()),
             Self::Replace(replacement) => unless(!replacement.pattern.is_in(text)),
             Self::Precompiled(map) => unless(map.leaves_alone(text)),
-            Self::SentencePiece(_) => unless(text.is_empty()),
             Self::Sequence(steps) => Plan::Steps(steps),
         }
     }
