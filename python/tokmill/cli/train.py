@@ -1,11 +1,11 @@
-"""`tokmill train`: a byte-level BPE tokenizer from a corpus."""
+"""`tokmill train`: a tokenizer from a corpus: words, superwords, or raw bytes."""
 
 from __future__ import annotations
 
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import tokmill
 from tokmill.cli.options import add_command, add_input_options, add_threads_option, positive
@@ -13,8 +13,23 @@ from tokmill.cli.progress import Phases
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Callable
 
     from tokmill.cli.options import Subparsers
+
+_TRAINERS: dict[str, Callable[..., tokmill.Tokenizer]] = {
+    "bpe": tokmill.train_bpe,
+    "superbpe": tokmill.train_superbpe,
+    "binary": tokmill.train_binary_bpe,
+}
+
+_TEXT = ("field", "column", "normalizer", "max_token_chars", "initial_alphabet", "alphabet_order", "base")
+_TAKES = {
+    "bpe": (*_TEXT, "pattern", "checkpoint"),
+    "superbpe": (*_TEXT, "pattern", "second_pattern", "transition", "max_words"),
+    "binary": ("chunk_bytes", "entropy", "split", "split_probability", "seed", "token_lengths", "checkpoint"),
+}
+"""The options that not every model takes."""
 
 
 def register(subparsers: Subparsers) -> None:
@@ -23,87 +38,124 @@ def register(subparsers: Subparsers) -> None:
         subparsers,
         "train",
         run,
-        summary="train a byte-level BPE tokenizer",
+        summary="train a tokenizer",
         details="The same corpus and options give the same file, whatever the number of threads.",
-        example="tokmill train corpus/*.txt --vocab-size 32000 --special-token '<|endoftext|>' --out tokenizer.json",
+        example="tokmill train corpus/*.txt --vocab-size 32000 --special-token '<|endoftext|>' --out tokenizer.json\n"
+        "  tokmill train corpus/*.txt --model superbpe --vocab-size 64000 --transition 50000 --out tokenizer.json\n"
+        "  tokmill train /usr/bin /usr/lib --model binary --out tokenizer.json",
     )
     add_input_options(parser, unit="line")
     parser.add_argument(
         "-o", "--out", required=True, metavar="FILE", help="where the tokenizer goes: .json or .tiktoken"
     )
     parser.add_argument(
-        "--vocab-size", type=positive, default=32_000, metavar="N", help="ids in all (default: %(default)s)"
+        "--model",
+        choices=tuple(_TRAINERS),
+        default="bpe",
+        help="tokens inside words, tokens across words too, or tokens of raw bytes (default: %(default)s)",
     )
     parser.add_argument(
-        "--pattern",
-        default="o200k_base",
-        metavar="NAME",
-        help="a pattern's name or a regular expression (default: %(default)s)",
+        "--vocab-size", type=positive, metavar="N", help="ids in all (default: 32000; superbpe 200000; binary 65536)"
     )
     parser.add_argument(
         "--special-token",
         action="append",
-        default=[],
         dest="special_tokens",
         metavar="TEXT",
         help="a special token; may be given many times, ids in this order",
     )
     parser.add_argument(
-        "--min-frequency",
-        type=positive,
-        default=2,
-        metavar="N",
-        help="merge pairs seen at least so often (default: %(default)s)",
+        "--min-frequency", type=positive, metavar="N", help="merge pairs seen at least so often (default: 2; binary 4)"
     )
-    parser.add_argument("--max-token-bytes", type=positive, metavar="N", help="make no token of more bytes")
-    parser.add_argument("--max-token-chars", type=positive, metavar="N", help="make no token of more characters")
-    parser.add_argument("--normalizer", choices=("nfc",), help="what is done to the text first (default: nothing)")
-    parser.add_argument("--template", metavar="LAYOUT", help="where special tokens go: '<|begin|> $A <|end|>'")
     parser.add_argument(
+        "--max-token-bytes", type=positive, metavar="N", help="make no token of more bytes (default: none; binary 16)"
+    )
+    parser.add_argument("--template", metavar="LAYOUT", help="where special tokens go: '<|begin|> $A <|end|>'")
+    parser.add_argument("--pad-to", type=positive, metavar="N", help="fill up with runs of blanks to exactly N ids")
+    parser.add_argument(
+        "--memory-limit", type=positive, metavar="BYTES", help="put what does not fit into temporary files"
+    )
+    _add_text_options(parser.add_argument_group("bpe and superbpe"))
+    _add_superword_options(parser.add_argument_group("superbpe"))
+    _add_binary_options(parser.add_argument_group("binary"))
+    parser.add_argument("--checkpoint", metavar="FILE", help="where merges are left, and taken up again (not superbpe)")
+    add_threads_option(parser)
+
+
+def _add_text_options(group: argparse._ArgumentGroup) -> None:
+    group.add_argument(
+        "--pattern",
+        metavar="NAME",
+        help="a pattern's name or a regular expression (default: o200k_base; superbpe superbpe)",
+    )
+    group.add_argument("--max-token-chars", type=positive, metavar="N", help="make no token of more characters")
+    group.add_argument("--normalizer", choices=("nfc",), help="what is done to the text first (default: nothing)")
+    group.add_argument(
         "--initial-alphabet",
         choices=("bytes", "seen"),
-        default="bytes",
-        help="the bytes that have an id: all, or those of the corpus (default: %(default)s)",
+        help="the bytes that have an id: all, or those of the corpus (default: bytes)",
     )
-    parser.add_argument(
+    group.add_argument(
         "--alphabet-order",
         choices=("gpt2", "bytes"),
-        default="gpt2",
-        help="the order of their ids, which decides ties (default: %(default)s)",
+        help="the order of their ids, which decides ties (default: gpt2)",
     )
-    parser.add_argument("--base", type=Path, metavar="FILE", help="a tokenizer to go on from, whose ids are kept")
-    parser.add_argument("--pad-to", type=positive, metavar="N", help="fill up with runs of blanks to exactly N ids")
-    parser.add_argument("--checkpoint", metavar="FILE", help="where merges are left, and taken up again")
-    add_threads_option(parser)
+    group.add_argument("--base", type=Path, metavar="FILE", help="a tokenizer to go on from, whose ids are kept")
+
+
+def _add_superword_options(group: argparse._ArgumentGroup) -> None:
+    group.add_argument("--transition", type=positive, metavar="N", help="ids of the first stage (default: 180000)")
+    group.add_argument("--second-pattern", metavar="NAME", help="the pattern of the second stage (default: superbpe_2)")
+    group.add_argument("--max-words", type=positive, metavar="N", help="words of a superword at the most (default: 4)")
+
+
+def _add_binary_options(group: argparse._ArgumentGroup) -> None:
+    group.add_argument(
+        "--chunk-bytes", type=int, metavar="N", help="bytes of a chunk, 0 for whole files (default: 8192)"
+    )
+    group.add_argument(
+        "--entropy",
+        type=float,
+        nargs=2,
+        metavar=("LEAST", "MOST"),
+        help="leave out chunks of other entropies, in bits per byte",
+    )
+    group.add_argument("--split", choices=("nul", "whitespace"), help="cut chunks further (default: no)")
+    group.add_argument(
+        "--split-probability", type=float, metavar="P", help="with which each of these cuts is made (default: 1)"
+    )
+    group.add_argument("--seed", type=int, metavar="N", help="another seed draws other cuts (default: 0)")
+    group.add_argument(
+        "--token-lengths", type=positive, nargs="+", metavar="N", help="the lengths in bytes that a merge may make"
+    )
 
 
 def run(options: argparse.Namespace) -> None:
     """Trains, saves, and says how it went."""
     if not Path(options.out).absolute().parent.is_dir():
         raise FileNotFoundError(f"{options.out}: its directory does not exist")
+    arguments = _arguments(options)
     started = time.perf_counter()
     with Phases() as phases:
-        tokenizer = tokmill.train_bpe(
-            files=options.files,
-            field=options.field,
-            column=options.column,
-            unit=options.unit,
-            vocab_size=options.vocab_size,
-            pattern=options.pattern,
-            normalizer=options.normalizer,
-            special_tokens=options.special_tokens,
-            template=options.template,
-            min_frequency=options.min_frequency,
-            initial_alphabet=options.initial_alphabet,
-            alphabet_order=options.alphabet_order,
-            max_token_bytes=options.max_token_bytes,
-            max_token_chars=options.max_token_chars,
-            base=None if options.base is None else tokmill.Tokenizer.from_file(options.base),
-            pad_to=options.pad_to,
-            checkpoint=options.checkpoint,
-            threads=options.threads,
-            progress=phases.update,
-        )
+        tokenizer = _TRAINERS[options.model](**arguments, progress=phases.update)
     tokenizer.save(options.out)
     seconds = time.perf_counter() - started
     print(f"{tokenizer.vocab_size} ids in {seconds:.1f} s, saved to {options.out}", file=sys.stderr)
+
+
+def _arguments(options: argparse.Namespace) -> dict[str, Any]:
+    """What the trainer is called with. Options that are not given are left to it."""
+    model = options.model
+    common = ("vocab_size", "special_tokens", "min_frequency", "max_token_bytes", "template", "pad_to", "memory_limit")
+    names = (*common, "threads", *dict.fromkeys(name for names in _TAKES.values() for name in names))
+    given = {name: getattr(options, name) for name in names if getattr(options, name) is not None}
+    for name in given:
+        if name not in _TAKES[model] and any(name in others for others in _TAKES.values()):
+            raise tokmill.TokmillError(f"--{name.replace('_', '-')} is no option of --model {model}")
+    if "base" in given:
+        given["base"] = tokmill.Tokenizer.from_file(given["base"])
+    if model == "binary":
+        return given | {"paths": options.files}
+    if model == "superbpe" and not given.keys().isdisjoint({"pattern", "second_pattern"}):
+        given["patterns"] = (given.pop("pattern", "superbpe"), given.pop("second_pattern", "superbpe_2"))
+    return given | {"files": options.files, "unit": options.unit}

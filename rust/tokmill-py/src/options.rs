@@ -161,13 +161,11 @@ impl ErrorHandler {
 
     /// Makes a `str` of UTF-8.
     pub(crate) fn decode<'py>(self, py: Python<'py>, bytes: &[u8]) -> Result<Bound<'py, PyString>> {
-        match std::str::from_utf8(bytes) {
-            Ok(text) => Ok(PyString::new(py, text)),
-            Err(_) => {
-                let text = PyBytes::new(py, bytes).call_method1(intern!(py, "decode"), ("utf-8", self.0))?;
-                Ok(text.cast_into().map_err(PyErr::from)?)
-            }
+        if let Ok(text) = std::str::from_utf8(bytes) {
+            return Ok(PyString::new(py, text));
         }
+        let text = PyBytes::new(py, bytes).call_method1(intern!(py, "decode"), ("utf-8", self.0))?;
+        Ok(text.cast_into().map_err(PyErr::from)?)
     }
 }
 

@@ -48,6 +48,11 @@ impl Tokenizer {
         &self.core
     }
 
+    /// The tokenizer itself, shared.
+    pub(crate) fn shared(&self) -> Arc<core::Tokenizer> {
+        self.core.clone()
+    }
+
     /// What the core is told about an encoding.
     fn options(&self, allowed: Option<Allowed>, add: bool, asked_threads: Option<Size>) -> Result<EncodeOptions> {
         Ok(EncodeOptions {
@@ -211,9 +216,12 @@ impl Tokenizer {
     /// A random segmentation of a text: uint32[n].
     ///
     /// With a Unigram model each segmentation is as likely as the exponential of `alpha` times its score; `nbest` draws
-    /// from that many of the best ones only. With a BPE model `dropout` says how often a merge is passed over, from 0
-    /// to 1; without it, the `dropout` of the file does. Equal seeds give equal samples; without a `seed` each call gives another one. `allowed_special` as for
-    /// `encode`.
+    /// from that many of the best ones only. With a BPE model each merge that is due is passed over with probability
+    /// `dropout`, from 0 to 1, and comes up again after the next that is made; without `dropout`, it is that of the
+    /// tokenizer's file, which `encode` never acts on. Equal seeds give equal samples; without a `seed` each call gives
+    /// another one. `allowed_special` as for `encode`.
+    ///
+    /// Raises `TokmillError` for models of other kinds, and for a BPE model where there is no `dropout`.
     #[pyo3(
         signature = (text, *, alpha = 0.1, nbest = None, dropout = None, seed = None, allowed_special = None),
         text_signature = "($self, text, *, alpha=0.1, nbest=None, dropout=None, seed=None, allowed_special='none')"

@@ -241,17 +241,22 @@ impl Matcher {
         belongs: impl Fn(&AddedToken) -> bool,
         normalizer: Option<&Normalizer>,
     ) -> Result<Self> {
-        let patterns: Vec<usize> = (0..tokens.len()).filter(|&index| belongs(&tokens[index])).collect();
+        let content = |token: &AddedToken| match normalizer {
+            Some(normalizer) => normalizer.normalize(&token.content).into_owned(),
+            None => token.content.clone(),
+        };
+        // What normalises to nothing is found nowhere.
+        let (patterns, contents): (Vec<usize>, Vec<String>) = (0..tokens.len())
+            .filter(|&index| belongs(&tokens[index]))
+            .map(|index| (index, content(&tokens[index])))
+            .filter(|(_, content)| !content.is_empty())
+            .unzip();
         if patterns.is_empty() {
             return Ok(Self::default());
         }
-        let contents = patterns.iter().map(|&index| {
-            let content = tokens[index].content.as_str();
-            normalizer.map_or(content.into(), |normalizer| normalizer.normalize(content))
-        });
         let search = AhoCorasick::builder()
             .match_kind(MatchKind::LeftmostLongest)
-            .build(contents.map(Cow::into_owned))
+            .build(contents)
             .map_err(|error| Error::format("added_tokens", error.to_string()))?;
         let only_special = patterns.iter().all(|&index| tokens[index].special);
         Ok(Self { search: Some(search), patterns, only_special })
@@ -342,6 +347,13 @@ mod tests {
         let mask = AddedToken { lstrip: true, rstrip: true, ..plain("<m>", 3) };
         let parts = cut(vec![mask], "a <m> <m> b", &AllowedSpecial::None);
         assert_eq!(parts, [part(None, "a"), part(3, " <m> "), part(3, "<m> "), part(None, "b")]);
+    }
+
+    #[test]
+    fn a_token_that_normalises_to_nothing_is_found_nowhere() {
+        let blanks = AddedToken { normalized: true, ..plain("  ", 7) };
+        let added = AddedTokens::new(vec![blanks], Some(&Normalizer::Strip { left: true, right: true })).unwrap();
+        assert!(!added.may_match(Round::Normalized, &AllowedSpecial::All));
     }
 
     #[test]

@@ -122,11 +122,11 @@ fn parts_of_kind(kind: Kind, bytes: &[u8], options: &LoadOptions) -> Result<Part
             tekken::parts(source::text(bytes)?)
         }
         Kind::Tiktoken => tiktoken::parts(bytes, options),
+        Kind::VocabTxt => vocab_txt::parts(source::text(bytes)?, None, options),
         Kind::Gguf => {
             options.check_unused("GGUF")?;
             gguf::parts(bytes)
         }
-        Kind::VocabTxt => vocab_txt::parts(source::text(bytes)?, None, options),
         Kind::SentencePiece => {
             options.check_unused("a SentencePiece model")?;
             sentencepiece::parts(bytes)

@@ -2,6 +2,7 @@
 
 mod chars;
 mod compile;
+pub(crate) mod open;
 pub mod patterns;
 mod rewrite;
 mod scan;

@@ -21,14 +21,13 @@ impl Tokenizer {
                 let why = format!("{content:?} is already in the vocabulary, with the id {known}");
                 return Err(Error::option("special_tokens", why));
             }
-            match added.iter_mut().find(|token| token.content == *content) {
-                Some(token) => token.special = true,
-                None => {
-                    let token = AddedToken::special(content.clone(), *id);
-                    token.check_id(self.model.vocab())?;
-                    added.push(token);
-                }
+            if let Some(token) = added.iter_mut().find(|token| token.content == *content) {
+                token.special = true;
+                continue;
             }
+            let token = AddedToken::special(content.clone(), *id);
+            token.check_id(self.model.vocab())?;
+            added.push(token);
         }
         Self::new(self.parts_with(self.model.clone(), added)?)
     }

@@ -10,6 +10,8 @@ use crate::error::{Error, Result};
 pub enum Phase {
     /// Pieces are counted; the unit is bytes of input as stored (compressed bytes of compressed files).
     Count,
+    /// Documents are encoded for superwords; the unit is bytes.
+    Encode,
     /// Merges are chosen; the unit is merges.
     Merge,
 }
@@ -19,6 +21,7 @@ impl Phase {
     pub fn name(self) -> &'static str {
         match self {
             Self::Count => "count",
+            Self::Encode => "encode",
             Self::Merge => "merge",
         }
     }

@@ -14,6 +14,7 @@ use crate::lengths::Lengths;
 use crate::model::{Bpe, Model};
 use crate::pretokenize::Pretokenizer;
 use crate::tokenizer::Parts;
+use crate::vocab::Spelling;
 
 /// Reads the parts of a tokenizer from a tokenizer.json.
 pub(crate) fn parts(text: &str) -> Result<Parts> {
@@ -28,11 +29,13 @@ pub(crate) fn parts(text: &str) -> Result<Parts> {
     let kind = model_kind(&model)?;
     let normalizer = component("normalizer").map(|node| normalizers::read(&node)).transpose()?;
     let steps = component("pre_tokenizer").map(|node| components::steps(&node)).transpose()?.unwrap_or_default();
-    let bare = ["normalizer", "pre_tokenizer", "decoder"].iter().all(|key| component(key).is_none());
     let decoder = match component("decoder") {
         Some(node) => decoders::read(&node)?,
         None => Decoder::Joined,
     };
+    let bare = component("normalizer").is_none()
+        && component("pre_tokenizer").is_none()
+        && matches!(decoder, Decoder::Joined | Decoder::Fuse);
     let tokens = component("added_tokens").map(|node| added_tokens(&node)).transpose()?.unwrap_or_default();
     let (model, added_tokens) = match kind {
         ModelKind::Bpe => {
@@ -52,6 +55,8 @@ pub(crate) fn parts(text: &str) -> Result<Parts> {
             (options.model(spelled.into_vocab())?, added_tokens)
         }
     };
+    // The tokens of a byte model are bytes end to end, which a file may spell as a decoder or not.
+    let decoder = if model.vocab().spelling() == Spelling::Latin1 { Decoder::Joined } else { decoder };
     Ok(Parts {
         normalizer,
         added_tokens,

@@ -13,7 +13,7 @@ pub(super) fn to_version_1(fields: &mut Map<String, Value>, model: &mut Map<Stri
     restore_metaspace(fields)?;
     if let Some(pre_tokenizer) = fields.get_mut("pre_tokenizer") {
         for_each_component(pre_tokenizer, &|step| {
-            complete(step, "Split", &[("behavior", json!("Isolated")), ("invert", json!(false))])
+            complete(step, "Split", &[("behavior", json!("Isolated")), ("invert", json!(false))]);
         });
     }
     if model.remove("byte_level") == Some(Value::Bool(true)) {
@@ -58,7 +58,9 @@ fn for_each_component(component: &mut Value, change: &impl Fn(&mut Map<String, V
     change(fields);
     for key in ["pretokenizers", "decoders"] {
         if let Some(Value::Array(steps)) = fields.get_mut(key) {
-            steps.iter_mut().for_each(|step| for_each_component(step, change));
+            for step in steps {
+                for_each_component(step, change);
+            }
         }
     }
 }

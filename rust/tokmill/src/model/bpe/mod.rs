@@ -236,7 +236,26 @@ impl Bpe {
         (!self.reaches(id)).then_some(id)
     }
 
-    fn reaches(&self, id: u32) -> bool {
+    /// The merges that can fire, each with the one entry it makes, in the order in which they do so in ordinary texts
+    /// (see [`Self::late_entries`]). `None` for models that do not merge plain bytes.
+    pub fn live_merges(&self) -> Option<Vec<Merge>> {
+        match &self.engine {
+            Engine::Symbols(compiled) if !compiled.alphabet.is_of_chars() => Some(compiled.symbols.live().collect()),
+            _ => None,
+        }
+    }
+
+    /// The entries in whose neighbourhood merges fire in another order than that of [`Self::live_merges`]; `None` where
+    /// that may happen in any text.
+    pub fn late_entries(&self) -> Option<&[u32]> {
+        match &self.engine {
+            Engine::Symbols(compiled) => compiled.symbols.late(),
+            Engine::Literal(_) => None,
+        }
+    }
+
+    /// Whether merging leads from what begins an entry to the entry.
+    pub fn reaches(&self, id: u32) -> bool {
         match &self.engine {
             Engine::Symbols(compiled) => compiled.symbols.reaches(id),
             Engine::Literal(_) => false,
