@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-WORDS = "the of and to in that was he it his is with as for had you not be her on at by which have or from this".split()
+TEXT = "the of and to in that was he it his is with as for had you not be her on at by which have or from this"
+WORDS = TEXT.split()
 
 LINES = [
     " ".join(WORDS[(i * k + k * k) % len(WORDS)] + ("ing," if i * k % 7 == 0 else "") for i in range(3, 14))

@@ -1,6 +1,6 @@
 //! A seeded source of random numbers: the same seed gives the same numbers everywhere and always.
 //!
-//! The generator is SplitMix64 (G. Steele, D. Lea, C. Flood, 2014): a counter whose values are scrambled. It is for
+//! The generator is `SplitMix64` (G. Steele, D. Lea, C. Flood, 2014): a counter whose values are scrambled. It is for
 //! sampling segmentations, not for secrets.
 
 /// A source of random numbers.

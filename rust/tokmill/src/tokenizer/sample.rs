@@ -73,6 +73,9 @@ impl Tokenizer {
         if !(sampling.alpha.is_finite() && sampling.alpha >= 0.0) {
             return Err(Error::option("alpha", "must be a finite number from 0 up"));
         }
+        if sampling.dropout.is_some() && !matches!(self.model, Model::Bpe(_)) {
+            return Err(Error::unsupported("dropout", "a model that is not BPE"));
+        }
         let mut random = Random::new(sampling.seed);
         if let (Model::Unigram(_), Some(count)) = (&self.model, sampling.nbest) {
             let mut found = self.nbest(text, count, options)?;

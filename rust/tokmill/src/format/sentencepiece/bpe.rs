@@ -55,7 +55,7 @@ fn merges(pieces: &[Piece]) -> (Vec<Merge>, Vec<u32>) {
             cuts.filter_map(|(left, right)| Some(Merge { left: *ids.get(left)?, right: *ids.get(right)?, result })),
         );
         if merges.len() > ranks.len() {
-            rank += u32::from(previous.is_some_and(|previous| previous != score(result)));
+            rank += u32::from(previous.is_some_and(|previous| previous.total_cmp(&score(result)).is_ne()));
             previous = Some(score(result));
             ranks.resize(merges.len(), rank);
         }

@@ -63,7 +63,7 @@ struct Step {
 impl Unigram {
     /// The `count` best segmentations of a text, best first, or all of them where there are fewer.
     pub fn nbest(&self, text: &[u8], count: usize) -> Vec<Segmentation> {
-        let best = self.from_right(text, 1.0, f64::max);
+        let best = self.ways_to_end(text, 1.0, f64::max);
         let mut steps: Vec<Step> = Vec::new();
         let mut open = BinaryHeap::new();
         open.push(Hypothesis { score: 0.0, estimate: best[0], number: 0, end: 0, last: None });
@@ -90,7 +90,7 @@ impl Unigram {
 
     /// A random segmentation of a text: each is as likely as the exponential of `alpha` times its score.
     pub fn sample(&self, text: &[u8], alpha: f64, random: &mut Random) -> Vec<u32> {
-        let sums = self.from_right(text, alpha, log_add);
+        let sums = self.ways_to_end(text, alpha, log_add);
         let mut parts = Vec::new();
         let mut arcs = Vec::new();
         let mut at = 0;
@@ -107,7 +107,7 @@ impl Unigram {
     }
 
     /// For each place, what `join` makes of all ways from there to the end, whose scores are taken `alpha` times.
-    fn from_right(&self, text: &[u8], alpha: f64, join: impl Fn(f64, f64) -> f64) -> Vec<f64> {
+    fn ways_to_end(&self, text: &[u8], alpha: f64, join: impl Fn(f64, f64) -> f64) -> Vec<f64> {
         let mut joined = vec![f64::NEG_INFINITY; text.len() + 1];
         joined[text.len()] = 0.0;
         for at in (0..text.len()).rev().filter(|&at| text[at] & 0xC0 != 0x80) {

@@ -215,10 +215,9 @@ impl Unigram {
             if Some(id) == unknown {
                 let known = after.iter().position(|&id| Some(id) == unknown).unwrap_or(after.len());
                 let next: Vec<u8> = after[..known].iter().flat_map(|&id| key(id)).copied().collect();
-                let fits = |end: &usize| match known == after.len() {
-                    true => word[*end..] == next[..],
-                    false => word[*end..].starts_with(&next),
-                };
+                let is_last = known == after.len();
+                let fits =
+                    |end: &usize| word[*end..].starts_with(&next) && (!is_last || word.len() == end + next.len());
                 let ends = (at + 1..=word.len()).filter(|&end| word.get(end).is_none_or(|byte| byte & 0xC0 != 0x80));
                 at = ends.into_iter().find(fits).unwrap_or(word.len());
             } else if self.kinds[id as usize] == PieceKind::Byte {
