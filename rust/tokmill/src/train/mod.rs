@@ -40,6 +40,7 @@ mod spill;
 mod splitter;
 mod symbols;
 mod trace;
+pub mod unigram;
 mod unpack;
 mod veto;
 mod watch;

@@ -12,6 +12,10 @@ pub enum Phase {
     Count,
     /// Merges are chosen; the unit is merges.
     Merge,
+    /// Pieces to begin with are looked for; the unit is bytes of distinct words. Nothing is reported meanwhile.
+    Seed,
+    /// Pieces are fitted and removed; the unit is pieces removed.
+    Prune,
 }
 
 impl Phase {
@@ -20,6 +24,8 @@ impl Phase {
         match self {
             Self::Count => "count",
             Self::Merge => "merge",
+            Self::Seed => "seed",
+            Self::Prune => "prune",
         }
     }
 }
