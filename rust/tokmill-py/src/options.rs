@@ -135,20 +135,17 @@ pub(crate) fn parse_unit(unit: &str) -> Result<OffsetUnit> {
     }
 }
 
-/// The option `errors`: what becomes of bytes that are not UTF-8.
+/// The option `errors` where it is not "replace", which is the core's own: what becomes of bytes that are not UTF-8, by
+/// the name of a Python error handler.
 #[derive(Clone, Copy)]
-pub(crate) enum OnInvalid {
-    Replace,
-    /// Raise or leave out, as the Python error handler of this name does.
-    Handler(&'static str),
-}
+pub(crate) struct ErrorHandler(&'static str);
 
-impl OnInvalid {
-    pub(crate) fn parse(errors: &str) -> Result<Self> {
+impl ErrorHandler {
+    pub(crate) fn parse(errors: &str) -> Result<Option<Self>> {
         match errors {
-            "replace" => Ok(Self::Replace),
-            "strict" => Ok(Self::Handler("strict")),
-            "ignore" => Ok(Self::Handler("ignore")),
+            "replace" => Ok(None),
+            "strict" => Ok(Some(Self("strict"))),
+            "ignore" => Ok(Some(Self("ignore"))),
             _ => {
                 Err(Failure::option("errors", format!("{errors:?} is none of \"replace\", \"strict\" and \"ignore\"")))
             }
@@ -157,11 +154,10 @@ impl OnInvalid {
 
     /// Makes a `str` of UTF-8.
     pub(crate) fn decode<'py>(self, py: Python<'py>, bytes: &[u8]) -> Result<Bound<'py, PyString>> {
-        match (std::str::from_utf8(bytes), self) {
-            (Ok(text), _) => Ok(PyString::new(py, text)),
-            (Err(_), Self::Replace) => Ok(PyString::new(py, &String::from_utf8_lossy(bytes))),
-            (Err(_), Self::Handler(name)) => {
-                let text = PyBytes::new(py, bytes).call_method1(intern!(py, "decode"), ("utf-8", name))?;
+        match std::str::from_utf8(bytes) {
+            Ok(text) => Ok(PyString::new(py, text)),
+            Err(_) => {
+                let text = PyBytes::new(py, bytes).call_method1(intern!(py, "decode"), ("utf-8", self.0))?;
                 Ok(text.cast_into().map_err(PyErr::from)?)
             }
         }
@@ -173,6 +169,10 @@ pub(crate) fn parse_format(format: &str) -> Result<Format> {
     match format {
         "tokenizer.json" => Ok(Format::TokenizerJson),
         "tiktoken" => Ok(Format::Tiktoken),
-        _ => Err(Failure::option("format", format!("{format:?} is neither \"tokenizer.json\" nor \"tiktoken\""))),
+        "sentencepiece" => Ok(Format::SentencePiece),
+        _ => {
+            let why = format!("{format:?} is not \"tokenizer.json\", \"tiktoken\" or \"sentencepiece\"");
+            Err(Failure::option("format", why))
+        }
     }
 }

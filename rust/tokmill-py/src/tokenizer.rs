@@ -17,7 +17,7 @@ use tokmill::tokenizer::{self as core, EncodeOptions, Truncation};
 
 use crate::arrays::{Ids, Ragged, gather_rows, id_from, spans_to_numpy, to_numpy};
 use crate::error::{Failure, LONG, Result, call};
-use crate::options::{self, Allowed, OnInvalid, Size, parse_format, parse_side, parse_unit};
+use crate::options::{self, Allowed, ErrorHandler, Size, parse_format, parse_side, parse_unit};
 use crate::text::{Text, Texts, total_len};
 
 /// One-dimensional `numpy.uint32`.
@@ -363,9 +363,13 @@ impl Tokenizer {
         skip_special_tokens: bool,
         errors: &str,
     ) -> Result<Bound<'py, PyString>> {
-        let errors = OnInvalid::parse(errors)?;
+        let errors = ErrorHandler::parse(errors)?;
         let ids = Ids::new(ids, self.core.vocab_size())?;
         let ids = ids.as_slice();
+        let Some(errors) = errors else {
+            let text = call(py, size_of_val(ids), || self.core.decode(ids, skip_special_tokens))?;
+            return Ok(PyString::new(py, &text));
+        };
         let bytes = call(py, size_of_val(ids), || self.core.decode_bytes(ids, skip_special_tokens))?;
         errors.decode(py, &bytes)
     }
@@ -396,17 +400,21 @@ impl Tokenizer {
         errors: &str,
         threads: Option<Size>,
     ) -> Result<Vec<Bound<'py, PyString>>> {
-        let errors = OnInvalid::parse(errors)?;
+        let errors = ErrorHandler::parse(errors)?;
         let threads = options::threads(threads.as_ref())?;
         let decode = |rows: RaggedView<'_, u32>| {
-            call(py, size_of_val(rows.values()), || self.core.decode_batch(rows, skip_special_tokens, threads))
+            let size = size_of_val(rows.values());
+            let Some(errors) = errors else {
+                let texts = call(py, size, || self.core.decode_batch(rows, skip_special_tokens, threads))?;
+                return Ok(texts.iter().map(|text| PyString::new(py, text)).collect());
+            };
+            let texts = call(py, size, || self.core.decode_batch_bytes(rows, skip_special_tokens, threads))?;
+            texts.iter().map(|bytes| errors.decode(py, bytes)).collect()
         };
-        let texts = if let Ok(batch) = batch.cast::<Ragged>() {
-            decode(batch.get().lend(py)?.view()?)?
-        } else {
-            decode(gather_rows(batch, self.core.vocab_size())?.view())?
-        };
-        texts.iter().map(|bytes| errors.decode(py, bytes)).collect()
+        match batch.cast::<Ragged>() {
+            Ok(batch) => decode(batch.get().lend(py)?.view()?),
+            Err(_) => decode(gather_rows(batch, self.core.vocab_size())?.view()),
+        }
     }
 
     /// A decoder that takes ids one at a time and never gives out half a character.
@@ -522,14 +530,20 @@ impl Tokenizer {
 
     fn __reduce__<'py>(slf: &Bound<'py, Self>) -> Result<(Bound<'py, PyAny>, (Bound<'py, PyBytes>,))> {
         let from_bytes = slf.get_type().getattr(intern!(slf.py(), "from_bytes"))?;
-        Ok((from_bytes, (slf.get().to_bytes(slf.py(), "tokenizer.json")?,)))
+        let format = match format::native_format(&slf.get().core) {
+            format::Format::SentencePiece => "sentencepiece",
+            _ => "tokenizer.json",
+        };
+        Ok((from_bytes, (slf.get().to_bytes(slf.py(), format)?,)))
     }
 
     fn __repr__(&self) -> String {
-        let Model::Bpe(_) = self.core.model() else {
-            return format!("<tokmill.Tokenizer: {} ids>", self.core.vocab_size());
+        let model = match self.core.model() {
+            Model::Bpe(_) => "BPE, ",
+            Model::Unigram(_) => "Unigram, ",
+            _ => "",
         };
-        format!("<tokmill.Tokenizer: BPE, {} ids>", self.core.vocab_size())
+        format!("<tokmill.Tokenizer: {model}{} ids>", self.core.vocab_size())
     }
 }
 

@@ -9,6 +9,7 @@ use std::borrow::Cow;
 use std::ops::Range;
 
 use aho_corasick::{AhoCorasick, MatchKind};
+use hashbrown::HashSet;
 
 use crate::error::{Error, Result};
 use crate::normalize::Normalizer;
@@ -93,6 +94,7 @@ pub struct AddedTokens {
     tokens: Vec<AddedToken>,
     /// Normalised contents of the normalized tokens that the normaliser changes, in order of id.
     rewritten: Vec<(u32, String)>,
+    special_contents: HashSet<String>,
     raw: Matcher,
     normalized: Matcher,
 }
@@ -109,7 +111,16 @@ struct Matcher {
 
 impl AddedTokens {
     /// Builds the matchers. `normalizer` is the tokenizer's, applied to the contents of normalized tokens.
-    pub fn new(mut tokens: Vec<AddedToken>, normalizer: Option<&Normalizer>) -> Result<Self> {
+    pub fn new(tokens: Vec<AddedToken>, normalizer: Option<&Normalizer>) -> Result<Self> {
+        Self::matching(tokens, normalizer, normalizer)
+    }
+
+    /// The same for texts that another normaliser rewrites, with other results: `walked`.
+    pub fn matching(
+        mut tokens: Vec<AddedToken>,
+        normalizer: Option<&Normalizer>,
+        walked: Option<&Normalizer>,
+    ) -> Result<Self> {
         tokens.retain(|token| !token.content.is_empty());
         tokens.sort_by_key(|token| token.id);
         if let Some(pair) = tokens.windows(2).find(|pair| pair[0].id == pair[1].id) {
@@ -119,13 +130,15 @@ impl AddedTokens {
             ));
         }
         let raw = Matcher::new(&tokens, |token| !token.normalized, None)?;
-        let normalized = Matcher::new(&tokens, |token| token.normalized, normalizer)?;
+        let normalized = Matcher::new(&tokens, |token| token.normalized, walked)?;
         let rewrite = |token: &AddedToken| match normalizer?.normalize(&token.content) {
             Cow::Owned(content) if content != token.content => Some((token.id, content)),
             _ => None,
         };
         let rewritten = tokens.iter().filter(|token| token.normalized).filter_map(rewrite).collect();
-        Ok(Self { tokens, rewritten, raw, normalized })
+        let specials = tokens.iter().filter(|token| token.special);
+        let special_contents = specials.map(|token| token.content.clone()).collect();
+        Ok(Self { tokens, rewritten, special_contents, raw, normalized })
     }
 
     /// What decoders see of a token: its content, normalised where it is matched in normalised text.
@@ -134,6 +147,11 @@ impl AddedTokens {
             Ok(at) => &self.rewritten[at].1,
             Err(_) => &token.content,
         }
+    }
+
+    /// Whether a special token has this content. Decoders leave out what is spelled like one.
+    pub fn is_special_content(&self, content: &str) -> bool {
+        self.special_contents.contains(content)
     }
 
     /// The tokens, in order of id.

@@ -52,6 +52,35 @@ impl Alignment {
         }
     }
 
+    /// Lets the last byte stand for what follows it in the original too, up to byte `end`.
+    pub(crate) fn extend_last(&mut self, end: usize) {
+        let Some(last) = self.runs.last_mut() else { return };
+        if !last.verbatim {
+            last.original.1 = end;
+            return;
+        }
+        let begin = last.original.1 - 1;
+        self.truncate(self.len - 1);
+        self.push_rewritten(begin..end, 1);
+    }
+
+    /// Takes back all but the first `len` bytes.
+    pub(crate) fn truncate(&mut self, len: usize) {
+        while let Some(last) = self.runs.last_mut()
+            && len < self.len
+        {
+            if last.begin < len {
+                if last.verbatim {
+                    last.original.1 = last.original.0 + (len - last.begin);
+                }
+                self.len = len;
+            } else {
+                self.len = last.begin;
+                self.runs.pop();
+            }
+        }
+    }
+
     /// The original bytes that a range of normalised bytes stands for: from the first one's begin to the last one's
     /// end. An empty range stands for the empty range at its place.
     pub fn original(&self, range: Range<usize>) -> Range<usize> {
@@ -100,6 +129,9 @@ impl Alignment {
             let (begin, end) = run.original;
             if run.verbatim {
                 self.copy_range(begin..end, &mut composed);
+            } else if end == 0 {
+                // What stands for nothing before the text stands for nothing before the original.
+                composed.push_rewritten(0..0, len);
             } else {
                 composed.push_rewritten(self.original(begin..end), len);
             }

@@ -58,6 +58,8 @@ pub enum Error {
         /// Its position in the input.
         position: usize,
     },
+    /// A character of the text is not in the vocabulary, which has no unknown token.
+    MissingUnknown,
     /// A file cannot be read or written.
     Io {
         /// The file.
@@ -109,6 +111,9 @@ impl fmt::Display for Error {
             }
             Self::UnencodableByte { byte, position } => {
                 write!(f, "byte 0x{byte:02X} at position {position} has no entry in this vocabulary")
+            }
+            Self::MissingUnknown => {
+                f.write_str("a character of the text is not in the vocabulary, which has no unknown token")
             }
             Self::Io { path, source } => write!(f, "{}: {source}", path.display()),
             Self::Cancelled => f.write_str("cancelled"),

@@ -16,12 +16,15 @@ pub mod merges;
 pub mod model;
 pub mod normalize;
 pub mod parallel;
+pub mod pieces;
 pub mod pretokenize;
 pub mod ragged;
+pub mod random;
 mod regex;
 pub mod template;
 pub mod tokenizer;
 pub mod train;
+mod trie;
 pub mod vocab;
 
 pub use added_tokens::AddedToken;

@@ -77,6 +77,11 @@ impl Vocab {
         if let Some(key) = self.spelling.to_bytes(spelled) {
             return self.insert(id, &key);
         }
+        self.insert_shadowed(id, spelled)
+    }
+
+    /// Adds an entry that has the spelling of another one and is only known by its id.
+    pub fn insert_shadowed(&mut self, id: u32, spelled: &str) -> Result<()> {
         self.place(id, spelled.as_bytes())?;
         let at = self.inexpressible.partition_point(|(other, _)| *other < id);
         self.inexpressible.insert(at, (id, spelled.to_owned()));

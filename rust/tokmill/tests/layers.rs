@@ -25,6 +25,7 @@ const NEIGHBOURS: &[(&str, &str, &str)] = &[
     ("ragged", "error", "every module returns the one error type"),
     ("atomic_file", "error", "every module returns the one error type"),
     ("added_tokens", "normalize", "tokens marked `normalized` are matched in normalized text"),
+    ("decode", "pretokenize", "a Metaspace decoder has the prepend scheme of the pretokenizer"),
     ("decode", "added_tokens", "an added token decodes to its content, whatever the model"),
     ("tokenizer", "encoder", "a tokenizer keeps a small pool of encoders"),
 ];

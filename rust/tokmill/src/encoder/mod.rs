@@ -13,12 +13,18 @@ use cache::PieceCache;
 use front::{Found, FrontTable, IDS};
 use key::{SHORT, hash_long, hash_short, short_key};
 
-use crate::model::bpe::Bpe;
+use crate::model::bpe::{Bpe, SafeCuts, Stretch};
 use crate::model::{Model, ModelScratch};
 use crate::pretokenize::{Pieces, Pretokenizer};
 
 /// Pieces that are handled together.
 const GROUP: usize = 64;
+
+/// Pieces longer than this many bytes are cut where that is safe before they are looked up.
+const LONG: u32 = 64;
+
+/// Parts that are collected before they are encoded; they stay in the first-level cache.
+const PARTS: usize = 1024;
 
 /// Takes the pieces of a text and their ids, in order.
 pub trait Sink {
@@ -76,6 +82,8 @@ struct Tables {
     scratch: ModelScratch,
     /// Ids of the piece being encoded.
     ids: Vec<u32>,
+    /// Parts of long pieces.
+    parts: Vec<(u32, u32)>,
 }
 
 impl Encoder {
@@ -88,6 +96,7 @@ impl Encoder {
             probed: Box::new(Probed::new()),
             scratch: ModelScratch::default(),
             ids: Vec::new(),
+            parts: Vec::new(),
         };
         Self { tables, table_bytes, pieces: Pieces::default() }
     }
@@ -108,6 +117,9 @@ impl Encoder {
         until: usize,
         sink: &mut S,
     ) -> usize {
+        if from == 0 {
+            self.tables.scratch.unigram.begin();
+        }
         while from < until {
             let next = pretokenizer.fill(text, from, &mut self.pieces);
             let base = self.pieces.base;
@@ -128,6 +140,11 @@ impl Encoder {
         self.tables.encode(model, text, block.base, &block.ends, sink);
     }
 
+    /// Whether a character was met, since this was last asked, that the model has no id for.
+    pub fn take_missing(&mut self) -> bool {
+        self.tables.scratch.unigram.take_missing()
+    }
+
     /// Encodes the piece that begins at byte `from` and returns where the next one begins.
     pub fn encode_next(
         &mut self,
@@ -142,8 +159,34 @@ impl Encoder {
 }
 
 impl Tables {
-    /// Encodes pieces, in groups where nobody asks for each.
+    /// Encodes pieces; long ones part by part between safe cuts, so that the tables serve them too.
     fn encode<S: Sink>(&mut self, model: &Model, text: &[u8], base: usize, pieces: &[(u32, u32)], sink: &mut S) {
+        let longest = pieces.iter().fold(0, |longest, &(begin, end)| longest.max(end - begin));
+        let cuts = if longest > LONG { model.cuts() } else { None };
+        let Some(cuts) = cuts else { return self.encode_uncut(model, text, base, pieces, sink) };
+        let mut parts = std::mem::take(&mut self.parts);
+        for &(begin, end) in pieces {
+            let piece = &text[base + begin as usize..base + end as usize];
+            if end - begin <= LONG || !model.may_cut(piece) {
+                parts.push((begin, end));
+                continue;
+            }
+            let mut from = 0;
+            while from < piece.len() {
+                from = cuts.append_parts(piece, from, begin, &mut parts);
+                if parts.len() >= PARTS {
+                    self.encode_uncut(model, text, base, &parts, sink);
+                    parts.clear();
+                }
+            }
+        }
+        self.encode_uncut(model, text, base, &parts, sink);
+        parts.clear();
+        self.parts = parts;
+    }
+
+    /// Encodes pieces, in groups where nobody asks for each.
+    fn encode_uncut<S: Sink>(&mut self, model: &Model, text: &[u8], base: usize, pieces: &[(u32, u32)], sink: &mut S) {
         if S::BY_PIECE || self.front.is_off() {
             return self.encode_singly(model, text, base, pieces, sink);
         }
@@ -157,11 +200,16 @@ impl Tables {
         for &(begin, end) in pieces {
             let (begin, end) = (base + begin as usize, base + end as usize);
             let piece = &text[begin..end];
+            if model.is_out_of_line(piece.len(), &self.scratch) {
+                sink.piece(model, piece, begin, self.encode_afresh(model, piece).0);
+                continue;
+            }
             let hash = key::hash(piece);
             let found = self.front.get_piece(piece, hash);
             if found.is_empty() {
                 sink.piece(model, piece, begin, self.encode_unknown(model, piece, hash));
             } else {
+                model.pass(found, &mut self.scratch);
                 sink.piece(model, piece, begin, found);
             }
         }
@@ -169,6 +217,10 @@ impl Tables {
 
     /// Encodes a group of at most [`GROUP`] pieces; the front table is not off.
     fn encode_group(&mut self, model: &Model, text: &[u8], base: usize, group: &[(u32, u32)], sink: &mut impl Sink) {
+        let len = group.last().map_or(0, |last| last.1 - group[0].0);
+        if model.is_out_of_line(len as usize, &self.scratch) {
+            return self.encode_singly(model, text, base, group, sink);
+        }
         self.probed.run(&self.front, text, base, group);
         let unknowns = self.probed.unknowns;
         let range = |index: u8| base + group[index as usize].0 as usize..base + group[index as usize].1 as usize;
@@ -186,41 +238,71 @@ impl Tables {
         let mut done = 0;
         for at in 0..unknowns {
             let (index, place) = self.probed.unknown[at];
-            sink.ids(&self.probed.ids[done..place as usize]);
+            let found = &self.probed.ids[done..place as usize];
+            model.pass(found, &mut self.scratch);
+            sink.ids(found);
             let hash = self.probed.hashes[index as usize];
             sink.ids(self.encode_unknown(model, &text[range(index)], hash));
             done = place as usize;
         }
-        sink.ids(&self.probed.ids[done..self.probed.len]);
+        let found = &self.probed.ids[done..self.probed.len];
+        model.pass(found, &mut self.scratch);
+        sink.ids(found);
     }
 
     /// The ids of a piece that the front table does not know, with its hash.
     fn encode_unknown(&mut self, model: &Model, piece: &[u8], hash: u64) -> &[u32] {
-        self.ids.clear();
         if let Some(ids) = self.cache.get(hash, piece) {
+            self.ids.clear();
             self.ids.extend_from_slice(ids);
+            model.pass(&self.ids, &mut self.scratch);
             return &self.ids;
         }
+        if self.encode_afresh(model, piece).1 {
+            remember(&mut self.front, &mut self.cache, piece, hash, &self.ids);
+        }
+        &self.ids
+    }
+
+    /// The ids of a piece that is not looked up, and whether it has these ids wherever it stands.
+    fn encode_afresh(&mut self, model: &Model, piece: &[u8]) -> (&[u32], bool) {
+        self.ids.clear();
+        let mut always = true;
         match model {
             Model::Bpe(bpe) => match bpe.whole_unmerged(piece) {
                 Some(id) => self.ids.push(id),
                 None => self.encode_parts(bpe, piece),
             },
+            Model::Unigram(unigram) => {
+                always = unigram.encode(piece, &mut self.scratch.unigram, &mut self.ids);
+            }
         }
-        remember(&mut self.front, &mut self.cache, piece, hash, &self.ids);
-        &self.ids
+        (&self.ids, always)
     }
 
-    /// Encodes a piece by merging, part by part between safe cuts.
+    /// Encodes a piece by merging, part by part.
     fn encode_parts(&mut self, bpe: &Bpe, piece: &[u8]) {
-        // A byte without entry vanishes and its neighbours may then merge, so cuts are not safe beside it.
-        let first = if bpe.lacks_bytes_of(piece) { piece.len() } else { bpe.cuts().first_part(piece) };
+        let Some(cuts) = bpe.cuts() else { return bpe.merge(piece, &mut self.scratch.bpe, &mut self.ids) };
+        if bpe.knows(piece) {
+            return self.encode_known(bpe, cuts, piece);
+        }
+        for stretch in bpe.stretches(piece) {
+            match stretch {
+                Stretch::Known(known) => self.encode_known(bpe, cuts, &known),
+                Stretch::Unknown(id) => self.ids.push(id),
+            }
+        }
+    }
+
+    /// Encodes a piece without unknown text, part by part between safe cuts.
+    fn encode_known(&mut self, bpe: &Bpe, cuts: &SafeCuts, piece: &[u8]) {
+        let first = cuts.first_part(piece);
         if first == piece.len() {
             return bpe.merge(piece, &mut self.scratch.bpe, &mut self.ids);
         }
         let mut rest = piece;
         while !rest.is_empty() {
-            let (part, after) = rest.split_at(bpe.cuts().first_part(rest));
+            let (part, after) = rest.split_at(cuts.first_part(rest));
             self.encode_part(bpe, part);
             rest = after;
         }

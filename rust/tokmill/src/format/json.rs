@@ -86,6 +86,16 @@ impl<'v> Node<'v> {
         self.field("type")?.string()
     }
 
+    /// The `type` of a component; for one without, as old files have it, the first of `signs` (a field and the type it
+    /// tells) that it has.
+    pub(crate) fn type_or_told_by(&self, signs: &[(&str, &'static str)]) -> Result<&'v str> {
+        let told = signs.iter().find(|(key, _)| self.get(key).is_some());
+        match (self.get("type"), told) {
+            (None, Some((_, name))) => Ok(name),
+            _ => self.type_name(),
+        }
+    }
+
     /// The error that a component is known but not supported.
     pub(crate) fn unsupported(&self, what: impl Into<String>) -> Error {
         Error::unsupported(format!("{}.type", self.path), what)

@@ -5,6 +5,7 @@
 
 mod json;
 mod ranks;
+mod sentencepiece;
 mod sniff;
 mod source;
 mod spelled;
@@ -21,6 +22,7 @@ use sha2::{Digest, Sha256};
 
 use crate::atomic_file::AtomicFile;
 use crate::error::{Error, Result};
+use crate::normalize::Normalizer;
 use crate::pretokenize::{SplitPattern, Step};
 use crate::tokenizer::{Parts, Tokenizer};
 use sniff::Kind;
@@ -93,6 +95,10 @@ fn parts_of_kind(kind: Kind, bytes: &[u8], options: &LoadOptions) -> Result<Part
             tekken::parts(source::text(bytes)?)
         }
         Kind::Tiktoken => tiktoken::parts(bytes, options),
+        Kind::SentencePiece => {
+            options.check_unused("a SentencePiece model")?;
+            sentencepiece::parts(bytes)
+        }
         Kind::VocabJson => {
             Err(Error::format("file", "is a vocab.json; it needs the merges.txt beside it, so load it by its path"))
         }
@@ -125,6 +131,8 @@ pub enum Format {
     TokenizerJson,
     /// The base64 ranks of tiktoken.
     Tiktoken,
+    /// A model of SentencePiece (`.model`).
+    SentencePiece,
 }
 
 /// The bytes of a file in `format`, and what the format cannot hold, as warnings. What would change ids is refused.
@@ -138,20 +146,22 @@ pub fn to_bytes(tokenizer: &Tokenizer, format: Format) -> Result<(Vec<u8>, Vec<S
             Ok((bytes, Vec::new()))
         }
         Format::Tiktoken => tiktoken::to_bytes(tokenizer),
+        Format::SentencePiece => Ok((sentencepiece::to_bytes(tokenizer)?, Vec::new())),
     }
 }
 
 /// Writes a file atomically: under another name in the same directory, synced, then renamed. Returns the warnings.
 ///
-/// Where no format is given, the name tells it: `.json` or `.tiktoken`.
+/// Where no format is given, the name tells it: `.json`, `.tiktoken` or `.model`.
 pub fn save(tokenizer: &Tokenizer, path: &Path, format: Option<Format>) -> Result<Vec<String>> {
     let format = match (format, path.extension().and_then(|extension| extension.to_str())) {
         (Some(format), _) => format,
         (None, Some("json")) => Format::TokenizerJson,
         (None, Some("tiktoken")) => Format::Tiktoken,
+        (None, Some("model")) => Format::SentencePiece,
         (None, _) => {
             let why =
-                format!("must be given for {}, whose name ends neither in .json nor in .tiktoken", path.display());
+                format!("must be given for {}, whose name does not end in .json, .tiktoken or .model", path.display());
             return Err(Error::option("format", why));
         }
     };
@@ -179,11 +189,25 @@ fn check_patterns(tokenizer: &Tokenizer) -> Result<()> {
     })
 }
 
-/// The SHA-256 of a tokenizer's `tokenizer.json` in hexadecimal: equal for tokenizers that write the same file. Fails
-/// for a tokenizer that has none ([`to_bytes`]).
+/// The format that holds all of a tokenizer.
+pub fn native_format(tokenizer: &Tokenizer) -> Format {
+    match tokenizer.normalizer() {
+        Some(Normalizer::SentencePiece(_)) => Format::SentencePiece,
+        _ => Format::TokenizerJson,
+    }
+}
+
+/// The SHA-256 of a tokenizer's file in its native format in hexadecimal: equal for tokenizers that write the same
+/// file. Fails for a tokenizer that has none ([`to_bytes`]).
 pub fn fingerprint(tokenizer: &Tokenizer) -> Result<String> {
     let mut digest = BufWriter::with_capacity(1 << 16, Sha256::new());
-    tokenizer_json::write(tokenizer, &mut digest)?;
+    match native_format(tokenizer) {
+        Format::TokenizerJson => tokenizer_json::write(tokenizer, &mut digest)?,
+        format => {
+            let (bytes, _) = to_bytes(tokenizer, format)?;
+            digest.write_all(&bytes).map_err(|error| Error::format("file", error.to_string()))?;
+        }
+    }
     let digest = digest.into_inner().map_err(|error| Error::format("tokenizer.json", error.to_string()))?;
     Ok(digest.finalize().iter().fold(String::with_capacity(64), |mut hex, byte| {
         let _ = write!(hex, "{byte:02x}");

@@ -15,6 +15,7 @@ pub(super) enum Kind {
     VocabJson,
     Merges,
     Tiktoken,
+    SentencePiece,
 }
 
 /// Tells the format of unpacked bytes. Formats that are known but not supported are refused by name.
@@ -34,7 +35,7 @@ pub(super) fn kind(bytes: &[u8]) -> Result<Kind> {
         return Ok(Kind::Tiktoken);
     }
     if is_sentencepiece(bytes) {
-        return Err(Error::unsupported("file", "a SentencePiece model"));
+        return Ok(Kind::SentencePiece);
     }
     let text = source::text(bytes).map_err(|_| Error::format("file", "is in no format that is known"))?;
     if text.lines().take(MANY_LINES).any(|line| line == "[UNK]") {

@@ -20,9 +20,22 @@ pub(crate) struct SpelledVocab {
 }
 
 impl SpelledVocab {
-    /// A vocabulary from the entries of a file, whose list stands at `path`. Ids and tokens given twice are refused.
+    /// A vocabulary from the entries of a file, whose list stands at `path`. Of a token that is listed twice the last
+    /// place counts; an id that two tokens have is refused.
     pub(crate) fn new(entries: &VocabEntries, spelling: Spelling, path: &str) -> Result<Self> {
-        let mut order: Vec<u32> = (0..entries.ids.len() as u32).collect();
+        Self::of((0..entries.ids.len() as u32).collect(), entries, spelling, path).or_else(|error| {
+            let last: HashMap<&str, u32> =
+                (0..entries.ids.len() as u32).map(|index| (entries.tokens.get(index as usize), index)).collect();
+            if last.len() == entries.ids.len() {
+                return Err(error);
+            }
+            let counts = |&index: &u32| last.get(entries.tokens.get(index as usize)) == Some(&index);
+            Self::of((0..entries.ids.len() as u32).filter(counts).collect(), entries, spelling, path)
+        })
+    }
+
+    /// A vocabulary from those entries of a file whose indices are given, in order.
+    fn of(mut order: Vec<u32>, entries: &VocabEntries, spelling: Spelling, path: &str) -> Result<Self> {
         if !entries.ids.is_sorted() {
             order.sort_by_key(|&index| entries.ids[index as usize]);
         }
@@ -49,10 +62,6 @@ impl SpelledVocab {
         Ok(Self { vocab, inexpressible })
     }
 
-    pub(crate) fn vocab(&self) -> &Vocab {
-        &self.vocab
-    }
-
     pub(crate) fn into_vocab(self) -> Vocab {
         self.vocab
     }
@@ -66,13 +75,19 @@ impl SpelledVocab {
     }
 
     /// Resolves the merges of a file; `place` names a line of its list. Of a pair listed twice the later rank stays.
-    pub(crate) fn merges(&self, entries: &MergeEntries, place: impl Fn(usize) -> String) -> Result<Vec<Merge>> {
+    /// `prefix` is what the right part has before it that the product has not.
+    pub(crate) fn merges(
+        &self,
+        entries: &MergeEntries,
+        prefix: &str,
+        place: impl Fn(usize) -> String,
+    ) -> Result<Vec<Merge>> {
         let mut merges = Vec::with_capacity(entries.len());
         let mut key = Vec::new();
         let mut result = 0;
         for index in 0..entries.len() {
             let (left, right) = entries.get(index);
-            let merge = self.merge(left, right, result, &mut key).map_err(|missing| {
+            let merge = self.merge(left, right, prefix, result, &mut key).map_err(|missing| {
                 Error::format(place(entries.line(index)), format!("{} is not in the vocabulary", excerpt(&missing)))
             })?;
             result = merge.result;
@@ -86,10 +101,10 @@ impl SpelledVocab {
     ///
     /// Trained lists make one entry after the other, so the entry after the previous result is tried before the index
     /// is asked.
-    fn merge(&self, left: &str, right: &str, previous: u32, key: &mut Vec<u8>) -> Result<Merge, String> {
+    fn merge(&self, left: &str, right: &str, prefix: &str, previous: u32, key: &mut Vec<u8>) -> Result<Merge, String> {
         let spelling = self.vocab.spelling();
         key.clear();
-        if spelling.append_bytes(left, key) {
+        if prefix.is_empty() && spelling.append_bytes(left, key) {
             let cut = key.len();
             if spelling.append_bytes(right, key)
                 && let (Some(left), Some(right)) = (self.vocab.id(&key[..cut]), self.vocab.id(&key[cut..]))
@@ -99,7 +114,8 @@ impl SpelledVocab {
             }
         }
         let id = |token: &str| self.id(token).ok_or_else(|| token.to_owned());
-        Ok(Merge { left: id(left)?, right: id(right)?, result: id(&format!("{left}{right}"))? })
+        let rest = right.get(prefix.len()..).ok_or_else(|| format!("{left} and {right} without {prefix}"))?;
+        Ok(Merge { left: id(left)?, right: id(right)?, result: id(&format!("{left}{rest}"))? })
     }
 
     fn id_near(&self, previous: u32, key: &[u8]) -> Option<u32> {
@@ -107,42 +123,50 @@ impl SpelledVocab {
         [previous + 1, previous].into_iter().find(is_entry).or_else(|| self.vocab.id(key))
     }
 
-    /// Gives added tokens their ids as tokenizers does, whatever ids they come with: in order, the id of the entry of
-    /// the same spelling, else the next one from the number of entries on. Of tokens of one content the last counts,
-    /// and empty ones do not. The result is in order of id.
+    /// Gives added tokens their ids; see [`assign_ids`].
     pub(crate) fn assign_ids(&self, tokens: Vec<AddedToken>, path: &str) -> Result<Vec<AddedToken>> {
-        let mut assigned: Vec<AddedToken> = Vec::with_capacity(tokens.len());
-        let mut places: HashMap<String, usize> = HashMap::new();
-        let mut next = self.vocab.entries() as u32;
-        for (index, mut token) in tokens.into_iter().enumerate() {
-            if token.content.is_empty() {
-                continue;
-            }
-            if let Some(&place) = places.get(&token.content) {
-                token.id = assigned[place].id;
-                assigned[place] = token;
-                continue;
-            }
-            token.id = match self.id(&token.content) {
-                Some(id) => id,
-                None if self.vocab.key(next).is_some() => {
-                    let why = format!(
-                        "gets id {next}, the first after {} entries, which another token has",
-                        self.vocab.entries()
-                    );
-                    return Err(Error::format(format!("{path}[{index}]"), why));
-                }
-                None => {
-                    next += 1;
-                    next - 1
-                }
-            };
-            places.insert(token.content.clone(), assigned.len());
-            assigned.push(token);
-        }
-        assigned.sort_by_key(|token| token.id);
-        Ok(assigned)
+        assign_ids(&self.vocab, |token| self.id(token), tokens, path)
     }
+}
+
+/// Gives added tokens their ids as tokenizers does, whatever ids they come with: in order, the id of the entry of the
+/// same spelling (`known`), else the next one from the number of entries on. Of tokens of one content the last counts,
+/// and empty ones do not. The result is in order of id.
+pub(crate) fn assign_ids(
+    vocab: &Vocab,
+    known: impl Fn(&str) -> Option<u32>,
+    tokens: Vec<AddedToken>,
+    path: &str,
+) -> Result<Vec<AddedToken>> {
+    let mut assigned: Vec<AddedToken> = Vec::with_capacity(tokens.len());
+    let mut places: HashMap<String, usize> = HashMap::new();
+    let mut next = vocab.entries() as u32;
+    for (index, mut token) in tokens.into_iter().enumerate() {
+        if token.content.is_empty() {
+            continue;
+        }
+        if let Some(&place) = places.get(&token.content) {
+            token.id = assigned[place].id;
+            assigned[place] = token;
+            continue;
+        }
+        token.id = match known(&token.content) {
+            Some(id) => id,
+            None if vocab.key(next).is_some() => {
+                let why =
+                    format!("gets id {next}, the first after {} entries, which another token has", vocab.entries());
+                return Err(Error::format(format!("{path}[{index}]"), why));
+            }
+            None => {
+                next += 1;
+                next - 1
+            }
+        };
+        places.insert(token.content.clone(), assigned.len());
+        assigned.push(token);
+    }
+    assigned.sort_by_key(|token| token.id);
+    Ok(assigned)
 }
 
 /// Drops the earlier ones of merges of the same pair. Such merges have the same product, so each is compared with the

@@ -106,7 +106,7 @@ fn pattern(options: &LoadOptions) -> Result<&str> {
 
 /// The bytes of a `.tiktoken` file and what it does not hold. Refused is what would have other ids when it is read.
 pub(super) fn to_bytes(tokenizer: &Tokenizer) -> Result<(Vec<u8>, Vec<String>)> {
-    let Model::Bpe(bpe) = tokenizer.model();
+    let Model::Bpe(bpe) = tokenizer.model() else { return Err(refused("a model that is not BPE")) };
     check_pipeline(tokenizer)?;
     let ranked = ranked_entries(bpe.vocab(), tokenizer.added_tokens())?;
     ranks::check_bytes(&ranked).map_err(|error| refused(error.to_string()))?;

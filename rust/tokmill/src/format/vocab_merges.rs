@@ -25,7 +25,7 @@ pub(super) fn parts(vocab: &str, merges: &str, config: Option<&str>, options: &L
         return Err(Error::option("pattern", "vocab.json and merges.txt go with GPT-2's pattern"));
     }
     let spelled = SpelledVocab::new(&tokenizer_json::vocabulary(vocab)?, Spelling::ByteLevel, "vocab")?;
-    let merges = spelled.merges(&read_merges(merges)?, |line| format!("merges.txt line {}", line + 1))?;
+    let merges = spelled.merges(&read_merges(merges)?, "", |line| format!("merges.txt line {}", line + 1))?;
     let config = match config {
         Some(config) => serde_json::from_str(config).map_err(|error| json::syntax_error(&error))?,
         None => Value::Null,
@@ -41,7 +41,7 @@ pub(super) fn parts(vocab: &str, merges: &str, config: Option<&str>, options: &L
             trim_offsets: true,
             use_regex: true,
         }])?,
-        model: Model::Bpe(Bpe::new(spelled.into_vocab(), merges, BpeOptions { ignore_merges: false })?),
+        model: Model::Bpe(Bpe::new(spelled.into_vocab(), merges, BpeOptions::default())?),
         post_processor: Some(PostProcessor::ByteLevel { add_prefix_space: true, trim_offsets: false, use_regex: true }),
         decoder: Decoder::byte_level(),
         lengths: Lengths::default(),

@@ -1,11 +1,16 @@
 //! Models: from the bytes of one piece to ids.
 
 pub mod bpe;
+pub mod unigram;
 
 pub use bpe::{Bpe, BpeOptions};
+pub use unigram::{Unigram, UnigramOptions};
+
+use std::ops::Range;
 
 use crate::vocab::Vocab;
-use bpe::BpeScratch;
+use bpe::{BpeScratch, SafeCuts};
+use unigram::UnigramScratch;
 
 /// The model of a tokenizer.
 #[derive(Debug)]
@@ -13,6 +18,8 @@ use bpe::BpeScratch;
 pub enum Model {
     /// Byte-pair encoding.
     Bpe(Bpe),
+    /// Unigram language model.
+    Unigram(Unigram),
 }
 
 impl Model {
@@ -20,27 +27,94 @@ impl Model {
     pub fn vocab(&self) -> &Vocab {
         match self {
             Self::Bpe(bpe) => bpe.vocab(),
+            Self::Unigram(unigram) => unigram.vocab(),
         }
     }
 
     /// Entries that are their own encoding as a piece, with their ids. Some may be left out.
     pub fn whole_entries(&self) -> impl Iterator<Item = (u32, &[u8])> {
+        let bpe = match self {
+            Self::Bpe(bpe) => Some(bpe),
+            Self::Unigram(_) => None,
+        };
+        bpe.into_iter().flat_map(Bpe::whole_entries)
+    }
+
+    /// Where a piece that [`Self::may_cut`] allows is cut into parts that are encoded as pieces of their own.
+    pub fn cuts(&self) -> Option<&SafeCuts> {
         match self {
-            Self::Bpe(bpe) => bpe.whole_entries(),
+            Self::Bpe(bpe) => bpe.cuts().filter(|_| !bpe.has_unmerged()),
+            Self::Unigram(_) => None,
         }
     }
 
-    /// Appends how many bytes of `piece` each of its `ids` stands for; they add up to the piece.
-    pub fn lengths(&self, piece: &[u8], ids: &[u32], lengths: &mut Vec<usize>) {
+    /// Whether cuts of `piece` change nothing.
+    pub fn may_cut(&self, piece: &[u8]) -> bool {
         match self {
-            Self::Bpe(bpe) => bpe.lengths(piece, ids, lengths),
+            Self::Bpe(bpe) => bpe.knows(piece),
+            Self::Unigram(_) => false,
         }
+    }
+
+    /// Appends the range of the bytes of `piece` that each of its `ids` stands for.
+    pub fn spans(&self, piece: &[u8], ids: &[u32], spans: &mut Vec<Range<usize>>) {
+        match self {
+            Self::Bpe(bpe) => {
+                let mut lengths = Vec::with_capacity(ids.len());
+                bpe.lengths(piece, ids, &mut lengths);
+                spans.extend(lengths.iter().scan(0, |at, len| {
+                    let begin = *at;
+                    *at += len;
+                    Some(begin..*at)
+                }));
+            }
+            Self::Unigram(unigram) => unigram.spans(piece, ids, spans),
+        }
+    }
+
+    /// Whether texts must be UTF-8.
+    pub fn reads_text(&self) -> bool {
+        match self {
+            Self::Bpe(bpe) => bpe.reads_text(),
+            Self::Unigram(_) => true,
+        }
+    }
+
+    /// Whether the ids of a piece depend on what stands before it, so that pieces have to be encoded in order.
+    pub fn is_sequential(&self) -> bool {
+        match self {
+            Self::Bpe(_) => false,
+            Self::Unigram(unigram) => unigram.cuts_words(),
+        }
+    }
+
+    /// Whether a text has to be given to one encoder, since pieces depend on each other or may be refused.
+    pub fn wants_one_encoder(&self) -> bool {
+        match self {
+            Self::Bpe(_) => false,
+            Self::Unigram(unigram) => unigram.cuts_words() || unigram.options().unk_id.is_none(),
+        }
+    }
+
+    /// Takes notice of pieces of a text that are encoded by other means; of use for sequential models only.
+    #[inline]
+    pub fn pass(&self, ids: &[u32], scratch: &mut ModelScratch) {
+        if let Self::Unigram(unigram) = self {
+            unigram.pass(ids, &mut scratch.unigram);
+        }
+    }
+
+    /// Whether the next `len` bytes of a text may have other ids here than elsewhere.
+    #[inline]
+    pub fn is_out_of_line(&self, len: usize, scratch: &ModelScratch) -> bool {
+        matches!(self, Self::Unigram(unigram) if unigram.is_near_reset(len, &scratch.unigram))
     }
 
     /// The first byte of `text` that the model cannot encode although no text can contain it.
     pub fn first_unencodable(&self, text: &[u8]) -> Option<(usize, u8)> {
         match self {
             Self::Bpe(bpe) => bpe.first_unencodable(text),
+            Self::Unigram(_) => None,
         }
     }
 }
@@ -50,4 +124,6 @@ impl Model {
 pub struct ModelScratch {
     /// Of a BPE model.
     pub bpe: BpeScratch,
+    /// Of a Unigram model.
+    pub unigram: UnigramScratch,
 }

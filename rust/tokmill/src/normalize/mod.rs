@@ -4,38 +4,123 @@
 //! nothing where nobody asks for them. The alignment of a character follows tokenizers: one that replaces others
 //! stands for the first of them, one that is inserted for what stands before it.
 
+mod bert;
+mod blanks;
+mod characters;
+mod charsmap;
+mod sentencepiece;
 mod unicode;
 
 pub use crate::alignment::Alignment;
+pub use crate::regex::{PatternSource, Replacement, SearchPattern};
+pub use bert::BertOptions;
+pub use charsmap::Charsmap;
+pub use sentencepiece::{Rules as SentencePieceRules, SentencePiece};
 
 use std::borrow::Cow;
 use std::ops::Range;
+use std::sync::OnceLock;
+
+use crate::vocab::byte_level_char;
+use characters::{CharacterMap, Rule};
+use unicode::Form;
 
 /// A normaliser of tokenizer.json. Names are those of tokenizers' JSON.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Normalizer {
-    /// Unicode normalisation form C, by the tables that tokenizers 0.23 uses.
+    /// Unicode normalisation form C, by the tables that tokenizers 0.23 uses, as are the other forms.
     Nfc,
+    /// Unicode normalisation form D.
+    Nfd,
+    /// Unicode normalisation form KC.
+    Nfkc,
+    /// Unicode normalisation form KD.
+    Nfkd,
+    /// Lower case, character by character.
+    Lowercase,
+    /// Drops combining marks (all of M).
+    StripAccents,
+    /// The clean-up of Google's NMT: drops control characters and writes some others as blanks.
+    Nmt,
+    /// Each byte as its printable character of GPT-2's alphabet.
+    ByteLevel,
+    /// What BERT does: clean-up, blanks around ideographs, accents, case.
+    Bert(BertOptions),
+    /// Drops white space at the ends.
+    Strip {
+        /// At the beginning.
+        left: bool,
+        /// At the end.
+        right: bool,
+    },
+    /// Puts a string before a text that is not empty.
+    Prepend(String),
+    /// Replaces the matches of a pattern.
+    Replace(Replacement),
+    /// A map of SentencePiece's, read as tokenizers reads it.
+    Precompiled(Box<Charsmap>),
+    /// What sentencepiece does before its models.
+    SentencePiece(Box<SentencePiece>),
     /// One after the other; none is the identity.
     Sequence(Vec<Normalizer>),
 }
 
 /// Where a normaliser writes to.
 trait Sink {
-    /// `text` is copied from byte `begin` of the input.
+    /// `text` is written, each byte of which stands for the one at the same place of the input from `begin` on.
     fn keep(&mut self, begin: usize, text: &str);
+    /// As [`Self::keep`], with the letters of ASCII in lower case where `lower`.
+    fn keep_lowered(&mut self, begin: usize, text: &str, lower: bool);
+    /// `text` stands for the bytes `from` of the input, each of its bytes for all of them.
+    fn write_text(&mut self, text: &str, from: Range<usize>);
+    /// The text itself, where nobody asks what came from where.
+    fn plain(&mut self) -> Option<&mut String> {
+        None
+    }
+    /// The last byte that was written also stands for what was dropped before byte `end` of the input.
+    fn extend_last(&mut self, _end: usize) {}
+    /// Takes back every `blank` at the end.
+    fn trim_end(&mut self, blank: &str);
+    /// `text` is written and stands for the empty place behind what was written last.
+    fn append(&mut self, text: &str);
     /// `c` stands for the bytes `from` of the input.
-    fn write(&mut self, c: char, from: Range<usize>);
+    fn write(&mut self, c: char, from: Range<usize>) {
+        self.write_text(c.encode_utf8(&mut [0; 4]), from);
+    }
 }
 
 impl Sink for String {
+    #[inline]
     fn keep(&mut self, _begin: usize, text: &str) {
         self.push_str(text);
     }
 
-    fn write(&mut self, c: char, _from: Range<usize>) {
-        self.push(c);
+    #[inline]
+    fn keep_lowered(&mut self, _begin: usize, text: &str, lower: bool) {
+        let at = self.len();
+        self.push_str(text);
+        if lower {
+            self[at..].make_ascii_lowercase();
+        }
+    }
+
+    #[inline]
+    fn write_text(&mut self, text: &str, _from: Range<usize>) {
+        self.push_str(text);
+    }
+
+    #[inline]
+    fn plain(&mut self) -> Option<&mut String> {
+        Some(self)
+    }
+
+    fn trim_end(&mut self, blank: &str) {
+        self.truncate(self.trim_end_matches(blank).len());
+    }
+
+    fn append(&mut self, text: &str) {
+        self.push_str(text);
     }
 }
 
@@ -48,27 +133,53 @@ struct Aligned {
 
 impl Sink for Aligned {
     fn keep(&mut self, begin: usize, text: &str) {
-        self.text.push_str(text);
+        self.keep_lowered(begin, text, false);
+    }
+
+    fn keep_lowered(&mut self, begin: usize, text: &str, lower: bool) {
+        self.text.keep_lowered(begin, text, lower);
         self.alignment.push_verbatim(begin, text.len());
     }
 
-    fn write(&mut self, c: char, from: Range<usize>) {
-        self.text.push(c);
-        self.alignment.push_rewritten(from, c.len_utf8());
+    fn write_text(&mut self, text: &str, from: Range<usize>) {
+        self.text.push_str(text);
+        self.alignment.push_rewritten(from, text.len());
+    }
+
+    fn extend_last(&mut self, end: usize) {
+        self.alignment.extend_last(end);
+    }
+
+    fn trim_end(&mut self, blank: &str) {
+        Sink::trim_end(&mut self.text, blank);
+        self.alignment.truncate(self.text.len());
+    }
+
+    fn append(&mut self, text: &str) {
+        let end = self.alignment.original(self.text.len()..self.text.len()).end;
+        self.write_text(text, end..end);
     }
 }
 
 impl Normalizer {
     /// The normalised text; borrowed where nothing changes.
     pub fn normalize<'t>(&self, text: &'t str) -> Cow<'t, str> {
-        match self {
-            Self::Sequence(steps) => steps.iter().fold(Cow::Borrowed(text), |text, step| match text {
+        let mut sink = String::new();
+        match self.plan(text) {
+            Plan::Same => Cow::Borrowed(text),
+            Plan::Steps(steps) => steps.iter().fold(Cow::Borrowed(text), |text, step| match text {
                 Cow::Borrowed(text) => step.normalize(text),
                 Cow::Owned(text) => Cow::Owned(step.normalize(&text).into_owned()),
             }),
-            _ if self.leaves_alone(text) => Cow::Borrowed(text),
-            _ => {
-                let mut sink = String::with_capacity(text.len());
+            Plan::Map(map, from) => {
+                sink.reserve(text.len() + text.len() / 8);
+                if map.write(text, from, &mut sink) {
+                    return Cow::Owned(sink);
+                }
+                Cow::Owned(self.irregular(text).0)
+            }
+            Plan::Run => {
+                sink.reserve(text.len() + text.len() / 8);
                 self.run(text, &mut sink);
                 Cow::Owned(sink)
             }
@@ -77,8 +188,10 @@ impl Normalizer {
 
     /// The normalised text and where each part of it came from.
     pub fn normalize_aligned<'t>(&self, text: &'t str) -> (Cow<'t, str>, Alignment) {
-        match self {
-            Self::Sequence(steps) => {
+        let mut sink = Aligned::default();
+        match self.plan(text) {
+            Plan::Same => (Cow::Borrowed(text), Alignment::identity(text.len())),
+            Plan::Steps(steps) => {
                 let mut current = (Cow::Borrowed(text), Alignment::identity(text.len()));
                 for step in steps {
                     let (next, alignment) = step.normalize_aligned(&current.0);
@@ -88,27 +201,127 @@ impl Normalizer {
                 }
                 current
             }
-            _ if self.leaves_alone(text) => (Cow::Borrowed(text), Alignment::identity(text.len())),
-            _ => {
-                let mut sink = Aligned::default();
+            Plan::Map(map, from) => {
+                if map.write(text, from, &mut sink) {
+                    return (Cow::Owned(sink.text), sink.alignment);
+                }
+                let (text, alignment) = self.irregular(text);
+                (Cow::Owned(text), alignment)
+            }
+            Plan::Run => {
                 self.run(text, &mut sink);
                 (Cow::Owned(sink.text), sink.alignment)
             }
         }
     }
 
-    /// A quick test that may say no where the answer is yes.
-    fn leaves_alone(&self, text: &str) -> bool {
+    /// How to normalise a text; decides quickly, and may run where nothing changes.
+    fn plan(&self, text: &str) -> Plan<'_> {
+        let unless = |same: bool| if same { Plan::Same } else { Plan::Run };
+        let form = |form: Form| unless(form.is_quick(text));
         match self {
-            Self::Nfc => unicode::is_nfc_quick(text),
-            Self::Sequence(steps) => steps.is_empty(),
+            Self::Nfc => form(Form::C),
+            Self::Nfd => form(Form::D),
+            Self::Nfkc => form(Form::Kc),
+            Self::Nfkd => form(Form::Kd),
+            Self::Lowercase | Self::StripAccents | Self::Nmt | Self::Bert(_) => {
+                let map = self.map();
+                map.first_change(text).map_or(Plan::Same, |from| Plan::Map(map, from))
+            }
+            Self::ByteLevel => unless(text.bytes().all(|byte| byte.is_ascii_graphic())),
+            Self::Strip { left, right } => unless(strip(text, *left, *right).len() == text.len()),
+            Self::Prepend(_) => unless(text.is_empty()),
+            Self::Replace(replacement) => unless(!replacement.pattern.is_in(text)),
+            Self::Precompiled(map) => unless(map.leaves_alone(text)),
+            Self::SentencePiece(_) => unless(text.is_empty()),
+            Self::Sequence(steps) => Plan::Steps(steps),
+        }
+    }
+
+    /// The table of a normaliser that looks at one character at a time.
+    fn map(&self) -> &'static CharacterMap {
+        static LOWERCASE: OnceLock<CharacterMap> = OnceLock::new();
+        static STRIP_ACCENTS: OnceLock<CharacterMap> = OnceLock::new();
+        static NMT: OnceLock<CharacterMap> = OnceLock::new();
+        match self {
+            Self::Lowercase => LOWERCASE.get_or_init(|| CharacterMap::new(Rule::Lowercase)),
+            Self::StripAccents => STRIP_ACCENTS.get_or_init(|| CharacterMap::new(Rule::StripAccents)),
+            Self::Nmt => NMT.get_or_init(|| CharacterMap::new(Rule::Nmt)),
+            Self::Bert(options) => options.map(),
+            _ => unreachable!("other normalisers have no table"),
+        }
+    }
+
+    /// A text in which what becomes of a character depends on its neighbours: only those of Bert normalisers.
+    fn irregular(&self, text: &str) -> (String, Alignment) {
+        match self {
+            Self::Bert(options) => options.step_by_step(text),
+            _ => unreachable!("only a Bert normaliser has irregular characters"),
         }
     }
 
     fn run(&self, text: &str, sink: &mut impl Sink) {
         match self {
-            Self::Nfc => unicode::nfc(text, sink),
-            Self::Sequence(_) => unreachable!("sequences are run step by step"),
+            Self::Nfc => Form::C.write(text, sink),
+            Self::Nfd => Form::D.write(text, sink),
+            Self::Nfkc => Form::Kc.write(text, sink),
+            Self::Nfkd => Form::Kd.write(text, sink),
+            Self::ByteLevel => {
+                for (at, byte) in text.bytes().enumerate() {
+                    sink.write(byte_level_char(byte), at..at + 1);
+                }
+            }
+            Self::Strip { left, right } => {
+                let kept = strip(text, *left, *right);
+                sink.keep(kept.start, &text[kept]);
+            }
+            Self::Prepend(prefix) => prepend(text, prefix, sink),
+            Self::Replace(replacement) => replace(text, replacement, sink),
+            Self::Precompiled(map) => map.write(text, sink),
+            Self::SentencePiece(rules) => rules.write(text, sink),
+            Self::Lowercase | Self::StripAccents | Self::Nmt | Self::Bert(_) | Self::Sequence(_) => {
+                unreachable!("has a plan of its own")
+            }
         }
     }
+}
+
+/// How a text is normalised.
+enum Plan<'n> {
+    /// Nothing changes.
+    Same,
+    /// One step after the other.
+    Steps(&'n [Normalizer]),
+    /// By a table; nothing changes before this byte.
+    Map(&'static CharacterMap, usize),
+    /// By [`Normalizer::run`].
+    Run,
+}
+
+/// What is left of a text without white space at its ends.
+fn strip(text: &str, left: bool, right: bool) -> Range<usize> {
+    let end = if right { text.trim_end().len() } else { text.len() };
+    let begin = if left { end - text[..end].trim_start().len() } else { 0 };
+    begin..end
+}
+
+/// The prefix and the first character stand for this character together.
+fn prepend(text: &str, prefix: &str, sink: &mut impl Sink) {
+    let first = text.chars().next().map_or(0, char::len_utf8);
+    let from = if prefix.is_empty() { 0..0 } else { 0..first };
+    sink.write_text(prefix, from.clone());
+    sink.write_text(&text[..first], from);
+    sink.keep(first, &text[first..]);
+}
+
+/// The content stands for the last character of what it replaces, or for the one before where that is nothing.
+fn replace(text: &str, replacement: &Replacement, sink: &mut impl Sink) {
+    let mut done = 0;
+    replacement.pattern.for_each_match(text, |begin, end| {
+        sink.keep(done, &text[done..begin]);
+        let last = text[..end].chars().next_back().map_or(0, char::len_utf8);
+        sink.write_text(&replacement.content, end - last..end);
+        done = end;
+    });
+    sink.keep(done, &text[done..]);
 }

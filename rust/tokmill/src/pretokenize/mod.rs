@@ -48,6 +48,8 @@ pub struct Pretokenizer {
 enum Plan {
     /// The text is one piece.
     Whole,
+    /// Each blank behind another character begins a piece.
+    Words,
     /// Step by step, which serves every pattern.
     Staged(Staged),
     /// By the vectorised scanner, which serves known patterns.
@@ -97,9 +99,17 @@ impl Pretokenizer {
         Ok(self)
     }
 
+    /// The same pretokenizer for a model whose pieces may be cut before each blank that follows another character.
+    pub fn cutting_words(mut self) -> Self {
+        if matches!(self.plan, Plan::Whole) {
+            self.plan = Plan::Words;
+        }
+        self
+    }
+
     /// Whether texts may come with blanks for U+2581 and no other blanks.
     pub fn takes_blanks(&self) -> bool {
-        matches!(self.plan, Plan::Whole | Plan::Blanks { .. })
+        matches!(self.plan, Plan::Whole | Plan::Words | Plan::Blanks { .. })
     }
 
     /// The steps as the owner's file lists them.
@@ -129,7 +139,7 @@ impl Pretokenizer {
         match &self.plan {
             Plan::Rewrite(rewriting) => rewriting.run(text, at_start, aligned),
             Plan::Blanks { prepend_scheme, .. } => rewrite::blanks(*prepend_scheme, text, at_start, aligned),
-            Plan::Whole | Plan::Staged(_) | Plan::Scan(_) => {
+            Plan::Whole | Plan::Words | Plan::Staged(_) | Plan::Scan(_) => {
                 let alignment = aligned.then(|| Alignment::identity(text.len()));
                 Rewritten { text: text.to_vec(), blocks: Vec::new(), alignment }
             }
@@ -144,6 +154,7 @@ impl Pretokenizer {
         pieces.ends.clear();
         let reach = reach(text, from);
         match &self.plan {
+            Plan::Words => fill_words(&text[..reach], from, &mut pieces.ends),
             Plan::Blanks { split: true, .. } => fill_before_blanks(&text[..reach], from, &mut pieces.ends),
             // A text that is rewritten comes with its pieces.
             Plan::Whole | Plan::Rewrite(_) | Plan::Blanks { split: false, .. } => {
@@ -200,6 +211,24 @@ fn fill_before_blanks(text: &[u8], from: usize, ends: &mut Vec<(u32, u32)>) -> u
     const BLOCK: usize = 2048;
     let mut begin = from;
     for blank in memchr::memchr_iter(b' ', &text[from..]).map(|at| from + at).filter(|&at| at > from) {
+        ends.push(((begin - from) as u32, (blank - from) as u32));
+        begin = blank;
+        if ends.len() == BLOCK {
+            return begin;
+        }
+    }
+    if begin < text.len() {
+        ends.push(((begin - from) as u32, (text.len() - from) as u32));
+    }
+    text.len()
+}
+
+/// Appends a block of pieces of which each begins at a blank that follows another character, but for the first.
+fn fill_words(text: &[u8], from: usize, ends: &mut Vec<(u32, u32)>) -> usize {
+    const BLOCK: usize = 2048;
+    let mut begin = from;
+    let begins = memchr::memchr_iter(b' ', &text[from..]).map(|at| from + at);
+    for blank in begins.filter(|&at| at > from && text[at - 1] != b' ') {
         ends.push(((begin - from) as u32, (blank - from) as u32));
         begin = blank;
         if ends.len() == BLOCK {

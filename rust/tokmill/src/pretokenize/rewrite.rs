@@ -89,7 +89,8 @@ impl Rewriting {
                 Work::PrefixBlank => state.rewrite(prefix_blank),
                 Work::MapBytes => state.rewrite(map_bytes),
                 Work::Metaspace { replacement, prepend_scheme } => {
-                    state.rewrite(|piece, at_start, out| metaspace(*replacement, *prepend_scheme, piece, at_start, out));
+                    state
+                        .rewrite(|piece, at_start, out| metaspace(*replacement, *prepend_scheme, piece, at_start, out));
                 }
             }
         }
@@ -233,11 +234,8 @@ fn blocks(pieces: &[Range<usize>]) -> Vec<Pieces> {
 
 /// `Metaspace` for a model that reads blanks.
 pub(super) fn blanks(scheme: PrependScheme, text: &[u8], at_start: bool, aligned: bool) -> Rewritten {
-    let mut out = Output {
-        text: Vec::with_capacity(text.len() + 1),
-        base: 0,
-        alignment: aligned.then(Alignment::default),
-    };
+    let mut out =
+        Output { text: Vec::with_capacity(text.len() + 1), base: 0, alignment: aligned.then(Alignment::default) };
     let asked = match scheme {
         PrependScheme::Always => true,
         PrependScheme::First => at_start,

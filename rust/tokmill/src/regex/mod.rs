@@ -17,6 +17,7 @@ mod machine;
 mod node;
 mod parse;
 mod program;
+mod search;
 #[cfg(test)]
 mod tests;
 
@@ -30,6 +31,7 @@ pub(crate) use parse::Dialect;
 use crate::error::{Error, Result};
 pub(crate) use charset::CharSet;
 pub(crate) use items::Items;
+pub use search::{PatternSource, Replacement, SearchPattern};
 
 /// A compiled pattern.
 #[derive(Debug)]

@@ -26,14 +26,19 @@ impl Tokenizer {
                 None => added.push(AddedToken::special(content.clone(), *id)),
             }
         }
-        let Model::Bpe(bpe) = &self.model;
-        Self::new(self.parts_with(Model::Bpe(bpe.clone()), added)?)
+        let model = match &self.model {
+            Model::Bpe(bpe) => Model::Bpe(bpe.clone()),
+            Model::Unigram(unigram) => Model::Unigram(unigram.clone()),
+        };
+        Self::new(self.parts_with(model, added)?)
     }
 
     /// A tokenizer with the first entries of the merge list only, `vocab_size` entries in all with the added tokens;
     /// ids do not change. Needs a model whose merges make entries in order of id, as a trainer's do.
     pub fn truncated(&self, vocab_size: usize) -> Result<Self> {
-        let Model::Bpe(bpe) = &self.model;
+        let Model::Bpe(bpe) = &self.model else {
+            return Err(Error::unsupported("truncated", "a model without merges"));
+        };
         let outside = self.added_tokens().iter().filter(|token| bpe.vocab().key(token.id).is_none()).count();
         let made: Vec<u32> = {
             let mut results: Vec<u32> = bpe.merges().iter().map(|merge| merge.result).collect();

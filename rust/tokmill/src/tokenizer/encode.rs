@@ -5,9 +5,9 @@ use std::ops::Range;
 
 use super::{EncodeOptions, Tokenizer, Truncation};
 use crate::added_tokens::{Round, Segment};
+use crate::alignment::Alignment;
 use crate::encoder::{Encoder, Sink};
 use crate::error::{Error, Result};
-use crate::alignment::Alignment;
 use crate::parallel;
 use crate::ragged::{Ragged, Side};
 use crate::template::Place;
@@ -201,6 +201,11 @@ impl Tokenizer {
         if let Some((position, byte)) = self.model.first_unencodable(text) {
             return Err(Error::UnencodableByte { byte, position });
         }
+        if self.model.reads_text()
+            && let Err(error) = std::str::from_utf8(text)
+        {
+            return Err(Error::InvalidUtf8 { position: error.valid_up_to() });
+        }
         self.added_tokens.segments(Round::Raw, text, &options.allowed_special, |segment| match segment {
             Segment::Token(id, range) => {
                 target.enter(range.start, None);
@@ -208,7 +213,11 @@ impl Tokenizer {
                 Ok(())
             }
             Segment::Text(range) => self.walk_segment(&text[range.clone()], range.start, options, encoder, target),
-        })
+        })?;
+        if encoder.take_missing() {
+            return Err(Error::MissingUnknown);
+        }
+        Ok(())
     }
 
     /// Walks what stands between two added tokens: normaliser and second round of added tokens.
@@ -221,7 +230,7 @@ impl Tokenizer {
         target: &mut T,
     ) -> Result<()> {
         let mut alignment = None;
-        let normalized: Cow<'_, [u8]> = match &self.normalizer {
+        let normalized: Cow<'_, [u8]> = match self.with_blanks.as_ref().or(self.normalizer.as_ref()) {
             None => Cow::Borrowed(segment),
             Some(normalizer) => {
                 let text = std::str::from_utf8(segment)
@@ -306,7 +315,7 @@ impl Tokenizer {
     /// Pretokenizes and encodes a text, on several threads where it is long and they are allowed.
     fn encode_pieces<T: Target>(&self, text: &[u8], options: &EncodeOptions, encoder: &mut Encoder, target: &mut T) {
         let threads = parallel::threads_for(text.len(), Some(options.threads.unwrap_or(1)));
-        if threads > 1 && !T::ALIGNED {
+        if threads > 1 && !T::ALIGNED && !self.model.wants_one_encoder() {
             self.encode_pieces_on(threads, text, target);
         } else {
             encoder.encode(&self.pretokenizer, &self.model, text, 0, text.len(), target);

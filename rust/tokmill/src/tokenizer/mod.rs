@@ -21,7 +21,7 @@ use crate::parallel;
 use crate::pretokenize::Pretokenizer;
 use crate::ragged::{RaggedView, Side};
 use crate::template::{Layouts, PostProcessor};
-use crate::vocab::{MAX_VOCAB, Vocab};
+use crate::vocab::{MAX_VOCAB, Spelling, Vocab};
 use pool::Pool;
 
 /// What a tokenizer is made of; [`Tokenizer::new`] checks that the parts fit.
@@ -47,6 +47,8 @@ pub struct Parts {
 #[derive(Debug)]
 pub struct Tokenizer {
     normalizer: Option<Normalizer>,
+    /// What normalises texts instead where the model reads blanks for U+2581.
+    with_blanks: Option<Normalizer>,
     added_tokens: AddedTokens,
     pretokenizer: Pretokenizer,
     model: Model,
@@ -85,8 +87,13 @@ impl Tokenizer {
         for token in &added_tokens {
             check_added(token, model.vocab())?;
         }
-        let added_tokens = AddedTokens::new(added_tokens, normalizer.as_ref())?;
-        let pretokenizer = pretokenizer.for_spelling(model.vocab().spelling())?;
+        let spelling = model.vocab().spelling();
+        let pretokenizer = pretokenizer.for_spelling(spelling)?;
+        let pretokenizer = if model.is_sequential() { pretokenizer.cutting_words() } else { pretokenizer };
+        let folds = spelling == Spelling::Metaspace && pretokenizer.takes_blanks();
+        let with_blanks = normalizer.as_ref().filter(|_| folds).map(Normalizer::with_blanks).transpose()?.flatten();
+        let walked = with_blanks.as_ref().or(normalizer.as_ref());
+        let added_tokens = AddedTokens::matching(added_tokens, normalizer.as_ref(), walked)?;
         let layouts = Layouts::new(post_processor.as_ref())?;
         let token_bytes = TokenBytes::new(model.vocab(), &added_tokens, &decoder)?;
         if let Some(id) = layouts.largest_id().filter(|&id| id as usize >= token_bytes.size()) {
@@ -95,6 +102,7 @@ impl Tokenizer {
         let pool = Pool::new(&model);
         Ok(Self {
             normalizer,
+            with_blanks,
             added_tokens,
             pretokenizer,
             model,
@@ -154,36 +162,32 @@ impl Tokenizer {
 
     /// The bytes that `ids` stand for. Fails on an id that the vocabulary does not have.
     pub fn decode_bytes(&self, ids: &[u32], skip_special_tokens: bool) -> Result<Vec<u8>> {
-        let mut bytes = Vec::new();
-        self.token_bytes.decode(ids, skip_special_tokens, &mut bytes)?;
-        Ok(bytes)
+        self.token_bytes.bytes(ids, skip_special_tokens)
     }
 
-    /// The text that `ids` stand for, with U+FFFD for what is not UTF-8.
+    /// The text that `ids` stand for, with U+FFFD for what is not UTF-8, as the decoder has it.
     pub fn decode(&self, ids: &[u32], skip_special_tokens: bool) -> Result<String> {
-        let bytes = self.decode_bytes(ids, skip_special_tokens)?;
-        Ok(String::from_utf8(bytes).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned()))
+        self.token_bytes.text(ids, skip_special_tokens)
     }
 
-    /// The bytes of each row; `threads` as in [`EncodeOptions::threads`].
+    /// The text of each row; `threads` as in [`EncodeOptions::threads`].
     pub fn decode_batch(
         &self,
         batch: RaggedView<'_, u32>,
         skip_special_tokens: bool,
         threads: Option<usize>,
+    ) -> Result<Vec<String>> {
+        decode_rows(batch, threads, |row| self.decode(row, skip_special_tokens))
+    }
+
+    /// The bytes of each row; `threads` as in [`EncodeOptions::threads`].
+    pub fn decode_batch_bytes(
+        &self,
+        batch: RaggedView<'_, u32>,
+        skip_special_tokens: bool,
+        threads: Option<usize>,
     ) -> Result<Vec<Vec<u8>>> {
-        let threads = parallel::threads_for(batch.values().len() * 4, threads);
-        let runs = parallel::balanced(batch.rows().map(<[u32]>::len), threads);
-        let decode = |run: std::ops::Range<usize>| -> Result<Vec<Vec<u8>>> {
-            batch
-                .rows()
-                .skip(run.start)
-                .take(run.len())
-                .map(|row| self.decode_bytes(row, skip_special_tokens))
-                .collect()
-        };
-        let parts = parallel::map(runs, threads, decode).into_iter().collect::<Result<Vec<_>>>()?;
-        Ok(parts.into_iter().flatten().collect())
+        decode_rows(batch, threads, |row| self.decode_bytes(row, skip_special_tokens))
     }
 
     /// The next text of a stream, given its next id; see [`DecodeStream`].
@@ -230,8 +234,24 @@ impl Tokenizer {
     pub fn merges(&self) -> &[Merge] {
         match &self.model {
             Model::Bpe(bpe) => bpe.merges(),
+            Model::Unigram(_) => &[],
         }
     }
+}
+
+/// Decodes rows on threads that take about equally many ids.
+fn decode_rows<R: Send>(
+    batch: RaggedView<'_, u32>,
+    threads: Option<usize>,
+    decode: impl Fn(&[u32]) -> Result<R> + Sync,
+) -> Result<Vec<R>> {
+    let threads = parallel::threads_for(batch.values().len() * 4, threads);
+    let runs = parallel::balanced(batch.rows().map(<[u32]>::len), threads);
+    let decode_run = |run: std::ops::Range<usize>| -> Result<Vec<R>> {
+        batch.rows().skip(run.start).take(run.len()).map(&decode).collect()
+    };
+    let parts = parallel::map(runs, threads, decode_run).into_iter().collect::<Result<Vec<_>>>()?;
+    Ok(parts.into_iter().flatten().collect())
 }
 
 /// An added token may take a free id, or the id of the entry that is spelled like it.

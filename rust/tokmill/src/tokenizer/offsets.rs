@@ -4,10 +4,10 @@ use std::ops::Range;
 
 use super::encode::Target;
 use super::{EncodeOptions, Tokenizer};
+use crate::alignment::Alignment;
 use crate::encoder::{Encoder, Sink};
 use crate::error::Result;
 use crate::model::Model;
-use crate::alignment::Alignment;
 use crate::ragged::Ragged;
 use crate::template::Place;
 
@@ -28,8 +28,8 @@ pub type Offsets = Vec<[i64; 2]>;
 #[derive(Debug, Default)]
 struct Spans {
     ids: Vec<u32>,
-    /// How many bytes of its piece each id stands for.
-    lengths: Vec<usize>,
+    /// Which bytes of its piece each id stands for.
+    ranges: Vec<Range<usize>>,
     /// Pieces and added tokens: range in the text entered last, where its ids end, and which entry it belongs to.
     marks: Vec<Mark>,
     entries: Vec<(usize, Option<Alignment>)>,
@@ -52,7 +52,7 @@ impl Sink for Spans {
 
     fn piece(&mut self, model: &Model, piece: &[u8], begin: usize, ids: &[u32]) {
         self.ids.extend_from_slice(ids);
-        model.lengths(piece, ids, &mut self.lengths);
+        model.spans(piece, ids, &mut self.ranges);
         self.mark(begin..begin + piece.len(), false);
     }
 }
@@ -73,14 +73,14 @@ impl Target for Spans {
 
     fn token(&mut self, id: u32, range: Range<usize>) {
         self.ids.push(id);
-        self.lengths.push(range.len());
+        self.ranges.push(0..range.len());
         self.mark(range, true);
     }
 
     fn join(&mut self, next: Self) {
         let (ids, entries) = (self.ids.len(), self.entries.len());
         self.ids.extend(next.ids);
-        self.lengths.extend(next.lengths);
+        self.ranges.extend(next.ranges);
         self.entries.extend(next.entries);
         self.marks.extend(next.marks.into_iter().map(|mark| Mark {
             ids_end: mark.ids_end + ids,
@@ -184,17 +184,15 @@ impl Tokenizer {
                 placed.push(Placed { bytes, leading, trailing });
                 continue;
             }
-            let mut at = mark.range.start;
             for index in placed.len()..mark.ids_end {
                 let key = vocab.key(spans.ids[index]).unwrap_or_default();
-                let end = at + spans.lengths[index];
+                let Range { start, end } = spans.ranges[index];
                 let blank = |byte: &&u8| **byte == b' ';
                 placed.push(Placed {
-                    bytes: original(at..end),
+                    bytes: original(mark.range.start + start..mark.range.start + end),
                     leading: key.iter().take_while(blank).count() as i64,
                     trailing: key.iter().rev().take_while(blank).count() as i64,
                 });
-                at = end;
             }
         }
         placed

@@ -16,7 +16,9 @@ use super::options::Base;
 impl Base {
     /// The entries and merges of a tokenizer, its added tokens included.
     pub fn of(tokenizer: &Tokenizer) -> Result<Self> {
-        let Model::Bpe(bpe) = tokenizer.model();
+        let Model::Bpe(bpe) = tokenizer.model() else {
+            return Err(Error::unsupported("base", "a tokenizer whose model is not BPE"));
+        };
         let mut vocab = bpe.vocab().clone();
         for token in tokenizer.added_tokens() {
             if vocab.key(token.id).is_none() {

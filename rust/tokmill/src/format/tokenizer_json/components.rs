@@ -1,22 +1,11 @@
 //! Normalizers, pretokenizers, post-processors and decoders of a tokenizer.json, and its settings for lengths.
 
 use super::super::json::Node;
-use crate::decode::Decoder;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::lengths::{StoredPadding, StoredTruncation, TruncationStrategy};
-use crate::normalize::Normalizer;
 use crate::pretokenize::{PrependScheme, SplitBehavior, SplitPattern, Step};
 use crate::ragged::Side;
 use crate::template::{PostProcessor, Template, TemplatePiece, TemplateSpecial};
-
-/// Reads a normalizer.
-pub(crate) fn normalizer(node: &Node<'_>) -> Result<Normalizer> {
-    match node.type_name()? {
-        "NFC" => Ok(Normalizer::Nfc),
-        "Sequence" => Ok(Normalizer::Sequence(elements(node, "normalizers", normalizer)?)),
-        other => Err(node.unsupported(format!("the normalizer {other}"))),
-    }
-}
 
 /// Reads a pretokenizer into steps; nested sequences are laid flat, which changes nothing.
 pub(crate) fn steps(node: &Node<'_>) -> Result<Vec<Step>> {
@@ -31,7 +20,10 @@ pub(crate) fn steps(node: &Node<'_>) -> Result<Vec<Step>> {
             behavior: split_behavior(&node.field("behavior")?)?,
             invert: node.flag("invert")?,
         },
-        "Metaspace" => metaspace(node)?,
+        "Metaspace" => {
+            let (replacement, prepend_scheme, split) = metaspace(node)?;
+            Step::Metaspace { replacement, prepend_scheme, split }
+        }
         "Digits" => Step::Digits { individual_digits: node.flag("individual_digits")? },
         "Whitespace" => Step::Whitespace,
         "WhitespaceSplit" => Step::WhitespaceSplit,
@@ -51,9 +43,9 @@ pub(crate) fn steps(node: &Node<'_>) -> Result<Vec<Step>> {
     Ok(vec![step])
 }
 
-/// A `Metaspace`. Older files have `add_prefix_space`, which must not contradict the scheme, and `str_rep`, which means
-/// nothing.
-fn metaspace(node: &Node<'_>) -> Result<Step> {
+/// The fields of a `Metaspace`, a pretokenizer or a decoder. Older files have `add_prefix_space`, which must not
+/// contradict the scheme, and `str_rep`, which means nothing.
+pub(super) fn metaspace(node: &Node<'_>) -> Result<(char, PrependScheme, bool)> {
     let prepend_scheme = node.get("prepend_scheme").map_or(Ok(PrependScheme::Always), |node| scheme(&node))?;
     if let Some(add) = node.get("add_prefix_space")
         && !add.boolean()?
@@ -61,14 +53,13 @@ fn metaspace(node: &Node<'_>) -> Result<Step> {
     {
         return Err(add.wrong("true, or missing, where `prepend_scheme` is not `never`"));
     }
-    let replacement = character(&node.field("replacement")?)?;
-    Ok(Step::Metaspace { replacement, prepend_scheme, split: node.flag_or("split", true)? })
+    Ok((character(&node.field("replacement")?)?, prepend_scheme, node.flag_or("split", true)?))
 }
 
 const SCHEMES: [(&str, PrependScheme); 3] =
     [("always", PrependScheme::Always), ("first", PrependScheme::First), ("never", PrependScheme::Never)];
 
-fn scheme(node: &Node<'_>) -> Result<PrependScheme> {
+pub(super) fn scheme(node: &Node<'_>) -> Result<PrependScheme> {
     let name = node.string()?;
     let known = SCHEMES.iter().find(|(other, _)| *other == name);
     known.map(|(_, scheme)| *scheme).ok_or_else(|| node.wrong("`always`, `first` or `never`"))
@@ -80,7 +71,7 @@ pub(crate) fn prepend_scheme_name(scheme: PrependScheme) -> &'static str {
     known.expect("every scheme is in the table").0
 }
 
-fn character(node: &Node<'_>) -> Result<char> {
+pub(super) fn character(node: &Node<'_>) -> Result<char> {
     let mut chars = node.string()?.chars();
     match (chars.next(), chars.next()) {
         (Some(c), None) => Ok(c),
@@ -177,19 +168,8 @@ fn template_piece(node: &Node<'_>, specials: &[TemplateSpecial]) -> Result<Templ
     }
 }
 
-/// Reads a decoder.
-pub(crate) fn decoder(node: &Node<'_>) -> Result<Decoder> {
-    match node.type_name()? {
-        "ByteLevel" => {
-            let (add_prefix_space, trim_offsets, use_regex) = byte_level_flags(node)?;
-            Ok(Decoder::ByteLevel { add_prefix_space, trim_offsets, use_regex })
-        }
-        other => Err(node.unsupported(format!("the decoder {other}"))),
-    }
-}
-
 /// `add_prefix_space`, `trim_offsets` and `use_regex`, of which the last may be missing in older files.
-fn byte_level_flags(node: &Node<'_>) -> Result<(bool, bool, bool)> {
+pub(super) fn byte_level_flags(node: &Node<'_>) -> Result<(bool, bool, bool)> {
     Ok((node.flag("add_prefix_space")?, node.flag("trim_offsets")?, node.flag_or("use_regex", true)?))
 }
 
@@ -236,22 +216,10 @@ fn side(node: &Node<'_>) -> Result<Side> {
 }
 
 /// The elements of a sequence component.
-fn elements<T>(node: &Node<'_>, key: &str, read: fn(&Node<'_>) -> Result<T>) -> Result<Vec<T>> {
+pub(super) fn elements<T>(node: &Node<'_>, key: &str, read: fn(&Node<'_>) -> Result<T>) -> Result<Vec<T>> {
     list(&node.field(key)?, read)
 }
 
 fn list<'v, T>(node: &Node<'v>, read: impl Fn(&Node<'v>) -> Result<T>) -> Result<Vec<T>> {
     node.items()?.map(|item| read(&item)).collect()
-}
-
-/// Where a pretokenizer maps bytes to the printable alphabet: its last step and no other, since steps after it would
-/// see the alphabet instead of the text.
-pub(crate) fn maps_bytes(steps: &[Step]) -> Result<bool> {
-    match steps.iter().position(|step| matches!(step, Step::ByteLevel { .. })) {
-        None => Ok(false),
-        Some(at) if at + 1 == steps.len() => Ok(true),
-        Some(_) => {
-            Err(Error::unsupported("pre_tokenizer", "a pretokenizer after ByteLevel, which would see mapped bytes"))
-        }
-    }
 }

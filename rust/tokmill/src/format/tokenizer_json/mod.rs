@@ -5,10 +5,14 @@
 //! listed twice among the merges has the later rank. Fields that are not known are passed over, components that are
 //! not known are refused by name.
 
+mod bpe;
 mod components;
+mod decoders;
 mod dialect;
+mod normalizers;
 mod read;
 mod stream;
+mod unigram;
 mod write;
 
 pub(crate) use dialect::to_oniguruma;

@@ -45,6 +45,15 @@ pub(crate) struct VocabEntries {
     pub(crate) ids: Vec<u32>,
 }
 
+/// The vocabulary of a Unigram model as the file lists it, in order of id.
+#[derive(Debug, Default)]
+pub(crate) struct ScoredEntries {
+    /// The tokens.
+    pub(crate) tokens: Strings,
+    /// Their scores.
+    pub(crate) scores: Vec<f64>,
+}
+
 /// Merges as the file lists them.
 #[derive(Debug, Default)]
 pub(crate) struct MergeEntries {
@@ -103,8 +112,8 @@ pub(crate) struct ModelEntries {
     pub(crate) fields: Map<String, Value>,
     /// The vocabulary, where it is a map of ids.
     pub(crate) vocab: Option<VocabEntries>,
-    /// Whether the vocabulary is a list, as that of a Unigram model.
-    pub(crate) vocab_is_list: bool,
+    /// The vocabulary, where it is a list of scores.
+    pub(crate) scored: Option<ScoredEntries>,
     /// The merges.
     pub(crate) merges: Option<MergeEntries>,
 }
@@ -129,7 +138,7 @@ pub(crate) fn vocabulary(text: &str) -> Result<VocabEntries> {
     let fault = Fault::default();
     match fault.read(text, VocabSeed { fault: &fault, path: "vocab" })? {
         VocabForm::Map(entries) => Ok(entries),
-        VocabForm::List | VocabForm::Null => Err(Error::format("vocab", "must be an object of tokens and ids")),
+        VocabForm::List(_) | VocabForm::Null => Err(Error::format("vocab", "must be an object of tokens and ids")),
     }
 }
 
@@ -212,7 +221,7 @@ impl<'de> Visitor<'de> for ModelSeed<'_> {
             match key.as_str() {
                 "vocab" => match map.next_value_seed(VocabSeed { fault, path: "model.vocab" })? {
                     VocabForm::Map(entries) => model.vocab = Some(entries),
-                    VocabForm::List => model.vocab_is_list = true,
+                    VocabForm::List(entries) => model.scored = Some(entries),
                     VocabForm::Null => {}
                 },
                 "merges" => model.merges = Some(map.next_value_seed(MergesSeed { fault })?),
@@ -229,7 +238,7 @@ impl<'de> Visitor<'de> for ModelSeed<'_> {
 /// What a vocabulary turned out to be.
 enum VocabForm {
     Map(VocabEntries),
-    List,
+    List(ScoredEntries),
     Null,
 }
 
@@ -259,8 +268,14 @@ impl<'de> Visitor<'de> for VocabSeed<'_> {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<VocabForm, A::Error> {
-        while list.next_element::<IgnoredAny>()?.is_some() {}
-        Ok(VocabForm::List)
+        let mut entries = ScoredEntries::default();
+        for index in 0.. {
+            let next = list.next_element_seed(ScoredSeed(&mut entries));
+            if next.map_err(|error| self.fault.at(error, || format!("{}[{index}]", self.path)))?.is_none() {
+                break;
+            }
+        }
+        Ok(VocabForm::List(entries))
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<VocabForm, A::Error> {
@@ -273,6 +288,36 @@ impl<'de> Visitor<'de> for VocabSeed<'_> {
             entries.ids.push(id);
         }
         Ok(VocabForm::Map(entries))
+    }
+}
+
+struct ScoredSeed<'e>(&'e mut ScoredEntries);
+
+impl<'de> DeserializeSeed<'de> for ScoredSeed<'_> {
+    type Value = ();
+
+    fn deserialize<D: serde::Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_seq(self)
+    }
+}
+
+impl<'de> Visitor<'de> for ScoredSeed<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a list of a token and a score")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut pair: A) -> Result<(), A::Error> {
+        let token = pair.next_element_seed(PushString(&mut self.0.tokens))?;
+        let score = pair.next_element()?;
+        match (token, score, pair.next_element::<IgnoredAny>()?) {
+            (Some(()), Some(score), None) => {
+                self.0.scores.push(score);
+                Ok(())
+            }
+            _ => Err(A::Error::custom("must be a token and a score")),
+        }
     }
 }
 

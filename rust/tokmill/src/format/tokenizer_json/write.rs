@@ -8,16 +8,20 @@ use hashbrown::HashMap;
 use serde::ser::{Serialize, SerializeMap, SerializeSeq, SerializeStruct, Serializer};
 use serde_json::{Map, Value, json};
 
-use super::components::{behavior_name, maps_bytes, prepend_scheme_name};
+use super::bpe::told_spelling;
+use super::components::{behavior_name, prepend_scheme_name};
 use super::dialect::to_oniguruma;
+use super::unigram::UnigramModel;
+use super::{decoders, normalizers};
 use crate::added_tokens::AddedToken;
 use crate::decode::Decoder;
 use crate::error::{Error, Result};
 use crate::lengths::{StoredPadding, StoredTruncation, TruncationStrategy};
 use crate::model::bpe::BpeScratch;
+use crate::model::unigram::Rule;
 use crate::model::{Bpe, Model};
 use crate::normalize::Normalizer;
-use crate::pretokenize::{SplitPattern, Step};
+use crate::pretokenize::{PrependScheme, SplitPattern, Step};
 use crate::ragged::Side;
 use crate::template::{PostProcessor, Template, TemplatePiece};
 use crate::tokenizer::Tokenizer;
@@ -25,23 +29,53 @@ use crate::vocab::{Spelling, Vocab};
 
 /// Writes a tokenizer.json. Refused is what a reader would refuse, or give other ids.
 pub(crate) fn write(tokenizer: &Tokenizer, out: &mut impl io::Write) -> Result<()> {
-    let Model::Bpe(bpe) = tokenizer.model();
-    check_spelling(tokenizer, bpe.vocab().spelling())?;
-    let placed = placed_tokens(tokenizer.added_tokens(), bpe.vocab())?;
-    let ignore_merges = ignores_merges(tokenizer, bpe, &placed)?;
-    let file = File { tokenizer, bpe, placed, ignore_merges };
+    check_owner(tokenizer)?;
+    let model = match tokenizer.model() {
+        Model::Bpe(bpe) => {
+            check_spelling(tokenizer, bpe.vocab().spelling())?;
+            let placed = placed_tokens(tokenizer.added_tokens(), bpe.vocab())?;
+            let ignore_merges = ignores_merges(tokenizer, bpe, &placed)?;
+            WrittenModel::Bpe(BpeModel { bpe, placed, ignore_merges })
+        }
+        Model::Unigram(unigram) => {
+            if let Some(token) = placed_tokens(tokenizer.added_tokens(), unigram.vocab())?.first() {
+                let what = format!("its id {} in a tokenizer.json with a Unigram model", token.id);
+                return Err(Error::unsupported(format!("added token {:?}", token.content), what));
+            }
+            WrittenModel::Unigram(UnigramModel(unigram))
+        }
+    };
+    let file = File { tokenizer, model };
     serde_json::to_writer_pretty(out, &file).map_err(|error| Error::format("tokenizer.json", error.to_string()))
 }
 
-/// How a vocabulary is spelled is not written down; it follows from the pretokenizer.
+/// Refuses what works as sentencepiece does, which the format cannot say.
+fn check_owner(tokenizer: &Tokenizer) -> Result<()> {
+    let refuse = |at: &str| Err(Error::unsupported(at, "what sentencepiece does, in a tokenizer.json"));
+    match (tokenizer.normalizer(), tokenizer.decoder(), tokenizer.model()) {
+        (Some(Normalizer::SentencePiece(_)), ..) => refuse("normalizer"),
+        (_, Decoder::SentencePiece(_), _) => refuse("decoder"),
+        (_, _, Model::Unigram(unigram)) if unigram.options().rule != Rule::Tokenizers => refuse("model"),
+        _ => Ok(()),
+    }
+}
+
+/// How a vocabulary is spelled is not written down; it follows from the stages before the model.
 fn check_spelling(tokenizer: &Tokenizer, spelling: Spelling) -> Result<()> {
     let steps = tokenizer.pretokenizer().steps();
-    let told = match spelling {
-        Spelling::ByteLevel => maps_bytes(steps)?,
-        Spelling::Latin1 => steps.is_empty() && tokenizer.normalizer().is_none(),
-        Spelling::Plain | Spelling::Metaspace => false,
+    let told = told_spelling(tokenizer.normalizer(), steps)?;
+    let bare = steps.is_empty() && tokenizer.normalizer().is_none();
+    let has_blank = |vocab: &Vocab| vocab.id_spelled("\u{2581}").is_some();
+    let fits = match spelling {
+        Spelling::ByteLevel => told == Spelling::ByteLevel,
+        Spelling::Latin1 => bare,
+        Spelling::Metaspace => told == Spelling::Metaspace && has_blank(tokenizer.model().vocab()),
+        Spelling::Plain => match told {
+            Spelling::Metaspace => !has_blank(tokenizer.model().vocab()),
+            told => told == Spelling::Plain,
+        },
     };
-    if told {
+    if fits {
         return Ok(());
     }
     let what = format!("a vocabulary in {spelling:?} spelling with this pretokenizer in a tokenizer.json");
@@ -101,41 +135,52 @@ fn known_ids(tokens: &[AddedToken], vocab: &Vocab) -> Vec<Option<u32>> {
 /// A whole file.
 struct File<'p> {
     tokenizer: &'p Tokenizer,
-    bpe: &'p Bpe,
-    placed: Vec<&'p AddedToken>,
-    ignore_merges: bool,
+    model: WrittenModel<'p>,
+}
+
+#[derive(serde::Serialize)]
+#[serde(untagged)]
+enum WrittenModel<'p> {
+    Bpe(BpeModel<'p>),
+    Unigram(UnigramModel<'p>),
 }
 
 impl Serialize for File<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let Self { tokenizer, bpe, .. } = self;
+        let Self { tokenizer, model } = self;
         let mut file = serializer.serialize_struct("Tokenizer", 9)?;
         file.serialize_field("version", "1.0")?;
         file.serialize_field("truncation", &tokenizer.lengths().truncation.as_ref().map(truncation))?;
         file.serialize_field("padding", &tokenizer.lengths().padding.as_ref().map(padding))?;
         file.serialize_field("added_tokens", &tokenizer.added_tokens().iter().map(added_token).collect::<Vec<_>>())?;
-        file.serialize_field("normalizer", &tokenizer.normalizer().map(normalizer))?;
+        file.serialize_field("normalizer", &tokenizer.normalizer().map(normalizers::write))?;
         file.serialize_field("pre_tokenizer", &pretokenizer(tokenizer.pretokenizer().steps()))?;
         file.serialize_field("post_processor", &tokenizer.post_processor().map(post_processor))?;
-        file.serialize_field("decoder", &decoder(tokenizer.decoder(), bpe.vocab().spelling()))?;
-        file.serialize_field("model", &BpeModel(self))?;
+        file.serialize_field("decoder", &decoders::write(tokenizer.decoder(), tokenizer.model().vocab().spelling()))?;
+        file.serialize_field("model", model)?;
         file.end()
     }
 }
 
-/// The model of a file, whose two lists are written without building them.
-struct BpeModel<'f>(&'f File<'f>);
+/// A BPE model, whose two lists are written without building them.
+struct BpeModel<'p> {
+    bpe: &'p Bpe,
+    placed: Vec<&'p AddedToken>,
+    ignore_merges: bool,
+}
 
 impl Serialize for BpeModel<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let File { bpe, placed, ignore_merges, .. } = self.0;
+        let Self { bpe, placed, ignore_merges } = self;
         let mut model = serializer.serialize_struct("BPE", 10)?;
         model.serialize_field("type", "BPE")?;
-        for key in ["dropout", "unk_token", "continuing_subword_prefix", "end_of_word_suffix"] {
-            model.serialize_field(key, &())?;
-        }
-        model.serialize_field("fuse_unk", &false)?;
-        model.serialize_field("byte_fallback", &false)?;
+        let options = bpe.options();
+        model.serialize_field("dropout", &options.dropout)?;
+        model.serialize_field("unk_token", &options.unk_token)?;
+        model.serialize_field("continuing_subword_prefix", &options.continuing_subword_prefix)?;
+        model.serialize_field("end_of_word_suffix", &options.end_of_word_suffix)?;
+        model.serialize_field("fuse_unk", &options.fuse_unk)?;
+        model.serialize_field("byte_fallback", &options.byte_fallback)?;
         model.serialize_field("ignore_merges", ignore_merges)?;
         model.serialize_field("vocab", &VocabMap { vocab: bpe.vocab(), placed })?;
         model.serialize_field("merges", &MergeList(bpe))?;
@@ -222,15 +267,6 @@ fn added_token(token: &AddedToken) -> Value {
     })
 }
 
-fn normalizer(normalizer: &Normalizer) -> Value {
-    match normalizer {
-        Normalizer::Nfc => json!({ "type": "NFC" }),
-        Normalizer::Sequence(steps) => {
-            json!({ "type": "Sequence", "normalizers": steps.iter().map(self::normalizer).collect::<Vec<_>>() })
-        }
-    }
-}
-
 fn pretokenizer(steps: &[Step]) -> Option<Value> {
     match steps {
         [] => None,
@@ -248,12 +284,7 @@ fn step(step: &Step) -> Value {
             let pattern = split_pattern(pattern);
             json!({ "type": "Split", "pattern": pattern, "behavior": behavior_name(*behavior), "invert": invert })
         }
-        Step::Metaspace { replacement, prepend_scheme, split } => json!({
-            "type": "Metaspace",
-            "replacement": replacement,
-            "prepend_scheme": prepend_scheme_name(*prepend_scheme),
-            "split": split,
-        }),
+        Step::Metaspace { replacement, prepend_scheme, split } => metaspace(*replacement, *prepend_scheme, *split),
         Step::Digits { individual_digits } => json!({ "type": "Digits", "individual_digits": individual_digits }),
         Step::Whitespace => json!({ "type": "Whitespace" }),
         Step::WhitespaceSplit => json!({ "type": "WhitespaceSplit" }),
@@ -309,18 +340,16 @@ fn template(template: &Template) -> Value {
     })
 }
 
-/// The decoder of a file; a Latin-1 file has none, which is how it is known.
-fn decoder(decoder: &Decoder, spelling: Spelling) -> Option<Value> {
-    match decoder {
-        Decoder::ByteLevel { .. } if spelling == Spelling::Latin1 => None,
-        Decoder::ByteLevel { add_prefix_space, trim_offsets, use_regex } => {
-            Some(byte_level(*add_prefix_space, *trim_offsets, *use_regex))
-        }
-        Decoder::Joined => None,
-    }
+pub(super) fn metaspace(replacement: char, prepend_scheme: PrependScheme, split: bool) -> Value {
+    json!({
+        "type": "Metaspace",
+        "replacement": replacement,
+        "prepend_scheme": prepend_scheme_name(prepend_scheme),
+        "split": split,
+    })
 }
 
-fn byte_level(add_prefix_space: bool, trim_offsets: bool, use_regex: bool) -> Value {
+pub(super) fn byte_level(add_prefix_space: bool, trim_offsets: bool, use_regex: bool) -> Value {
     json!({
         "type": "ByteLevel",
         "add_prefix_space": add_prefix_space,

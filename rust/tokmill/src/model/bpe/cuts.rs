@@ -14,13 +14,17 @@ pub struct SafeCuts {
 }
 
 impl SafeCuts {
-    /// Reads all entries, also those that merging cannot reach.
-    pub fn new(vocab: &Vocab) -> Self {
+    /// Reads all entries, also those that merging cannot reach. Where merging begins with characters, no cut is inside
+    /// of one.
+    pub fn new(vocab: &Vocab, of_chars: bool) -> Self {
         let mut adjacent = Box::new([[0; 4]; 256]);
         for (_, key) in vocab.iter() {
             for pair in key.windows(2) {
                 adjacent[pair[0] as usize][pair[1] as usize / 64] |= 1 << (pair[1] % 64);
             }
+        }
+        if of_chars {
+            adjacent.iter_mut().for_each(|row| row[2] = u64::MAX);
         }
         Self { adjacent }
     }
@@ -35,5 +39,63 @@ impl SafeCuts {
     #[inline]
     pub fn first_part(&self, piece: &[u8]) -> usize {
         piece.windows(2).position(|pair| self.between(pair[0], pair[1])).map_or(piece.len(), |at| at + 1)
+    }
+
+    /// Appends parts of `piece` from byte `from`, which begins one, to `parts`, with positions relative to `base` bytes
+    /// before the piece. Returns where the next part begins. Looks some thousand bytes far, further where these hold no
+    /// cut; a part is as long as it has to be.
+    pub fn append_parts(&self, piece: &[u8], from: usize, base: u32, parts: &mut Vec<(u32, u32)>) -> usize {
+        let reach = piece.len().min(from + SCAN);
+        let mut found = [0; SCAN];
+        let mut count = 0;
+        for (at, pair) in (from as u32 + 1..).zip(piece[from..reach].windows(2)) {
+            // Written so that it compiles to no branch: where the cuts are is not predictable.
+            found[count] = at;
+            count += usize::from(self.between(pair[0], pair[1]));
+        }
+        let mut begin = from as u32;
+        for &at in &found[..count] {
+            parts.push((base + begin, base + at));
+            begin = at;
+        }
+        if reach == piece.len() || begin as usize == from {
+            let end = begin as usize + self.first_part(&piece[begin as usize..]);
+            parts.push((base + begin, base + end as u32));
+            return end;
+        }
+        begin as usize
+    }
+}
+
+/// Bytes that are looked through at once.
+const SCAN: usize = 4096;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::vocab::Spelling;
+
+    #[test]
+    fn parts_are_those_between_the_cuts() {
+        let mut vocab = Vocab::new(Spelling::Plain);
+        for (id, entry) in ["ab", "bc", " a", "aa"].iter().enumerate() {
+            vocab.insert(id as u32, entry.as_bytes()).unwrap();
+        }
+        let cuts = SafeCuts::new(&vocab, true);
+        for text in ["", "a", "ab", "ba", "aab bcé éa", &"a".repeat(9000), &"ab ".repeat(5000), &"ba".repeat(3000)] {
+            let mut expected = Vec::new();
+            let mut at = 0;
+            while at < text.len() {
+                let end = at + cuts.first_part(&text.as_bytes()[at..]);
+                assert!(text.is_char_boundary(end));
+                expected.push((at as u32 + 3, end as u32 + 3));
+                at = end;
+            }
+            let (mut parts, mut from) = (Vec::new(), 0);
+            while from < text.len() {
+                from = cuts.append_parts(text.as_bytes(), from, 3, &mut parts);
+            }
+            assert_eq!(parts, expected);
+        }
     }
 }

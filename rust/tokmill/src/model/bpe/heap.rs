@@ -12,8 +12,8 @@ pub(super) struct Product {
     pub(super) token: u32,
 }
 
-/// Two neighbours that may merge: what into, where, and what they were when they were found.
-type Candidate = (Product, usize, (u32, u32));
+/// Two neighbours that may merge: what into, and where.
+type Candidate = (Product, usize);
 
 /// Reusable memory for merging.
 #[derive(Debug, Default)]
@@ -23,24 +23,35 @@ pub(super) struct Heap {
     /// The places of each token's neighbours; beyond the ends for none.
     links: Vec<(usize, usize)>,
     candidates: BinaryHeap<Reverse<Candidate>>,
+    /// Candidates that were skipped since the last that was not.
+    skipped: Vec<Reverse<Candidate>>,
 }
 
 impl Heap {
-    /// The symbols of a piece.
-    pub(super) fn encode(&mut self, symbols: &Symbols, piece: &[u8]) -> impl Iterator<Item = u32> {
-        self.merge(piece.iter().map(|&byte| u32::from(byte)), |left, right| {
+    /// The symbols that the symbols of a piece merge into.
+    pub(super) fn encode(&mut self, symbols: &Symbols, piece: impl Iterator<Item = u32>) -> impl Iterator<Item = u32> {
+        let product = |left, right| {
             let symbol = symbols.product(left, right);
             (symbol != NONE).then_some(Product { rank: symbol, token: symbol })
-        });
+        };
+        self.merge(piece, product, || false);
         self.tokens.iter().copied().filter(|&symbol| symbol != NONE)
+    }
+
+    /// What the tokens that were merged have become: a token at each place that begins one, else [`NONE`].
+    pub(super) fn tokens(&self) -> &[u32] {
+        &self.tokens
     }
 
     /// Merges `tokens`, lowest rank first and leftmost first, until no neighbours have a product. Gives the last merge:
     /// its rank, the two tokens and what they became.
+    ///
+    /// Each merge that comes up may be skipped, as `skips` says; it comes up again after the next one that is not.
     pub(super) fn merge(
         &mut self,
         tokens: impl Iterator<Item = u32>,
         product: impl Fn(u32, u32) -> Option<Product>,
+        mut skips: impl FnMut() -> bool,
     ) -> Option<(Product, (u32, u32))> {
         self.tokens.clear();
         self.tokens.extend(tokens);
@@ -52,9 +63,20 @@ impl Heap {
             self.propose(at - 1, at, &product);
         }
         let mut last = None;
-        while let Some(Reverse((merged, at, pair))) = self.candidates.pop() {
+        while let Some(candidate) = self.candidates.pop() {
+            if skips() {
+                self.skipped.push(candidate);
+                continue;
+            }
+            self.candidates.extend(self.skipped.drain(..));
+            let Reverse((merged, at)) = candidate;
             let (before, next) = self.links[at];
-            if next >= len || (self.tokens[at], self.tokens[next]) != pair {
+            if self.tokens[at] == NONE || next >= len {
+                continue;
+            }
+            let pair = (self.tokens[at], self.tokens[next]);
+            // What has changed since the candidate was found may, with affixes, still become the same token.
+            if product(pair.0, pair.1).is_none_or(|product| product.token != merged.token) {
                 continue;
             }
             let after = self.links[next].1;
@@ -70,6 +92,7 @@ impl Heap {
             }
             last = Some((merged, pair));
         }
+        self.skipped.clear();
         last
     }
 
@@ -80,6 +103,6 @@ impl Heap {
 
     fn propose(&mut self, at: usize, next: usize, product: &impl Fn(u32, u32) -> Option<Product>) {
         let pair = (self.tokens[at], self.tokens[next]);
-        self.candidates.extend(product(pair.0, pair.1).map(|product| Reverse((product, at, pair))));
+        self.candidates.extend(product(pair.0, pair.1).map(|product| Reverse((product, at))));
     }
 }

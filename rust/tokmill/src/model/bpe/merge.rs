@@ -5,7 +5,7 @@ use super::small::Small;
 use super::symbols::Symbols;
 use super::window::Window;
 
-/// Bytes by which the encoding of a long piece advances: a chunk and a few tokens before it fit in [`Small`].
+/// Atoms by which the encoding of a long piece advances: a chunk and a few tokens before it fit in [`Small`].
 const CHUNK: usize = 40;
 
 /// The same behind a token that is itself as long as a chunk: runs of one character, which a [`Window`] merges in a few
@@ -15,31 +15,50 @@ const LONG_CHUNK: usize = 1024;
 /// When a chunk and the tokens it disturbs grow beyond this, the piece is left to the heap.
 const WINDOW: usize = 4096;
 
+/// What merging begins with: a byte, which is its own symbol, or a symbol.
+pub(super) trait Atom: Copy {
+    /// Its symbol.
+    fn symbol(self) -> u32;
+}
+
+impl Atom for u8 {
+    fn symbol(self) -> u32 {
+        self.into()
+    }
+}
+
+impl Atom for u32 {
+    fn symbol(self) -> u32 {
+        self
+    }
+}
+
 /// Reusable memory for merging.
 #[derive(Debug, Default)]
 pub(super) struct Scratch {
     small: Small,
     window: Window,
-    heap: Heap,
+    pub(super) heap: Heap,
     /// Symbols of the chunk being encoded.
     chunk: Vec<u32>,
 }
 
 impl Scratch {
-    /// Appends the symbols of `piece`, whose bytes all have entries, to `out`, which is empty.
-    pub(super) fn encode(&mut self, symbols: &Symbols, piece: &[u8], out: &mut Vec<u32>) {
+    /// Appends the symbols that the atoms of a piece, which all have entries, merge into to `out`, which is empty.
+    /// `text` is the piece.
+    pub(super) fn encode<A: Atom>(&mut self, symbols: &Symbols, text: &[u8], piece: &[A], out: &mut Vec<u32>) {
         if piece.len() <= Small::MAX {
             self.small.encode(symbols, piece, out);
-        } else if !symbols.ordered_in(piece) || !self.encode_in_chunks(symbols, piece, out) {
+        } else if !symbols.ordered_in(text) || !self.encode_in_chunks(symbols, piece, out) {
             out.clear();
-            out.extend(self.heap.encode(symbols, piece));
+            out.extend(self.heap.encode(symbols, piece.iter().map(|atom| atom.symbol())));
         }
     }
 
     /// Encodes chunk by chunk. Two encodings side by side are the encoding of the whole where their border tokens are
     /// separable; where they are not, the tokens before the border are taken back one by one and encoded again with
     /// the chunk. Gives `false` where that reaches too far back.
-    fn encode_in_chunks(&mut self, symbols: &Symbols, piece: &[u8], out: &mut Vec<u32>) -> bool {
+    fn encode_in_chunks<A: Atom>(&mut self, symbols: &Symbols, piece: &[A], out: &mut Vec<u32>) -> bool {
         let mut done = 0;
         while done < piece.len() {
             let in_run = out.last().is_some_and(|&last| symbols.len(last) >= CHUNK / 2);
@@ -72,6 +91,7 @@ impl Scratch {
 
 #[cfg(test)]
 mod tests {
+    use super::super::alphabet::Alphabet;
     use super::*;
     use crate::merges::Merge;
     use crate::vocab::{Spelling, Vocab};
@@ -109,7 +129,7 @@ mod tests {
                 merges.swap(index, random(index + 1));
             }
         }
-        (Symbols::from_merges(&vocab, &merges).unwrap(), merges)
+        (Symbols::from_merges(&vocab, &merges, &Alphabet::new(&vocab, None)).unwrap(), merges)
     }
 
     /// The definition: the listed pair of lowest rank, leftmost, again and again.
@@ -142,10 +162,10 @@ mod tests {
                 let mut scratch = Scratch::default();
                 let ids = |found: &[u32]| found.iter().map(|&symbol| symbols.id(symbol)).collect::<Vec<_>>();
                 let mut found = Vec::new();
-                scratch.encode(&symbols, &text, &mut found);
+                scratch.encode(&symbols, &text, &text, &mut found);
                 assert_eq!(ids(&found), expected, "seed {seed}, length {length}");
                 found.clear();
-                found.extend(scratch.heap.encode(&symbols, &text));
+                found.extend(scratch.heap.encode(&symbols, text.iter().map(|&byte| byte.into())));
                 assert_eq!(ids(&found), expected, "heap, seed {seed}, length {length}");
             }
         }

@@ -1,12 +1,13 @@
 //! Merging a short piece: the work of nearly every piece that no table knows.
 //!
-//! Symbols stay where their first byte was and are linked to their neighbours, so a merge moves nothing. Each place
+//! Symbols stay where their first atom was and are linked to their neighbours, so a merge moves nothing. Each place
 //! holds its product and its own number packed in one word, so one minimum over the words finds the next merge, the
 //! leftmost of its product.
 
 // What the vector path calls is compiled for its instructions only where it is inlined.
 #![allow(clippy::inline_always)]
 
+use super::merge::Atom;
 use super::symbols::{NONE, Symbols};
 
 /// Bits of a packed word that hold the place.
@@ -15,7 +16,7 @@ const PLACES: usize = 1 << PLACE_BITS;
 /// Places are looked through in groups of this many.
 const LANES: usize = 16;
 
-/// A piece of up to [`Small::MAX`] bytes while it is merged.
+/// A piece of up to [`Small::MAX`] atoms while it is merged.
 #[derive(Debug)]
 pub(super) struct Small {
     symbols: [u32; PLACES],
@@ -36,38 +37,38 @@ fn pack(product: u32, place: usize) -> u32 {
 }
 
 impl Small {
-    /// The longest piece in bytes.
+    /// The longest piece in atoms.
     pub(super) const MAX: usize = PLACES;
 
-    /// Appends the symbols of `bytes` to `out`.
+    /// Appends the symbols that `atoms` merge into to `out`.
     #[inline]
-    pub(super) fn encode(&mut self, symbols: &Symbols, bytes: &[u8], out: &mut Vec<u32>) {
+    pub(super) fn encode<A: Atom>(&mut self, symbols: &Symbols, atoms: &[A], out: &mut Vec<u32>) {
         #[cfg(target_arch = "x86_64")]
         if std::arch::is_x86_feature_detected!("avx2") {
             // SAFETY: the processor has AVX2.
-            return unsafe { self.encode_avx2(symbols, bytes, out) };
+            return unsafe { self.encode_avx2(symbols, atoms, out) };
         }
-        self.run(symbols, bytes, out);
+        self.run(symbols, atoms, out);
     }
 
     /// The same, compiled for processors that find the minimum of eight words at once.
     #[cfg(target_arch = "x86_64")]
     #[target_feature(enable = "avx2")]
-    fn encode_avx2(&mut self, symbols: &Symbols, bytes: &[u8], out: &mut Vec<u32>) {
-        self.run(symbols, bytes, out);
+    fn encode_avx2<A: Atom>(&mut self, symbols: &Symbols, atoms: &[A], out: &mut Vec<u32>) {
+        self.run(symbols, atoms, out);
     }
 
     #[inline(always)]
-    fn run(&mut self, symbols: &Symbols, bytes: &[u8], out: &mut Vec<u32>) {
-        let len = bytes.len().min(PLACES);
+    fn run<A: Atom>(&mut self, symbols: &Symbols, atoms: &[A], out: &mut Vec<u32>) {
+        let len = atoms.len().min(PLACES);
         let reach = len.next_multiple_of(LANES);
         self.merges[..reach].fill(NONE);
-        for (place, &byte) in bytes[..len].iter().enumerate() {
-            self.symbols[place] = byte.into();
+        for (place, atom) in atoms[..len].iter().enumerate() {
+            self.symbols[place] = atom.symbol();
             self.next[place] = place as u8 + 1;
             self.previous[place] = (place as u8).wrapping_sub(1);
-            if let Some(&right) = bytes.get(place + 1) {
-                self.merges[place] = pack(symbols.product_of_bytes(byte, right), place);
+            if let Some(right) = atoms.get(place + 1) {
+                self.merges[place] = pack(symbols.product(atom.symbol(), right.symbol()), place);
             }
         }
         loop {

@@ -3,6 +3,7 @@
 use aho_corasick::AhoCorasick;
 use hashbrown::HashMap;
 
+use super::alphabet::{Alphabet, BYTES};
 use super::heap::{Heap, Product};
 use super::merge::Scratch;
 use crate::error::{Error, Result};
@@ -16,19 +17,22 @@ pub(super) const NONE: u32 = u32::MAX;
 const MAX_SYMBOLS: usize = 1 << SYMBOL_BITS;
 const SYMBOL_BITS: u32 = 21;
 
-/// A compiled merge list. Symbols 0..256 are the bytes; the others are products, each with its one last merge.
+/// A compiled merge list. The first symbols are those of the alphabet, the *atoms*: the bytes, then characters where
+/// merging begins with these. The others are products, each with its one last merge.
 #[derive(Clone, Debug)]
 pub(super) struct Symbols {
     pairs: PairTable,
-    /// The two parts of each product, from symbol 256 on.
+    /// Number of atoms.
+    atoms: u32,
+    /// The two parts of each product.
     splits: Vec<(u32, u32)>,
     /// Vocabulary id of each symbol; [`NONE`] for a byte without entry.
     ids: Vec<u32>,
-    /// Length of each symbol in bytes.
+    /// Length of each symbol in atoms.
     lens: Vec<u32>,
-    /// Symbol of each id; [`NONE`] for an entry that merging cannot reach.
+    /// Symbol of each id; [`NONE`] for an entry that merging cannot reach, and for one that stands for a byte only
+    /// where no entry spells it (`<0x0A>`).
     of_id: Vec<u32>,
-    lacks_bytes: bool,
     order: Order,
 }
 
@@ -48,21 +52,24 @@ enum Order {
 type Live = (u32, u32, u32, u32);
 
 impl Symbols {
-    fn bytes_only(vocab: &Vocab, products: usize) -> Self {
+    fn atoms_only(vocab: &Vocab, alphabet: &Alphabet, products: usize) -> Self {
         let mut of_id = vec![NONE; vocab.size()];
-        let mut ids: Vec<u32> = (0..=255).map(|byte| vocab.id(&[byte]).unwrap_or(NONE)).collect();
+        let mut ids = alphabet.ids().to_vec();
+        let atoms = ids.len();
         for (symbol, &id) in ids.iter().enumerate().filter(|(_, id)| **id != NONE) {
-            of_id[id as usize] = symbol as u32;
+            let stands_for_itself = symbol >= BYTES || vocab.key(id) == Some(&[symbol as u8]);
+            if stands_for_itself {
+                of_id[id as usize] = symbol as u32;
+            }
         }
-        let lacks_bytes = ids.contains(&NONE);
         ids.reserve(products);
         Self {
             pairs: PairTable::with_capacity(products),
+            atoms: atoms as u32,
             splits: Vec::with_capacity(products),
             ids,
-            lens: vec![1; 256],
+            lens: vec![1; atoms],
             of_id,
-            lacks_bytes,
             order: Order::Regular,
         }
     }
@@ -71,8 +78,8 @@ impl Symbols {
     ///
     /// The few lists that are not regular have only a few merges that build on later ones. Those matter to the entries
     /// that hold what they make, so these entries are merged from their bytes to see how they come about.
-    pub(super) fn from_merges(vocab: &Vocab, merges: &[Merge]) -> Result<Self> {
-        let mut symbols = Self::bytes_only(vocab, merges.len().min(vocab.entries()));
+    pub(super) fn from_merges(vocab: &Vocab, merges: &[Merge], alphabet: &Alphabet) -> Result<Self> {
+        let mut symbols = Self::atoms_only(vocab, alphabet, merges.len().min(vocab.entries()));
         let mut orphans = Vec::new();
         let mut ranks = Vec::with_capacity(vocab.entries());
         let mut repeated = false;
@@ -87,7 +94,7 @@ impl Symbols {
                     symbols.push(left, right, merge.result, len)?;
                     ranks.push(rank as u32);
                 }
-            } else if made >= 256 && symbols.split(made) == (left, right) {
+            } else if made >= symbols.atoms && symbols.split(made) == (left, right) {
                 // A live pair is listed again, and its later rank counts.
                 repeated = true;
             }
@@ -108,15 +115,15 @@ impl Symbols {
             .map(|(merge, rank)| ((merge.left, merge.right), Product { rank, token: merge.result }))
             .collect();
         let order = if repeated { Order::Unknown } else { Order::without(vocab, &late)? };
-        symbols.recompile(vocab, &ranks, order, |left, right| by_pair.get(&(left, right)).copied())
+        symbols.recompile(vocab, alphabet, &ranks, order, |left, right| by_pair.get(&(left, right)).copied())
     }
 
     /// Compiles a vocabulary whose ids are ranks, and gives the merges that it amounts to.
     ///
     /// Nearly all tables make each entry of entries with smaller ids. Llama 3's has a hundred that are made the other
     /// way round.
-    pub(super) fn from_ranks(vocab: &Vocab) -> Result<(Self, Vec<Merge>)> {
-        let mut symbols = Self::bytes_only(vocab, vocab.entries());
+    pub(super) fn from_ranks(vocab: &Vocab, alphabet: &Alphabet) -> Result<(Self, Vec<Merge>)> {
+        let mut symbols = Self::atoms_only(vocab, alphabet, vocab.entries());
         let mut ranks = Vec::with_capacity(vocab.entries());
         let mut scratch = Scratch::default();
         let mut parts = Vec::new();
@@ -124,7 +131,7 @@ impl Symbols {
         for (id, key) in vocab.iter().filter(|(_, key)| key.len() > 1) {
             parts.clear();
             // Only entries with a smaller id are symbols so far, so this is how the entry stands before its own merge.
-            scratch.encode(&symbols, key, &mut parts);
+            scratch.encode(&symbols, key, key, &mut parts);
             if let [left, right] = parts[..] {
                 symbols.push(left, right, id, key.len())?;
                 ranks.push(id);
@@ -134,7 +141,7 @@ impl Symbols {
         }
         if !late.is_empty() {
             let order = Order::without(vocab, &late)?;
-            symbols = symbols.recompile(vocab, &ranks, order, |left, right| {
+            symbols = symbols.recompile(vocab, alphabet, &ranks, order, |left, right| {
                 let token = vocab.id(&[vocab.key(left)?, vocab.key(right)?].concat())?;
                 Some(Product { rank: token, token })
             })?;
@@ -144,7 +151,7 @@ impl Symbols {
             right: symbols.id(right),
             result,
         };
-        let merges = symbols.splits.iter().zip(&symbols.ids[256..]).map(merge).collect();
+        let merges = symbols.splits.iter().zip(&symbols.ids[BYTES..]).map(merge).collect();
         Ok((symbols, merges))
     }
 
@@ -153,22 +160,28 @@ impl Symbols {
     fn recompile(
         self,
         vocab: &Vocab,
+        alphabet: &Alphabet,
         ranks: &[u32],
         order: Order,
         product: impl Fn(u32, u32) -> Option<Product>,
     ) -> Result<Self> {
         let mut live: Vec<Live> = Vec::with_capacity(self.splits.len());
-        for ((&(left, right), &id), &rank) in self.splits.iter().zip(&self.ids[256..]).zip(ranks) {
+        for ((&(left, right), &id), &rank) in self.splits.iter().zip(&self.ids[self.atoms as usize..]).zip(ranks) {
             if vocab.key(id).is_some_and(|key| order.holds_in(key)) {
                 live.push((rank, self.id(left), self.id(right), id));
             }
         }
-        let byte_id = |byte: &u8| vocab.id(std::slice::from_ref(byte));
         let mut heap = Heap::default();
+        let mut atoms = Vec::new();
         let entries = vocab.iter().filter(|(id, key)| key.len() > 1 && !vocab.is_inexpressible(*id));
         for (id, key) in entries.filter(|(_, key)| !order.holds_in(key)) {
-            let Some(ids) = key.iter().map(byte_id).collect::<Option<Vec<u32>>>() else { continue };
-            if let Some((Product { rank, token }, (left, right))) = heap.merge(ids.into_iter(), &product)
+            if !alphabet.knows(key) {
+                continue;
+            }
+            atoms.clear();
+            alphabet.append_symbols(key, &mut atoms);
+            let ids = atoms.iter().map(|&atom| self.id(atom));
+            if let Some((Product { rank, token }, (left, right))) = heap.merge(ids, &product, || false)
                 && heap.is_one()
                 && token == id
             {
@@ -176,19 +189,19 @@ impl Symbols {
             }
         }
         live.sort_unstable();
-        let mut symbols = Self::bytes_only(vocab, live.len());
+        let mut symbols = Self::atoms_only(vocab, alphabet, live.len());
         symbols.order = order;
         for (number, &(.., id)) in live.iter().enumerate() {
-            symbols.of_id[id as usize] = 256 + number as u32;
+            symbols.of_id[id as usize] = symbols.atoms + number as u32;
         }
         for (_, left, right, id) in live {
             let (left, right) = (symbols.of_id[left as usize], symbols.of_id[right as usize]);
-            symbols.push(left, right, id, vocab.key(id).map_or(0, <[u8]>::len))?;
+            symbols.push(left, right, id, vocab.key(id).map_or(0, |key| alphabet.count(key)))?;
         }
         Ok(symbols)
     }
 
-    /// Appends the product with this id, whose entry is `len` bytes long.
+    /// Appends the product with this id, which is `len` atoms long.
     fn push(&mut self, left: u32, right: u32, id: u32, len: usize) -> Result<()> {
         let symbol = self.ids.len();
         if symbol >= MAX_SYMBOLS {
@@ -208,15 +221,9 @@ impl Symbols {
         self.pairs.get(left, right)
     }
 
-    /// What two bytes merge into, or [`NONE`].
-    #[inline]
-    pub(super) fn product_of_bytes(&self, left: u8, right: u8) -> u32 {
-        self.pairs.bytes[usize::from(left) << 8 | usize::from(right)]
-    }
-
     /// The two parts of a product.
     fn split(&self, symbol: u32) -> (u32, u32) {
-        self.splits[symbol as usize - 256]
+        self.splits[(symbol - self.atoms) as usize]
     }
 
     #[inline]
@@ -224,22 +231,14 @@ impl Symbols {
         self.ids[symbol as usize]
     }
 
-    /// Length of a symbol in bytes.
+    /// Length of a symbol in atoms.
     pub(super) fn len(&self, symbol: u32) -> usize {
         self.lens[symbol as usize] as usize
     }
 
-    /// Whether merging leads from the bytes of an entry to the entry.
+    /// Whether merging leads from the atoms of an entry to the entry.
     pub(super) fn reaches(&self, id: u32) -> bool {
         self.of_id.get(id as usize).is_some_and(|&symbol| symbol != NONE)
-    }
-
-    pub(super) fn has_byte(&self, byte: u8) -> bool {
-        self.ids[byte as usize] != NONE
-    }
-
-    pub(super) fn lacks_bytes(&self) -> bool {
-        self.lacks_bytes
     }
 
     /// Whether tokens of a text are surely made in order of their symbols, so that [`Self::separable`] holds in it.
@@ -257,7 +256,7 @@ impl Symbols {
             if self.product(left, right) < limit {
                 return false;
             }
-            if left.max(right) < 256 {
+            if left.max(right) < self.atoms {
                 return true;
             }
             if left > right {
@@ -339,7 +338,7 @@ impl PairTable {
     }
 
     fn insert(&mut self, left: u32, right: u32, product: u32) {
-        if left < 256 && right < 256 {
+        if left.max(right) < BYTES as u32 {
             self.bytes[(left << 8 | right) as usize] = product;
             return;
         }
@@ -358,7 +357,7 @@ impl PairTable {
 
     #[inline]
     fn get(&self, left: u32, right: u32) -> u32 {
-        if left < 256 && right < 256 {
+        if left.max(right) < BYTES as u32 {
             return self.bytes[(left << 8 | right) as usize];
         }
         let key = Self::key(left, right);

@@ -1,6 +1,7 @@
 //! Merging a stretch of some hundred bytes, in which one product often occurs many times, where tokens are made in order
 //! of their symbols.
 
+use super::merge::Atom;
 use super::symbols::{NONE, Symbols};
 
 /// From this many occurrences on, the merges of one product are made in one pass over the window.
@@ -15,12 +16,12 @@ pub(super) struct Window {
 }
 
 impl Window {
-    /// Appends the symbols of `bytes`, which is not empty, to `out`.
-    pub(super) fn encode(&mut self, symbols: &Symbols, bytes: &[u8], out: &mut Vec<u32>) {
+    /// Appends the symbols that `atoms`, of which there are some, merge into to `out`.
+    pub(super) fn encode<A: Atom>(&mut self, symbols: &Symbols, atoms: &[A], out: &mut Vec<u32>) {
         self.parts.clear();
-        self.parts.extend(bytes.iter().map(|&byte| u32::from(byte)));
+        self.parts.extend(atoms.iter().map(|atom| atom.symbol()));
         self.products.clear();
-        self.products.extend(bytes.windows(2).map(|pair| symbols.product(pair[0].into(), pair[1].into())));
+        self.products.extend(self.parts.windows(2).map(|pair| symbols.product(pair[0], pair[1])));
         loop {
             let first = self.products.iter().fold(NONE, |least, &product| least.min(product));
             if first == NONE {

@@ -1,0 +1,415 @@
+//! Unigram language models: the segmentation of a text whose pieces have the largest sum of scores.
+//!
+//! One engine serves two owners, which compute in different widths and say differently what becomes of characters
+//! that are no entry ([`Rule`]). The entries lie in a double-array trie; a Viterbi pass finds the best segmentation in
+//! time linear in the text, and a lattice gives the next best ones and samples.
+//!
+//! Sums of 32 bits depend on how much has been added before, so that a word may be encoded on its own only where its
+//! best segmentation leads by more than rounding can ever take away: [`Unigram::encode`] says whether it does.
+//! Reference: T. Kudo, "Subword Regularization" (2018); `unigram_model.cc` of sentencepiece 0.2.3 and the Unigram of
+//! tokenizers 0.23.
+
+mod lattice;
+mod viterbi;
+
+use std::ops::Range;
+
+use hashbrown::HashMap;
+
+use crate::error::{Error, Result};
+use crate::pieces::{Piece, PieceKind};
+use crate::trie::Trie;
+use crate::vocab::{Spelling, Vocab};
+pub use lattice::Segmentation;
+use viterbi::{Part, Weights};
+
+/// Whose arithmetic and whose treatment of unknown characters a model follows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Rule {
+    /// Of tokenizers 0.23: sums of 64 bits; every piece is found in text, whatever its kind; neighbouring unknown
+    /// characters are one token, or its bytes.
+    #[default]
+    Tokenizers,
+    /// Of sentencepiece 0.2.3: sums of 32 bits; each unknown character is its bytes, or else neighbouring ones are one
+    /// token.
+    SentencePiece,
+}
+
+/// Options of a Unigram model.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct UnigramOptions {
+    /// The id that stands for unknown characters; a text that needs it is refused where there is none.
+    pub unk_id: Option<u32>,
+    /// Characters that are not found become their bytes, where the vocabulary has these (`<0xE4>`).
+    pub byte_fallback: bool,
+    /// Whose rule to follow.
+    pub rule: Rule,
+    /// Texts come with blanks in place of each `▁` and with no other blanks, so that most need not be rewritten.
+    /// Without effect where a piece has a blank in it, or none is `▁`.
+    pub blanks: bool,
+}
+
+/// How much less than the lowest score an unknown character has.
+const UNKNOWN_PENALTY: f64 = 10.0;
+
+/// The id of unknown characters where a model has none.
+const NO_ID: u32 = u32::MAX;
+
+/// A validated Unigram model.
+#[derive(Clone, Debug)]
+pub struct Unigram {
+    vocab: Vocab,
+    scores: Vec<f64>,
+    kinds: Vec<PieceKind>,
+    options: UnigramOptions,
+    trie: Trie,
+    weights: AnyWeights,
+    /// The ids of the 256 bytes, [`NO_ID`] where one has no entry; of use with byte fallback only.
+    bytes: Box<[u32; 256]>,
+    words: bool,
+    /// A bound on how much one character can add to a score.
+    largest_weight: f64,
+}
+
+#[derive(Clone, Debug)]
+enum AnyWeights {
+    Double(Weights<f64>),
+    Single(Weights<f32>),
+}
+
+/// Reusable memory for encoding pieces, and the score of what was encoded before.
+#[derive(Debug, Default)]
+pub struct UnigramScratch {
+    double: viterbi::Scratch<f64>,
+    single: viterbi::Scratch<f32>,
+    /// The score of the text so far, where words are encoded one after the other.
+    before: f32,
+    /// Whether a character was met that the model has no id for.
+    missing: bool,
+}
+
+impl UnigramScratch {
+    /// Begins a text.
+    pub fn begin(&mut self) {
+        self.before = 0.0;
+    }
+
+    /// Whether a character was met, since this was last asked, that the model has no id for.
+    pub fn take_missing(&mut self) -> bool {
+        std::mem::take(&mut self.missing)
+    }
+}
+
+impl Unigram {
+    /// Checks and compiles a list of pieces, whose ids are their places in it. Fails on a score that is not a number
+    /// and on an unknown id that no piece has.
+    pub fn new(pieces: &[Piece], options: UnigramOptions) -> Result<Self> {
+        if let Some(id) = options.unk_id.filter(|&id| id as usize >= pieces.len()) {
+            return Err(Error::format("model.unk_id", format!("there is no piece {id}")));
+        }
+        if let Some(id) = pieces.iter().position(|piece| piece.score.is_nan()) {
+            return Err(Error::format(format!("model.vocab[{id}]"), "its score is not a number"));
+        }
+        let vocab = vocabulary(pieces, options.blanks)?;
+        let key = |id: u32| vocab.key(id).unwrap_or_default();
+        let found = |piece: &Piece| match options.rule {
+            Rule::Tokenizers => true,
+            Rule::SentencePiece => matches!(piece.kind, PieceKind::Normal | PieceKind::UserDefined),
+        };
+        let texts: Vec<(&[u8], u32)> = (0..)
+            .zip(pieces)
+            .filter(|&(id, piece)| found(piece) && !vocab.is_inexpressible(id))
+            .map(|(id, _): (u32, _)| (key(id), id))
+            .collect();
+        let weights = AnyWeights::new(pieces, &options);
+        let bytes =
+            Box::new(std::array::from_fn(|byte| vocab.id(format!("<0x{byte:02X}>").as_bytes()).unwrap_or(NO_ID)));
+        Ok(Self {
+            words: options.rule == Rule::SentencePiece && has_words(&vocab, &texts),
+            trie: Trie::new(texts.iter().copied()),
+            scores: pieces.iter().map(|piece| piece.score).collect(),
+            kinds: pieces.iter().map(|piece| piece.kind).collect(),
+            largest_weight: weights.largest(),
+            vocab,
+            options,
+            weights,
+            bytes,
+        })
+    }
+
+    /// The vocabulary.
+    pub fn vocab(&self) -> &Vocab {
+        &self.vocab
+    }
+
+    /// The options.
+    pub fn options(&self) -> &UnigramOptions {
+        &self.options
+    }
+
+    /// The pieces in order of id, as they were given.
+    pub fn pieces(&self) -> impl Iterator<Item = Piece> {
+        (0..).zip(self.scores.iter().zip(&self.kinds)).map(|(id, (&score, &kind))| Piece {
+            text: self.vocab.spelled(id).unwrap_or_default(),
+            score,
+            kind,
+        })
+    }
+
+    /// The score of an id, as the file gives it.
+    pub fn score(&self, id: u32) -> Option<f64> {
+        self.scores.get(id as usize).copied()
+    }
+
+    /// What an id is for.
+    pub fn kind(&self, id: u32) -> Option<PieceKind> {
+        self.kinds.get(id as usize).copied()
+    }
+
+    /// Whether a text may be cut before every blank that follows another character, and the parts encoded in order: no
+    /// entry reaches over such a place, and what follows it is never unknown.
+    pub fn cuts_words(&self) -> bool {
+        self.words
+    }
+
+    /// Appends the ids of a non-empty piece of UTF-8. Returns whether it has these ids wherever it stands; where words
+    /// are cut ([`Self::cuts_words`]), that is not always so, and the pieces of a text have to come in order, after
+    /// [`UnigramScratch::begin`], with those that need no encoding given to [`Self::pass`].
+    pub fn encode(&self, piece: &[u8], scratch: &mut UnigramScratch, ids: &mut Vec<u32>) -> bool {
+        self.segment(piece, scratch, |part| ids.push(part.id))
+    }
+
+    /// Takes notice of pieces that have these ids wherever they stand.
+    #[inline]
+    pub fn pass(&self, ids: &[u32], scratch: &mut UnigramScratch) {
+        if let AnyWeights::Single(weights) = &self.weights {
+            scratch.before = ids.iter().fold(scratch.before, |sum, &id| sum + weights.by_id[id as usize]);
+        }
+    }
+
+    /// Whether all pieces of the next `len` bytes have to be given to [`Self::encode`], because the owner may begin
+    /// to count scores anew among them.
+    #[inline]
+    pub fn is_near_reset(&self, len: usize, scratch: &UnigramScratch) -> bool {
+        self.words && f64::from(scratch.before.abs()) + len as f64 * self.largest_weight > RESET
+    }
+
+    /// Appends the range of the bytes of a piece that each of its `ids` stands for, as the owner gives them: bytes of
+    /// a character share its range (tokenizers) or leave it to the last of them (sentencepiece).
+    pub fn spans(&self, piece: &[u8], ids: &[u32], spans: &mut Vec<Range<usize>>) {
+        if self.words {
+            return self.word_spans(piece, ids, spans);
+        }
+        self.segment(piece, &mut UnigramScratch::default(), |part| spans.push(part.begin as usize..part.end as usize));
+    }
+
+    /// As [`Self::spans`], from the ids alone, since the segmentation depends on what stands before the word.
+    fn word_spans(&self, word: &[u8], ids: &[u32], spans: &mut Vec<Range<usize>>) {
+        let unknown = self.options.unk_id;
+        let key = |id: u32| self.vocab.key(id).unwrap_or_default();
+        let mut at = 0;
+        let mut rest = ids;
+        while let Some((&id, after)) = rest.split_first() {
+            rest = after;
+            let begin = at;
+            if Some(id) == unknown {
+                let known = after.iter().position(|&id| Some(id) == unknown).unwrap_or(after.len());
+                let next: Vec<u8> = after[..known].iter().flat_map(|&id| key(id)).copied().collect();
+                let fits = |end: &usize| match known == after.len() {
+                    true => word[*end..] == next[..],
+                    false => word[*end..].starts_with(&next),
+                };
+                let ends = (at + 1..=word.len()).filter(|&end| word.get(end).is_none_or(|byte| byte & 0xC0 != 0x80));
+                at = ends.into_iter().find(fits).unwrap_or(word.len());
+            } else if self.kinds[id as usize] == PieceKind::Byte {
+                // The last byte of a character stands for all of it.
+                let width = viterbi::char_width(word[at]);
+                spans.extend((1..width).map(|_| at..at));
+                rest = &after[(width - 1).min(after.len())..];
+                at += width;
+            } else {
+                at += key(id).len();
+            }
+            spans.push(begin..at);
+        }
+    }
+
+    /// Gives the tokens of a piece to `take`, in order, and tells what [`Self::encode`] tells.
+    fn segment(&self, piece: &[u8], scratch: &mut UnigramScratch, take: impl FnMut(Part)) -> bool {
+        let UnigramScratch { double, single, before, missing } = scratch;
+        match &self.weights {
+            AnyWeights::Double(weights) => {
+                double.run::<false>(&self.trie, weights, piece, 0.0);
+                *missing |= self.options.unk_id.is_none() && double.met_unknown();
+                self.tokens(piece, double.parts(), take);
+                true
+            }
+            AnyWeights::Single(weights) if !self.words => {
+                single.run::<false>(&self.trie, weights, piece, 0.0);
+                self.tokens(piece, single.parts(), take);
+                true
+            }
+            AnyWeights::Single(weights) => {
+                let always = self.segment_word(piece, weights, single, before);
+                let fused = self.tokens(piece, single.parts(), take);
+                always && !fused
+            }
+        }
+    }
+
+    /// Finds the best segmentation of a word that stands where the score of the text is `before`, and adds its score.
+    /// Returns whether the segmentation is the same wherever the word stands.
+    fn segment_word(
+        &self,
+        word: &[u8],
+        weights: &Weights<f32>,
+        scratch: &mut viterbi::Scratch<f32>,
+        before: &mut f32,
+    ) -> bool {
+        let near_reset = f64::from(before.abs()) + word.len() as f64 * self.largest_weight > RESET;
+        if !near_reset {
+            scratch.run::<true>(&self.trie, weights, word, 0.0);
+            let chars = word.iter().filter(|byte| **byte & 0xC0 != 0x80).count();
+            let (mut pieces, mut sum) = (0, *before);
+            for part in scratch.parts() {
+                sum += weights.of(part.id);
+                pieces += 1;
+            }
+            if scratch.margin() > (chars + pieces) as f64 * ROUNDING {
+                *before = sum;
+                return true;
+            }
+        }
+        *before = scratch.run::<false>(&self.trie, weights, word, *before);
+        false
+    }
+
+    /// Turns the parts of a segmentation into tokens: those that stand for unknown characters are fused or become
+    /// bytes. Returns whether any were fused.
+    fn tokens(&self, piece: &[u8], parts: impl Iterator<Item = Part>, mut take: impl FnMut(Part)) -> bool {
+        let unknown = self.options.unk_id.unwrap_or(NO_ID);
+        let by_character = self.options.rule == Rule::SentencePiece && self.options.byte_fallback;
+        let mut fused = false;
+        let mut run: Option<Part> = None;
+        for part in parts {
+            if part.id == unknown && !by_character {
+                fused |= run.is_some();
+                run = Some(Part { begin: run.map_or(part.begin, |run| run.begin), ..part });
+                continue;
+            }
+            if let Some(run) = run.take() {
+                self.unknown_run(piece, run, &mut take);
+            }
+            if part.id == unknown {
+                self.bytes_of(piece, part, |byte, last| {
+                    let (begin, end) = if last { (part.begin, part.end) } else { (part.begin, part.begin) };
+                    take(Part { begin, end, id: byte });
+                });
+            } else {
+                take(part);
+            }
+        }
+        if let Some(run) = run {
+            self.unknown_run(piece, run, &mut take);
+        }
+        fused
+    }
+
+    /// The tokens of neighbouring unknown characters.
+    fn unknown_run(&self, piece: &[u8], run: Part, take: &mut impl FnMut(Part)) {
+        let text = &piece[run.begin as usize..run.end as usize];
+        if self.options.rule == Rule::Tokenizers {
+            if let Some(id) = self.vocab.id(text) {
+                return take(Part { id, ..run });
+            }
+            if self.options.byte_fallback && text.iter().all(|&byte| self.bytes[byte as usize] != NO_ID) {
+                return self.bytes_of(piece, run, |id, _| take(Part { id, ..run }));
+            }
+        }
+        if self.options.unk_id.is_some() {
+            take(run);
+        }
+    }
+
+    /// Gives the ids of the bytes of a part, and whether each is the last one.
+    fn bytes_of(&self, piece: &[u8], part: Part, mut take: impl FnMut(u32, bool)) {
+        for at in part.begin..part.end {
+            take(self.bytes[piece[at as usize] as usize], at + 1 == part.end);
+        }
+    }
+}
+
+/// Beyond this score sentencepiece begins to count anew.
+const RESET: f64 = 100_000.0;
+
+/// What one addition of 32 bits can be off by, where sums stay below 2^17.
+const ROUNDING: f64 = 1.0 / 256.0;
+
+impl AnyWeights {
+    fn new(pieces: &[Piece], options: &UnigramOptions) -> Self {
+        let unknown_id = options.unk_id.unwrap_or(NO_ID);
+        match options.rule {
+            Rule::Tokenizers => {
+                let lowest = pieces.iter().map(|piece| piece.score).fold(f64::INFINITY, f64::min);
+                let by_id = pieces.iter().map(|piece| piece.score).collect();
+                Self::Double(Weights { by_id, unknown: lowest - UNKNOWN_PENALTY, unknown_id })
+            }
+            Rule::SentencePiece => {
+                let normal = pieces.iter().filter(|piece| piece.kind == PieceKind::Normal);
+                let lowest = normal.map(|piece| piece.score as f32).fold(f32::MAX, f32::min);
+                let unknown = lowest - UNKNOWN_PENALTY as f32;
+                let weight = |piece: &Piece| match piece.kind {
+                    PieceKind::UserDefined => (0.1 * (piece.text.len() as f64 - 1.0)) as f32,
+                    PieceKind::Unknown => unknown,
+                    PieceKind::Byte if piece.byte().is_some_and(|byte| byte & 0xC0 != 0x80) => unknown,
+                    PieceKind::Byte => 0.0,
+                    _ => piece.score as f32,
+                };
+                Self::Single(Weights { by_id: pieces.iter().map(weight).collect(), unknown, unknown_id })
+            }
+        }
+    }
+
+    fn largest(&self) -> f64 {
+        match self {
+            Self::Double(weights) => weights.largest(),
+            Self::Single(weights) => weights.largest(),
+        }
+    }
+}
+
+/// The vocabulary of a list of pieces. Of equal texts, the one that may be found in text has the name, else the last.
+fn vocabulary(pieces: &[Piece], blanks: bool) -> Result<Vocab> {
+    let mut owners: HashMap<&str, usize> = HashMap::with_capacity(pieces.len());
+    let found = |piece: &Piece| matches!(piece.kind, PieceKind::Normal | PieceKind::UserDefined | PieceKind::Unused);
+    for (id, piece) in pieces.iter().enumerate() {
+        let owner = owners.entry(&piece.text).or_insert(id);
+        if found(piece) || !found(&pieces[*owner]) {
+            *owner = id;
+        }
+    }
+    // Without a piece of its own a blank would be unknown, and not fall back to the bytes of `▁`.
+    let known = pieces.iter().any(|piece| found(piece) && piece.kind != PieceKind::Unused && piece.text == "\u{2581}");
+    let blanks = blanks && known && !pieces.iter().any(|piece| piece.text.contains(' '));
+    let spelling = if blanks { Spelling::Metaspace } else { Spelling::Plain };
+    let mut vocab = Vocab::with_capacity(spelling, pieces.len());
+    for (id, piece) in pieces.iter().enumerate() {
+        if owners[piece.text.as_str()] == id {
+            vocab.insert_spelled(id as u32, &piece.text)?;
+        } else {
+            vocab.insert_shadowed(id as u32, &piece.text)?;
+        }
+    }
+    Ok(vocab)
+}
+
+/// Whether words can be cut: the blank is found in text, and no text that is found has one behind another character.
+fn has_words(vocab: &Vocab, found: &[(&[u8], u32)]) -> bool {
+    let has_inner = |text: &[u8]| {
+        let begun = text.iter().take_while(|byte| **byte == b' ').count();
+        memchr::memchr(b' ', &text[begun..]).is_some()
+    };
+    vocab.spelling() == Spelling::Metaspace
+        && found.iter().any(|(text, _)| *text == b" ")
+        && !found.iter().any(|(text, _)| has_inner(text))
+}

@@ -1,0 +1,237 @@
+//! The maps of SentencePiece's normalisation rules ("precompiled charsmaps"), and how their two owners read them.
+//!
+//! A map is a double array of the darts library, which leads from strings of bytes to places in a list of replacements,
+//! each ended by a zero byte. sentencepiece takes the longest entry at each place of a text. tokenizers goes by clusters
+//! of characters: of a cluster shorter than six bytes it takes the first, shortest entry and drops the rest of the
+//! cluster, and else goes by single characters. Both are exact here; most texts of most maps need neither, since a
+//! table tells which characters stay as they are.
+
+use std::sync::OnceLock;
+
+use unicode_segmentation::UnicodeSegmentation;
+
+use super::Sink;
+use super::unicode::rewrite;
+use crate::error::{Error, Result};
+
+/// A map of normalisation rules.
+#[derive(Clone)]
+pub struct Charsmap {
+    /// The bytes as they stand in a file.
+    bytes: Vec<u8>,
+    units: Vec<u32>,
+    /// Replacements, each ended by a zero byte.
+    replacements: String,
+    /// For each character, whether it stays as it is for tokenizers; by pages of 256.
+    stays: Pages,
+}
+
+type Pages = Box<[OnceLock<[u64; 4]>]>;
+
+/// Characters from here on are looked at one by one.
+const TABLE_END: u32 = 0x3_0000;
+
+impl std::fmt::Debug for Charsmap {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Charsmap").field("bytes", &self.bytes.len()).finish_non_exhaustive()
+    }
+}
+
+impl PartialEq for Charsmap {
+    fn eq(&self, other: &Self) -> bool {
+        self.bytes == other.bytes
+    }
+}
+
+impl Eq for Charsmap {}
+
+impl Charsmap {
+    /// Reads a map: the size of the array in bytes, the array, the replacements.
+    pub fn new(bytes: Vec<u8>) -> Result<Self> {
+        let wrong = |why: &str| Error::format("precompiled_charsmap", why);
+        let (size, rest) = bytes.split_first_chunk().ok_or_else(|| wrong("is shorter than four bytes"))?;
+        let size = u32::from_le_bytes(*size) as usize;
+        let array = rest.get(..size).ok_or_else(|| wrong("its array is longer than the map"))?;
+        let (units, odd) = array.as_chunks::<4>();
+        if units.is_empty() || !odd.is_empty() {
+            return Err(wrong("its array is not one of numbers of four bytes"));
+        }
+        let replacements = std::str::from_utf8(&rest[size..]).map_err(|_| wrong("its replacements are not UTF-8"))?;
+        Ok(Self {
+            units: units.iter().map(|unit| u32::from_le_bytes(*unit)).collect(),
+            replacements: replacements.to_owned(),
+            stays: (0..TABLE_END / 256).map(|_| OnceLock::new()).collect(),
+            bytes,
+        })
+    }
+
+    /// The map as it stands in a file.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// Lengths and replacements of the entries that `text` begins with, shortest first.
+    fn prefixes<'m, 't>(&'m self, text: &'t [u8]) -> impl Iterator<Item = (usize, &'m str)> + use<'m, 't> {
+        let mut at = offset(self.units[0]);
+        let mut walk = text.iter().enumerate();
+        std::iter::from_fn(move || {
+            loop {
+                let (index, &byte) = walk.next()?;
+                at ^= u32::from(byte);
+                let unit = *self.units.get(at as usize)?;
+                if byte == 0 || unit & 0x8000_00FF != u32::from(byte) {
+                    return None;
+                }
+                at ^= offset(unit);
+                if unit >> 8 & 1 == 1 {
+                    let value = self.units.get(at as usize)? & 0x7FFF_FFFF;
+                    return Some((index + 1, self.replacement(value as usize)?));
+                }
+            }
+        })
+    }
+
+    fn replacement(&self, begin: usize) -> Option<&str> {
+        let rest = self.replacements.get(begin..)?;
+        rest.find('\0').map_or(Some(rest), |end| Some(&rest[..end]))
+    }
+
+    /// Length and replacement of the longest entry that `text` begins with: sentencepiece's rule.
+    pub(super) fn longest(&self, text: &[u8]) -> Option<(usize, &str)> {
+        self.prefixes(text).last()
+    }
+
+    /// Whether there is an entry for a character of ASCII alone, or for it and another one of ASCII.
+    pub(super) fn has_ascii_entry(&self, byte: u8) -> bool {
+        let mut at = offset(self.units[0]) ^ u32::from(byte);
+        let Some(&unit) = self.units.get(at as usize).filter(|unit| **unit & 0x8000_00FF == u32::from(byte)) else {
+            return false;
+        };
+        at ^= offset(unit);
+        let goes_on = |next: u32| self.units.get((at ^ next) as usize).is_some_and(|unit| unit & 0x8000_00FF == next);
+        unit >> 8 & 1 == 1 || (1..128).any(goes_on)
+    }
+
+    /// The replacement of the shortest entry that `part` begins with: tokenizers' rule.
+    fn shortest(&self, part: &str) -> Option<&str> {
+        self.prefixes(part.as_bytes()).next().map(|(_, replacement)| replacement)
+    }
+
+    /// Whether `text` surely stays as it is for tokenizers.
+    pub(super) fn leaves_alone(&self, text: &str) -> bool {
+        self.stay(text.as_bytes()) == text.len()
+    }
+
+    /// How far `text` stays as it is for tokenizers. What stands behind may belong to the last character.
+    fn stay(&self, text: &[u8]) -> usize {
+        let mut at = 0;
+        while at < text.len() {
+            let Some((c, len)) = crate::chars::decode(&text[at..]) else { return at };
+            if !self.stays(c) {
+                return at;
+            }
+            at += len;
+        }
+        at
+    }
+
+    /// Whether a character is a cluster of its own next to others that are, and has no replacement.
+    #[inline]
+    fn stays(&self, c: u32) -> bool {
+        let Some(page) = self.stays.get(c as usize / 256) else { return false };
+        let page = page.get_or_init(|| self.page(c / 256));
+        page[c as usize % 256 / 64] >> (c % 64) & 1 == 1
+    }
+
+    #[cold]
+    fn page(&self, page: u32) -> [u64; 4] {
+        let mut bits = [0; 4];
+        for place in 0..256 {
+            if char::from_u32(page * 256 + place).is_some_and(|c| self.stays_alone(c)) {
+                bits[place as usize / 64] |= 1 << (place % 64);
+            }
+        }
+        bits
+    }
+
+    /// As [`Self::stays`], without the table. The neighbours stand for all classes of characters that part from each
+    /// other: a letter, a syllable of Hangul, and the character itself. CR never stays, so that CR LF is no matter.
+    fn stays_alone(&self, c: char) -> bool {
+        let parts = |pair: [char; 2]| pair.iter().collect::<String>().graphemes(true).count() == 2;
+        c != '\r'
+            && [['a', c], [c, 'a'], ['가', c], [c, '가'], [c, c]].into_iter().all(parts)
+            && self.shortest(c.encode_utf8(&mut [0; 4])).is_none()
+    }
+
+    /// Writes `text` as tokenizers does.
+    pub(super) fn write(&self, text: &str, sink: &mut impl Sink) {
+        if let Some(plain) = sink.plain() {
+            return self.for_changes(text, |_, new| plain.push_str(new));
+        }
+        let mut changes = Vec::with_capacity(text.len());
+        self.for_changes(text, |old, new| {
+            if old == new {
+                changes.extend(new.chars().map(|c| (c, 0)));
+            } else {
+                replace(old, new, &mut changes);
+            }
+        });
+        rewrite(text, changes.into_iter(), 0, sink);
+    }
+
+    /// Gives stretches of the text and what they become to `take`, in order.
+    fn for_changes<'t>(&'t self, text: &'t str, mut take: impl FnMut(&'t str, &'t str)) {
+        let mut at = 0;
+        while at < text.len() {
+            let mut begin = at + self.stay(&text.as_bytes()[at..]);
+            if begin < text.len() {
+                // The last character that stays may belong to what follows.
+                begin -= text[at..begin].chars().next_back().map_or(0, char::len_utf8);
+            }
+            take(&text[at..begin], &text[at..begin]);
+            at = begin;
+            for cluster in text[begin..].graphemes(true) {
+                self.change_cluster(cluster, &mut take);
+                at += cluster.len();
+                let mut next = text[at..].chars();
+                if self.stays_whole(cluster) && next.next().is_some_and(|c| self.stays(c.into())) {
+                    break;
+                }
+            }
+        }
+    }
+
+    fn stays_whole(&self, cluster: &str) -> bool {
+        let mut chars = cluster.chars();
+        chars.next().is_some_and(|c| self.stays(c.into())) && chars.next().is_none()
+    }
+
+    fn change_cluster<'t>(&'t self, cluster: &'t str, take: &mut impl FnMut(&'t str, &'t str)) {
+        if cluster.len() < 6
+            && let Some(replacement) = self.shortest(cluster)
+        {
+            return take(cluster, replacement);
+        }
+        for (begin, c) in cluster.char_indices() {
+            let part = &cluster[begin..begin + c.len_utf8()];
+            take(part, self.shortest(part).unwrap_or(part));
+        }
+    }
+}
+
+/// Appends what replaces what as tokenizers counts it: the last characters are inserted where there are more than
+/// before, and the last one written so far takes the place of those that are too many.
+fn replace(old: &str, new: &str, changes: &mut Vec<(char, isize)>) {
+    let (before, after) = (old.chars().count(), new.chars().count());
+    let inserted = |place: usize| isize::from(place >= before);
+    changes.extend(new.chars().enumerate().map(|(place, c)| (c, inserted(place))));
+    if after < before
+        && let Some((_, change)) = changes.last_mut()
+    {
+        *change -= (before - after) as isize;
+    }
+}
+
+fn offset(unit: u32) -> u32 {
+    (unit >> 10) << ((unit & 1 << 9) >> 6)
+}
