@@ -1,12 +1,14 @@
 //! The corpus as the trainer sees it: distinct words of covered characters, in byte order, with their counts.
 
+use std::borrow::Cow;
+
 use aho_corasick::{AhoCorasick, MatchKind};
 
 use crate::error::{Error, Result};
 use crate::train::counts::WordCounts;
 
 use super::options::UnigramTrainerOptions;
-use super::rules::Checker;
+use super::rules::{BLANK, Checker};
 use super::strings::Strings;
 
 /// Distinct words and their counts.
@@ -32,7 +34,7 @@ impl Corpus {
             .map_err(|error| Error::option("user_defined_tokens", error.to_string()))?;
         let mut census = Census::default();
         counts.for_each(|word, count| {
-            for_each_part(&cutter, &String::from_utf8_lossy(word), |part| census.add(part, count));
+            for_each_part(&cutter, &spelled(word), |part| census.add(part, count));
         })?;
         let chars = census.covered(options, checker)?;
         let mut covered = vec![false; char::MAX as usize + 1];
@@ -41,7 +43,7 @@ impl Corpus {
         }
         let (mut parts, mut weights) = (Strings::default(), Vec::new());
         counts.for_each(|word, count| {
-            for_each_part(&cutter, &String::from_utf8_lossy(word), |part| {
+            for_each_part(&cutter, &spelled(word), |part| {
                 for run in part.split(|c| !covered[c as usize]).filter(|run| !run.is_empty()) {
                     parts.push(run);
                     weights.push(count);
@@ -59,6 +61,12 @@ impl Corpus {
     pub(super) fn memory(&self) -> usize {
         self.words.memory() + self.weights.capacity() * size_of::<u64>()
     }
+}
+
+/// A word in characters, with the sign for each blank.
+fn spelled(word: &[u8]) -> Cow<'_, str> {
+    let word = String::from_utf8_lossy(word);
+    if word.contains(' ') { Cow::Owned(word.replace(' ', BLANK.encode_utf8(&mut [0; 4]))) } else { word }
 }
 
 /// Calls `visit` with what stands between user-defined tokens.

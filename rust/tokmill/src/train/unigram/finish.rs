@@ -1,4 +1,4 @@
-//! The last steps: exactly as many pieces as were asked for, each of them reachable, scores that add up without error.
+//! The last step: scores with which every piece is reachable, and which add up without error.
 //!
 //! Scores are multiples of 2^-10. Sums of them are exact in single precision as in double, so a text has the same best
 //! segmentation in implementations that use either. A piece that would lose against its own parts can never come out
@@ -21,13 +21,6 @@ pub(super) fn reachable_scores(model: &Model) -> Vec<f64> {
         scores[piece] = scores[piece].max(split);
     }
     scores
-}
-
-/// Whether each piece is at least as good as its best segmentation into others.
-pub(super) fn reachable(model: &Model) -> Vec<bool> {
-    let trie = Trie::new(&model.pieces, &model.pieces.sorted());
-    let split = |piece| best_split(model.pieces.get(piece), &trie, &model.scores);
-    (0..model.len()).map(|piece| split(piece) <= model.scores[piece]).collect()
 }
 
 fn by_length(pieces: &Strings) -> Vec<usize> {

@@ -120,11 +120,6 @@ impl Forest {
         forest
     }
 
-    /// Number of blocks.
-    pub(super) fn blocks(&self) -> usize {
-        self.blocks.len()
-    }
-
     /// The number of arcs in each block.
     pub(super) fn arcs(&self) -> impl ExactSizeIterator<Item = usize> + Clone {
         self.blocks.iter().map(|block| block.arcs.len())
@@ -133,11 +128,6 @@ impl Forest {
     /// The number of characters of each word.
     pub(super) fn lengths(&self) -> impl Iterator<Item = u32> {
         self.leaves.iter().map(|leaf| leaf.length)
-    }
-
-    /// Bytes of memory in use.
-    pub(super) fn memory(&self) -> usize {
-        self.leaves.len() * size_of::<Leaf>() + self.arcs().sum::<usize>() * size_of::<Arc>()
     }
 
     /// Walks a block.

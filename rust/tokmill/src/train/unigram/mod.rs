@@ -9,6 +9,7 @@
 //! in common (`forest`), and every step is a linear pass over that layout on all threads. All sums over threads are of
 //! integers, so the result is the same for any number of them.
 
+mod assemble;
 mod best;
 mod corpus;
 mod expect;
@@ -21,12 +22,16 @@ mod rules;
 mod seeds;
 mod strings;
 mod sweep;
+mod text;
 mod trie;
 
-pub use options::{MAX_PIECE_CHARS, MAX_SEEDS, Method, PieceRules, UnigramTrainerOptions};
+pub use assemble::Layout;
+pub use options::{MAX_PIECE_CHARS, MAX_SEEDS, Method, Normalization, PieceRules, TextRules, UnigramTrainerOptions};
+pub use text::splitter;
 
 use crate::error::{Error, Result};
 use crate::parallel;
+use crate::pieces::{Piece, PieceKind};
 
 use super::counts::WordCounts;
 use super::watch::{Phase, Watch, report};
@@ -40,34 +45,11 @@ use sweep::Sweep;
 /// What a training run made.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TrainedUnigram {
-    /// Entries by id.
-    pub entries: Vec<UnigramEntry>,
-}
-
-/// An entry of a Unigram vocabulary.
-#[derive(Clone, Debug, PartialEq)]
-pub struct UnigramEntry {
-    /// Its text; `<0x0A>` for a byte.
-    pub piece: String,
-    /// The logarithm of its probability, a multiple of 2^-10; 0 for all but normal pieces.
-    pub score: f64,
-    /// What it stands for.
-    pub kind: EntryKind,
-}
-
-/// What an entry of a Unigram vocabulary stands for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum EntryKind {
-    /// What cannot be encoded.
-    Unknown,
-    /// A token that no text yields.
-    Control,
-    /// A token that is cut out of any text.
-    UserDefined,
-    /// A byte of a character that is no piece.
-    Byte,
-    /// A piece of text.
-    Normal,
+    /// Entries by id: the unknown token, control tokens, user-defined ones, bytes, and then pieces, the most probable
+    /// first. The score of a piece is the logarithm of its probability in multiples of 2^-10; others have 0.
+    pub entries: Vec<Piece>,
+    /// Whether bytes are among them.
+    pub byte_fallback: bool,
 }
 
 /// Trains a Unigram model.
@@ -89,19 +71,15 @@ pub fn train_unigram(
         let why = format!("{} is less than the {needed} that characters and special tokens take", options.vocab_size);
         return Err(Error::option("vocab_size", why));
     }
+    check_memory(counts, &corpus, options)?;
     report(watch, Phase::Seed, 0, None)?;
     let model = seeds::seeds(&corpus, &checker, options.rules.max_piece_chars, options.seed_size);
     let model = Run::new(&corpus, model, options, room, watch).finish()?;
-    let mut entries = reserved;
-    let scores = finish::reachable_scores(&model);
-    let mut pieces: Vec<(usize, f64)> = scores.into_iter().enumerate().collect();
+    let mut pieces: Vec<(usize, f64)> = finish::reachable_scores(&model).into_iter().enumerate().collect();
     pieces.sort_by(|a, b| b.1.total_cmp(&a.1));
-    entries.extend(pieces.into_iter().map(|(piece, score)| UnigramEntry {
-        piece: model.pieces.get(piece).to_owned(),
-        score,
-        kind: EntryKind::Normal,
-    }));
-    Ok(TrainedUnigram { entries })
+    let mut entries = reserved;
+    entries.extend(pieces.into_iter().map(|(piece, score)| Piece::normal(model.pieces.get(piece), score)));
+    Ok(TrainedUnigram { entries, byte_fallback: options.byte_fallback })
 }
 
 /// Refuses options that make no sense.
@@ -116,20 +94,37 @@ fn check(options: &UnigramTrainerOptions) -> Result<()> {
     within("character_coverage", options.character_coverage, 0.0..=1.0)?;
     within("shrinking_factor", options.shrinking_factor, 0.05..=0.95)?;
     within("max_piece_chars", options.rules.max_piece_chars as f64, 1.0..=MAX_PIECE_CHARS as f64)?;
+    within("token_cost", options.token_cost, 0.0..=1e6)?;
     within("sub_iterations", options.sub_iterations as f64, 1.0..=100.0)?;
     within("seed_size", options.seed_size as f64, 0.0..=MAX_SEEDS as f64 / 2.0)
 }
 
-/// The entries before the pieces: special tokens, user-defined ones, bytes.
-fn reserved_entries(options: &UnigramTrainerOptions) -> Result<Vec<UnigramEntry>> {
-    let entry = |piece: &String, kind| UnigramEntry { piece: piece.clone(), score: 0.0, kind };
-    let mut entries = vec![entry(&options.unk_token, EntryKind::Unknown)];
-    entries.extend(options.control_tokens.iter().map(|token| entry(token, EntryKind::Control)));
-    entries.extend(options.user_defined_tokens.iter().map(|token| entry(token, EntryKind::UserDefined)));
-    if options.byte_fallback {
-        entries.extend((0..=u8::MAX).map(|byte| entry(&format!("<0x{byte:02X}>"), EntryKind::Byte)));
+/// Refuses a limit that the run would exceed.
+fn check_memory(counts: &WordCounts, corpus: &Corpus, options: &UnigramTrainerOptions) -> Result<()> {
+    let needed = counts.memory() + corpus.memory() + corpus.words.text().len() * BYTES_PER_BYTE + (128 << 20);
+    match options.memory_limit {
+        Some(limit) if limit < needed => {
+            let words = corpus.words.len();
+            let why = format!("{limit} bytes are too few for {words} distinct words, which take about {needed}");
+            Err(Error::option("memory_limit", why))
+        }
+        _ => Ok(()),
     }
-    let mut names: Vec<&str> = entries.iter().map(|entry| entry.piece.as_str()).collect();
+}
+
+/// Memory for each byte of distinct words: the arcs over it, and before them its place in the suffix array.
+const BYTES_PER_BYTE: usize = 16;
+
+/// The entries before the pieces: special tokens, user-defined ones, bytes.
+fn reserved_entries(options: &UnigramTrainerOptions) -> Result<Vec<Piece>> {
+    let entry = |text: &String, kind| Piece { text: text.clone(), score: 0.0, kind };
+    let mut entries = vec![entry(&options.unk_token, PieceKind::Unknown)];
+    entries.extend(options.control_tokens.iter().map(|token| entry(token, PieceKind::Control)));
+    entries.extend(options.user_defined_tokens.iter().map(|token| entry(token, PieceKind::UserDefined)));
+    if options.byte_fallback {
+        entries.extend((0..=u8::MAX).map(|byte| entry(&format!("<0x{byte:02X}>"), PieceKind::Byte)));
+    }
+    let mut names: Vec<&str> = entries.iter().map(|entry| entry.text.as_str()).collect();
     names.sort_unstable();
     if let Some(pair) = names.windows(2).find(|pair| pair[0] == pair[1]) {
         return Err(Error::option("special_tokens", format!("{:?} is there twice", pair[0])));
@@ -154,9 +149,6 @@ struct Run<'r> {
     piece_of_seed: Vec<Option<u32>>,
     model: Model,
 }
-
-/// Pruning goes on until there are this many times as many pieces as were asked for; the best of them are taken then.
-const MARGIN: f64 = 1.1;
 
 /// Steps of expectation maximisation after the last piece is removed.
 const FINAL_FITS: usize = 2;
@@ -185,30 +177,26 @@ impl<'r> Run<'r> {
 
     /// The fitted model of exactly the size that was asked for.
     fn finish(mut self) -> Result<Model> {
-        let enough = (self.size as f64 * MARGIN) as usize;
-        loop {
-            self.fit(self.options.sub_iterations)?;
-            if self.model.len() <= enough {
-                break;
-            }
-            let before = self.model.len();
-            let size = enough.max((before as f64 * self.options.shrinking_factor) as usize);
-            self.prune(size, enough)?;
-            if self.model.len() == before {
-                break;
-            }
+        while self.model.len() > self.size {
+            self.fit(self.options.sub_iterations, true)?;
+            let size = (self.model.len() as f64 * self.options.shrinking_factor) as usize;
+            self.prune(size.max(self.size))?;
         }
-        self.cut()?;
-        self.fit(FINAL_FITS)?;
+        if self.model.len() < self.size {
+            let most = self.options.vocab_size - (self.size - self.model.len());
+            let why = format!("the corpus supports at most {most}, not {}", self.options.vocab_size);
+            return Err(Error::option("vocab_size", why));
+        }
+        self.fit(FINAL_FITS, false)?;
         Ok(self.model)
     }
 
-    fn fit(&mut self, steps: usize) -> Result<()> {
-        (0..steps).try_for_each(|_| self.model.fit(&self.sweep, &self.words, self.weights))
+    fn fit(&mut self, steps: usize, drops: bool) -> Result<()> {
+        (0..steps).try_for_each(|_| self.model.fit(&self.sweep, &self.words, self.weights, drops))
     }
 
-    /// Removes the pieces that contribute least, down to `size` of them.
-    fn prune(&mut self, size: usize, least: usize) -> Result<()> {
+    /// Removes the pieces that contribute least, and leaves no more than `size`.
+    fn prune(&mut self, size: usize) -> Result<()> {
         let piece_of = |seed: usize| self.piece_of_seed[seed].map(|piece| piece as usize);
         let mut keep = match self.options.method {
             Method::Em => prune::by_likelihood(
@@ -216,25 +204,11 @@ impl<'r> Run<'r> {
                 &self.model,
                 (&self.words, self.weights),
                 (&self.seeds, &piece_of),
+                self.options.token_cost,
                 size,
             )?,
             Method::ScorePruning => prune::by_score(&self.model, size),
         };
-        prune::fill(&mut keep, &self.model, least);
-        self.keep(&keep);
-        Ok(())
-    }
-
-    /// Takes the best pieces, those first that are better than their own parts.
-    fn cut(&mut self) -> Result<()> {
-        let alive = self.model.alive();
-        if alive < self.size {
-            let most = self.options.vocab_size - (self.size - alive);
-            let why = format!("the corpus supports at most {most}, not {}", self.options.vocab_size);
-            return Err(Error::option("vocab_size", why));
-        }
-        let reachable = finish::reachable(&self.model);
-        let mut keep = prune::by_score_among(&self.model, self.size, |piece| reachable[piece]);
         prune::fill(&mut keep, &self.model, self.size);
         self.keep(&keep);
         Ok(())

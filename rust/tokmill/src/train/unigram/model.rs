@@ -33,20 +33,17 @@ impl Model {
         self.scores.len()
     }
 
-    /// Number of pieces that have some probability.
-    pub(super) fn alive(&self) -> usize {
-        self.scores.iter().filter(|score| score.is_finite()).count()
-    }
-
-    /// One step of expectation maximisation over `forest`.
+    /// One step of expectation maximisation over `forest`. Pieces that are hardly expected lose their probability if
+    /// `drops` allows it.
     ///
     /// Probabilities are not the relative counts themselves: their logarithm is `digamma(count) - digamma(total)`,
     /// which takes from the rare and is what a sparse Dirichlet prior does under variational inference (Liang and Klein,
     /// "Structured Bayesian nonparametric models with variational inference", 2007).
-    pub(super) fn fit(&mut self, sweep: &Sweep<'_>, forest: &Forest, weights: &[u64]) -> Result<()> {
+    pub(super) fn fit(&mut self, sweep: &Sweep<'_>, forest: &Forest, weights: &[u64], drops: bool) -> Result<()> {
         let probabilities: Vec<f64> = self.scores.iter().map(|score| score.exp()).collect();
         let mut expected = expected_counts(sweep, forest, weights, &probabilities)?;
-        for count in &mut expected[..self.chars] {
+        let lasting = if drops { self.chars } else { self.len() };
+        for count in &mut expected[..lasting] {
             *count = count.max(MIN_EXPECTED);
         }
         let total: f64 = expected.iter().filter(|&&count| count >= MIN_EXPECTED).sum();

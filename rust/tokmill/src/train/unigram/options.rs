@@ -1,5 +1,53 @@
 //! What a Unigram training run is told.
 
+use crate::error::{Error, Result};
+
+/// What is done to a text before it is segmented.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct TextRules {
+    /// How characters are unified.
+    pub normalization: Normalization,
+    /// Put a blank before a text that begins with none.
+    pub add_dummy_prefix: bool,
+    /// Drop blanks at the ends of a text and all but one of neighbouring ones.
+    pub remove_extra_whitespaces: bool,
+}
+
+impl Default for TextRules {
+    fn default() -> Self {
+        Self { normalization: Normalization::default(), add_dummy_prefix: true, remove_extra_whitespaces: true }
+    }
+}
+
+/// How characters are unified before training and encoding.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Normalization {
+    /// Not at all.
+    Identity,
+    /// Unicode normalisation form C.
+    Nfc,
+    /// Unicode normalisation form KC.
+    Nfkc,
+    /// The clean-up of Google's NMT, which drops control characters and makes blanks of white space, and form KC.
+    #[default]
+    NmtNfkc,
+}
+
+impl Normalization {
+    /// All of them with their names, which are sentencepiece's where it has them.
+    pub const NAMED: [(&str, Self); 4] =
+        [("identity", Self::Identity), ("nfc", Self::Nfc), ("nfkc", Self::Nfkc), ("nmt_nfkc", Self::NmtNfkc)];
+
+    /// The normalisation of this name.
+    pub fn named(name: &str) -> Result<Self> {
+        let found = Self::NAMED.iter().find(|(other, _)| *other == name);
+        found.map(|&(_, normalization)| normalization).ok_or_else(|| {
+            let names = Self::NAMED.map(|(name, _)| name).join(", ");
+            Error::option("normalization", format!("{name:?} is none of {names}"))
+        })
+    }
+}
+
 /// How the vocabulary is found.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Method {
@@ -8,6 +56,18 @@ pub enum Method {
     Em,
     /// Expectation maximisation, and removal of the pieces with the lowest scores (Final-Style Pruning).
     ScorePruning,
+}
+
+impl Method {
+    /// The method of this name, "em" or "score_pruning".
+    pub fn named(name: &str) -> Result<Self> {
+        match name {
+            "em" => Ok(Self::Em),
+            "score_pruning" => Ok(Self::ScorePruning),
+            "mingram" => Err(Error::unsupported("option method", "MinGram; use \"em\" or \"score_pruning\"")),
+            _ => Err(Error::option("method", format!("{name:?} is neither \"em\" nor \"score_pruning\""))),
+        }
+    }
 }
 
 /// Which strings may be pieces.
@@ -21,12 +81,8 @@ pub struct PieceRules {
     pub split_by_number: bool,
     /// Each digit is a piece of its own.
     pub split_digits: bool,
-    /// The sign for a blank stands at the edge of a piece only: words are not joined.
+    /// The sign for a blank begins a piece or is in none: words are not joined.
     pub split_by_whitespace: bool,
-    /// The sign for a blank ends words rather than begins them.
-    pub treat_whitespace_as_suffix: bool,
-    /// Pieces may consist of several blanks and nothing else.
-    pub allow_whitespace_only_pieces: bool,
 }
 
 /// The longest pieces that can be asked for, in characters.
@@ -43,8 +99,6 @@ impl Default for PieceRules {
             split_by_number: true,
             split_digits: false,
             split_by_whitespace: true,
-            treat_whitespace_as_suffix: false,
-            allow_whitespace_only_pieces: false,
         }
     }
 }
@@ -74,6 +128,9 @@ pub struct UnigramTrainerOptions {
     pub seed_size: usize,
     /// The share of pieces that a round of pruning leaves.
     pub shrinking_factor: f64,
+    /// What pruning by likelihood gives for a shorter segmentation: it takes a token more for a loss of so many nats.
+    /// 0 is what sentencepiece does.
+    pub token_cost: f64,
     /// Steps of expectation maximisation before each round of pruning.
     pub sub_iterations: usize,
     /// Threads; `None` is as many as the work is worth. The result does not depend on it.
@@ -96,6 +153,7 @@ impl Default for UnigramTrainerOptions {
             rules: PieceRules::default(),
             seed_size: 1_000_000,
             shrinking_factor: 0.75,
+            token_cost: 8.0,
             sub_iterations: 2,
             threads: None,
             memory_limit: None,

@@ -20,13 +20,14 @@ enum Verdict {
 /// others those with the greatest loss, `size` pieces together.
 ///
 /// The loss of a piece is estimated as sentencepiece 0.2.3 does: its occurrences in the best segmentations of the words
-/// are replaced by its own best segmentation into others, and the best segmentations stay as they are otherwise.
-/// `pieces` is the forest of the pieces themselves.
+/// are replaced by its own best segmentation into others, and the best segmentations stay as they are otherwise. On
+/// top comes `token_cost` for each token that this makes more of a word. `pieces` is the forest of the pieces themselves.
 pub(super) fn by_likelihood(
     sweep: &Sweep<'_>,
     model: &Model,
     words: (&Forest, &[u64]),
     pieces: (&Forest, &(dyn Fn(usize) -> Option<usize> + Sync)),
+    token_cost: f64,
     size: usize,
 ) -> Result<Vec<bool>> {
     let counts = best_counts(sweep, words.0, words.1, &model.scores)?;
@@ -41,7 +42,8 @@ pub(super) fn by_likelihood(
             Split::Worse(parts) => {
                 let log_total = (total + count(piece) * (parts.len() - 1) as f64).ln();
                 let replaced: f64 = parts.iter().map(|&part| (count(part) + count(piece)).ln() - log_total).sum();
-                Verdict::Loss(count(piece) / total * (count(piece).ln() - total.ln() - replaced))
+                let longer = (parts.len() - 1) as f64 * token_cost;
+                Verdict::Loss(count(piece) / total * (count(piece).ln() - total.ln() - replaced + longer))
             }
         };
         (piece, verdict)
@@ -63,24 +65,15 @@ pub(super) fn by_likelihood(
 ///
 /// This is Final-Style Pruning (Land and Pinter, arXiv 2512.12641).
 pub(super) fn by_score(model: &Model, size: usize) -> Vec<bool> {
-    by_score_among(model, size, |_| true)
-}
-
-/// The same, of the pieces that `eligible` accepts.
-pub(super) fn by_score_among(model: &Model, size: usize, eligible: impl Fn(usize) -> bool) -> Vec<bool> {
     let mut keep = vec![false; model.len()];
     keep[..model.chars].fill(true);
-    fill_among(&mut keep, model, size, eligible);
+    fill(&mut keep, model, size);
     keep
 }
 
 /// Keeps the best of the pieces that are not kept, until `size` are.
 pub(super) fn fill(keep: &mut [bool], model: &Model, size: usize) {
-    fill_among(keep, model, size, |_| true);
-}
-
-fn fill_among(keep: &mut [bool], model: &Model, size: usize, eligible: impl Fn(usize) -> bool) {
-    let others = (0..model.len()).filter(|&piece| !keep[piece] && model.scores[piece].is_finite() && eligible(piece));
+    let others = (0..model.len()).filter(|&piece| !keep[piece] && model.scores[piece].is_finite());
     let others = others.map(|piece| (piece, model.scores[piece])).collect();
     keep_best(keep, others, size);
 }

@@ -37,7 +37,8 @@ impl Checker {
         for digits in ['0'..='9', '\u{FF10}'..='\u{FF19}'] {
             digits.for_each(|digit| classes[digit as usize] = DIGIT);
         }
-        for forbidden in ['\0', ' ', '\t', RESERVED] {
+        // A line feed ends a sentence, and sentencepiece never sees one.
+        for forbidden in ['\0', ' ', '\n', RESERVED] {
             classes[forbidden as usize] = FORBIDDEN;
         }
         classes[BLANK as usize] = BLANK_CLASS;
@@ -54,17 +55,12 @@ impl Checker {
         if length == 0 || length > self.rules.max_piece_chars {
             return false;
         }
-        let only_blanks = || piece.chars().all(|c| c == BLANK);
         let mut previous = ANY_SCRIPT;
         for (at, c) in piece.chars().enumerate() {
             let script = match self.classes[c as usize] {
                 FORBIDDEN => return false,
-                BLANK_CLASS => {
-                    if !self.allows_blank(at, length) && !(self.rules.allow_whitespace_only_pieces && only_blanks()) {
-                        return false;
-                    }
-                    continue;
-                }
+                BLANK_CLASS if self.allows_blank(at, length) => continue,
+                BLANK_CLASS => return false,
                 DIGIT if self.rules.split_digits && length > 1 => return false,
                 DIGIT if self.rules.split_by_number => self.common,
                 DIGIT => ANY_SCRIPT,
@@ -81,11 +77,44 @@ impl Checker {
     }
 
     fn allows_blank(&self, at: usize, length: usize) -> bool {
-        match (self.rules.treat_whitespace_as_suffix, self.rules.split_by_whitespace) {
-            (false, true) => at == 0,
-            (false, false) => at == 0 || at + 1 < length,
-            (true, true) => at + 1 == length,
-            (true, false) => at > 0 || length == 1,
+        at == 0 || !self.rules.split_by_whitespace && at + 1 < length
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn allows(checker: &Checker, piece: &str) -> bool {
+        checker.allows(piece, piece.chars().count())
+    }
+
+    #[test]
+    fn pieces_keep_to_one_script_and_begin_with_the_blank() {
+        let checker = Checker::new(PieceRules::default());
+        for piece in ["\u{2581}the", "the", "\u{2581}", "12", "1.", "カナとひらがな漢字ー", "e\u{301}te", "привет", "\u{2581}..."] {
+            assert!(allows(&checker, piece), "{piece}");
         }
+        for piece in ["", "the\u{2581}", "a\u{2581}b", "a1", "1a", "ab.", "aб", "漢a", "a\nb", "\u{2585}", "a b"] {
+            assert!(!allows(&checker, piece), "{piece}");
+        }
+        assert!(allows(&checker, &"x".repeat(16)) && !allows(&checker, &"x".repeat(17)));
+    }
+
+    #[test]
+    fn each_rule_can_be_lifted() {
+        let lifted = |change: fn(&mut PieceRules)| {
+            let mut rules = PieceRules::default();
+            change(&mut rules);
+            Checker::new(rules)
+        };
+        let scripts = lifted(|rules| rules.split_by_unicode_script = false);
+        assert!(allows(&scripts, "aб漢") && allows(&scripts, "ab."));
+        let numbers = lifted(|rules| rules.split_by_number = false);
+        assert!(allows(&numbers, "a1b") && !allows(&numbers, "a1б"));
+        let digits = lifted(|rules| rules.split_digits = true);
+        assert!(allows(&digits, "1") && !allows(&digits, "12") && !allows(&digits, "\u{2581}1"));
+        let blanks = lifted(|rules| rules.split_by_whitespace = false);
+        assert!(allows(&blanks, "of\u{2581}the") && !allows(&blanks, "of\u{2581}"));
     }
 }

@@ -199,8 +199,14 @@ impl<'c> Chunk<'c> {
             let begin = suffix as usize;
             let next = self.suffixes.get(rank + 1);
             let common = next.map_or(0, |&next| self.common_prefix(begin, next as usize, limit));
+            // A suffix is an interval of its own, of as many occurrences as its word has.
+            let alone = self.text[begin..].iter().take(limit).take_while(|&&byte| byte != SEPARATOR).count();
             // The intervals that end here, from the innermost out, and what they pass on to the next.
-            let mut closed = Interval { common: usize::MAX, begin, occurrences: self.weight(begin) };
+            let mut closed = Interval { common: alone, begin, occurrences: self.weight(begin) };
+            let around = open.last().map_or(0, |top| top.common.max(common));
+            if alone > around {
+                visit(closed, around);
+            }
             loop {
                 let top = open.last_mut().expect("the root is never closed");
                 if common > top.common {
