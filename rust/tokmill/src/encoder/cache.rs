@@ -1,162 +1,222 @@
 //! The bounded cache of pieces that the front table cannot hold: long ones, and short ones of many tokens.
 //!
-//! Entries lie one behind the other in a ring of words and are found through a table of (hash, position). The ring is
-//! its own eviction: what is written over is the oldest entry, and an index that points further back than the ring
-//! reaches is void. Both begin small and grow while they fill.
+//! Entries lie one behind the other in a ring of bytes and are found through a table of sets of places, a cache line
+//! each. The ring is its own eviction: what is written over is the oldest entry, and a place that points further back
+//! than the ring reaches is void. Both have their final size from the beginning; the system provides their memory as
+//! it is first written to.
 
+use std::ops::Range;
+
+use super::key::{SHORT, short_key};
 use crate::memory;
 
 /// The longest piece, in bytes, that is remembered.
 const MAX_KEY: usize = 1024;
-/// Neighbouring places that are looked through for a piece; they share a cache line.
-const WAYS: usize = 4;
+const WORD: usize = size_of::<u32>();
 /// Words of the ring for one place of the table.
 const WORDS_PER_PLACE: usize = 8;
-const FIRST_PLACES: usize = 1 << 12;
+/// Places of a set, which is a cache line.
+const WAYS: usize = LINE / size_of::<u64>();
+const LINE: usize = 64;
 
-/// Where the entry of a piece lies.
-#[derive(Clone, Copy, Debug, Default)]
-struct Place {
-    hash: u32,
-    /// Position in words since the cache was made; 0 in an empty place.
-    position: u32,
-}
+/// Ids are copied in chunks of this many, since few entries have more.
+pub(super) const CHUNK: usize = 8;
+/// Bytes that may be read behind the end of an entry.
+const OVERRUN: usize = CHUNK * WORD;
 
 /// A cache from pieces to ids.
 #[derive(Debug)]
 pub(super) struct PieceCache {
-    places: Vec<Place>,
-    /// Entries: a word with the length of the key and the number of ids, the key padded to words, the ids.
-    ring: Vec<u32>,
+    /// Where the entry of a piece lies, next to others whose hashes choose the same set: the low half of the hash, then
+    /// the position in words since the cache was made; 0 for an empty place.
+    places: Vec<u64>,
+    /// The place that begins the first cache line.
+    first_place: usize,
+    /// Number of sets less one.
+    set_mask: usize,
+    /// Entries: a word with the length of the key and the number of ids, the key padded to words, the ids. Behind the
+    /// ring are [`OVERRUN`] bytes, as entries are read in whole chunks.
+    ring: Vec<u8>,
+    /// Length of the ring in words, a power of two; 0 for a cache that remembers nothing.
+    words: usize,
     /// Position in words where the next entry begins.
     head: u32,
-    max_places: usize,
+}
+
+/// Ids of an entry of the cache.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Remembered<'c> {
+    /// The ids as bytes, and more behind them.
+    bytes: &'c [u8],
+    /// Number of ids.
+    pub count: usize,
+}
+
+impl Remembered<'_> {
+    /// Writes the ids to the beginning of `out`, which has room for a chunk more than there are ids.
+    #[inline]
+    pub(super) fn copy_to(self, out: &mut [u32]) {
+        let mut done = 0;
+        while done < self.count {
+            let chunk = &self.bytes[done * WORD..(done + CHUNK) * WORD];
+            for (id, bytes) in out[done..done + CHUNK].iter_mut().zip(chunk.as_chunks().0) {
+                *id = u32::from_le_bytes(*bytes);
+            }
+            done += CHUNK;
+        }
+    }
+
+    /// The ids.
+    pub(super) fn iter(self) -> impl Iterator<Item = u32> {
+        self.bytes.as_chunks().0.iter().take(self.count).map(|bytes| u32::from_le_bytes(*bytes))
+    }
 }
 
 impl PieceCache {
     /// A cache that takes at most `bytes` of memory; 0 remembers nothing.
     pub(super) fn new(bytes: usize) -> Self {
-        let fitting = bytes / (size_of::<Place>() + WORDS_PER_PLACE * size_of::<u32>());
-        let max_places = if fitting < 64 { 0 } else { 1 << fitting.ilog2() };
-        Self::with_places(max_places.min(FIRST_PLACES), max_places)
+        let fitting = bytes / (size_of::<u64>() + WORDS_PER_PLACE * WORD);
+        let places = if fitting < LINE { WAYS } else { 1 << fitting.ilog2() };
+        let words = if fitting < LINE { 0 } else { places * WORDS_PER_PLACE };
+        // Zeroed by the allocator, which asks the system for pages that are zero and does not touch them.
+        let table = vec![0; places + WAYS];
+        let first_place = table.as_ptr().align_offset(LINE).min(WAYS);
+        let ring = vec![0; words * WORD + OVERRUN];
+        Self { places: table, first_place, set_mask: places / WAYS - 1, ring, words, head: 1 }
     }
 
-    fn with_places(places: usize, max_places: usize) -> Self {
-        Self { places: vec![Place::default(); places], ring: vec![0; places * WORDS_PER_PLACE], head: 1, max_places }
-    }
-
-    fn first(&self, hash: u64) -> usize {
+    #[inline]
+    fn set(&self, hash: u64) -> Range<usize> {
         // Bits that the front table does not choose by.
-        (hash >> 40) as usize & self.places.len().wrapping_sub(1) & !(WAYS - 1)
+        let first = self.first_place + ((hash >> 40) as usize & self.set_mask) * WAYS;
+        first..first + WAYS
     }
 
-    /// Asks the processor to fetch the place of a hash.
+    /// Positions of the entries that have the low half of this hash.
+    #[inline]
+    fn positions(&self, hash: u64) -> impl Iterator<Item = u32> {
+        self.places[self.set(hash)]
+            .iter()
+            .map(move |&place| if (place ^ hash) as u32 == 0 { (place >> 32) as u32 } else { 0 })
+    }
+
+    /// Asks the processor to fetch the places of a hash.
     #[inline]
     pub(super) fn prefetch(&self, hash: u64) {
-        if let Some(place) = self.places.get(self.first(hash)) {
-            memory::prefetch(place);
-        }
+        memory::prefetch(&self.places[self.set(hash).start]);
     }
 
-    /// Asks the processor to fetch the entry of a hash, once its place has come.
+    /// The position of an entry that has this hash, or 0, and asks the processor to fetch the entry. What is remembered
+    /// afterwards may void the position.
     #[inline]
-    pub(super) fn prefetch_entry(&self, hash: u64) {
-        if let Some(at) = self.candidates(hash).next() {
-            memory::prefetch(&self.ring[at]);
+    pub(super) fn find(&self, hash: u64) -> u32 {
+        // No branch, as it is not predictable which place it is. The newest, should there be several.
+        let position = self.positions(hash).fold(0, u32::max);
+        let at = self.byte(position);
+        for line in [at, at + LINE] {
+            if let Some(byte) = self.ring.get(line) {
+                memory::prefetch(byte);
+            }
         }
+        position
     }
 
-    /// Where in the ring entries with this hash begin.
+    /// Where in the ring a position is.
     #[inline]
-    fn candidates(&self, hash: u64) -> impl Iterator<Item = usize> {
-        let first = self.first(hash);
-        let ways = self.places.get(first..first + WAYS).unwrap_or_default();
-        let held = move |place: &&Place| place.hash == hash as u32 && self.holds(place.position);
-        ways.iter().filter(held).map(|place| place.position as usize & (self.ring.len() - 1))
+    fn byte(&self, position: u32) -> usize {
+        (position as usize & self.words.wrapping_sub(1)) * WORD
     }
 
     /// Whether the entry at a position has not been written over.
     #[inline]
     fn holds(&self, position: u32) -> bool {
-        position != 0 && (self.head - position) as usize <= self.ring.len()
+        position != 0 && (self.head - position) as usize <= self.words
+    }
+
+    /// The ids at a position that [`Self::find`] has just given, if they are those of `piece`; `key` is its short key.
+    #[inline]
+    pub(super) fn get_at(&self, position: u32, key: u128, piece: &[u8]) -> Option<Remembered<'_>> {
+        if !self.holds(position) {
+            return None;
+        }
+        let (len, entry) = self.entry(position);
+        let same = if piece.len() <= SHORT {
+            short_key(&self.ring, entry.start, len) == key
+        } else {
+            len == piece.len() && equal_long(&self.ring[entry.start..entry.start + len], piece)
+        };
+        same.then(|| self.remembered(len, entry))
+    }
+
+    /// Length of the key of an entry, and where its key begins and its ids end.
+    #[inline]
+    fn entry(&self, position: u32) -> (usize, Range<usize>) {
+        let at = self.byte(position);
+        let header = self.ring[at..].first_chunk().map_or(0, |bytes| u32::from_le_bytes(*bytes));
+        let (len, count) = (header as usize & 0xFFFF, header as usize >> 16);
+        (len, at + WORD..at + WORD + len.next_multiple_of(WORD) + count * WORD)
+    }
+
+    #[inline]
+    fn remembered(&self, len: usize, entry: Range<usize>) -> Remembered<'_> {
+        let ids = entry.start + len.next_multiple_of(WORD);
+        Remembered { bytes: &self.ring[ids..entry.end + OVERRUN], count: (entry.end - ids) / WORD }
     }
 
     /// The ids of a piece, if it is remembered.
-    #[inline]
-    pub(super) fn get(&self, hash: u64, piece: &[u8]) -> Option<&[u32]> {
-        self.candidates(hash).find_map(|at| {
-            let (len, count) = (self.ring[at] as usize & 0xFFFF, self.ring[at] as usize >> 16);
-            let key = at + 1..at + 1 + len.div_ceil(4);
-            let ids = key.end..key.end + count;
-            (len == piece.len() && equal(&self.ring[key], piece)).then(|| &self.ring[ids])
+    pub(super) fn get(&self, hash: u64, piece: &[u8]) -> Option<Remembered<'_>> {
+        let held = self.positions(hash).filter(|&position| self.holds(position));
+        held.map(|position| self.entry(position)).find_map(|(len, entry)| {
+            (self.ring[entry.start..entry.start + len] == *piece).then(|| self.remembered(len, entry))
         })
     }
 
     /// Remembers the ids of a non-empty piece that is not remembered yet, if it is not too long.
     pub(super) fn insert(&mut self, hash: u64, piece: &[u8], ids: &[u32]) {
-        if piece.len() > MAX_KEY || self.places.is_empty() {
+        let words = 1 + piece.len().div_ceil(WORD) + ids.len();
+        if piece.len() > MAX_KEY || words > self.words {
             return;
         }
-        let words = 1 + piece.len().div_ceil(4) + ids.len();
-        if self.head as usize + words > self.ring.len() && self.places.len() < self.max_places {
-            self.grow();
-        }
         // An entry does not wrap around; what is left at the end of the ring is skipped.
-        let left = self.ring.len() - (self.head as usize & (self.ring.len() - 1));
+        let left = self.words - (self.head as usize & (self.words - 1));
         let skipped = if left < words { left } else { 0 };
         let Some(head) = self.head.checked_add((skipped + words) as u32) else {
             // Positions are used up, after 16 GiB of entries.
-            *self = Self::with_places(self.places.len(), self.max_places);
+            self.places.fill(0);
+            self.head = 1;
             return;
         };
         let position = self.head + skipped as u32;
-        let at = position as usize & (self.ring.len() - 1);
+        let at = self.byte(position);
         self.head = head;
-        self.ring[at] = piece.len() as u32 | (ids.len() as u32) << 16;
-        for (word, bytes) in self.ring[at + 1..].iter_mut().zip(piece.chunks(4)) {
-            let mut padded = [0; 4];
-            padded[..bytes.len()].copy_from_slice(bytes);
-            *word = u32::from_le_bytes(padded);
+        let entry = &mut self.ring[at..at + words * WORD];
+        entry[..WORD].copy_from_slice(&(piece.len() as u32 | (ids.len() as u32) << 16).to_le_bytes());
+        entry[WORD..WORD + piece.len()].copy_from_slice(piece);
+        let ids_begin = entry.len() - ids.len() * WORD;
+        for (bytes, id) in entry[ids_begin..].as_chunks_mut().0.iter_mut().zip(ids) {
+            *bytes = id.to_le_bytes();
         }
-        self.ring[at + words - ids.len()..at + words].copy_from_slice(ids);
         let place = self.free_place(hash);
-        self.places[place] = Place { hash: hash as u32, position };
+        self.places[place] = u64::from(position) << 32 | hash & u64::from(u32::MAX);
     }
 
     /// The first place for a hash whose entry is gone, else the one whose entry is the oldest.
     fn free_place(&self, hash: u64) -> usize {
-        let first = self.first(hash);
-        (first..first + WAYS)
-            .min_by_key(|&at| {
-                let position = self.places[at].position;
-                if self.holds(position) { position } else { 0 }
-            })
-            .unwrap_or(first)
-    }
-
-    fn grow(&mut self) {
-        let larger = Self::with_places((self.places.len() * 4).min(self.max_places), self.max_places);
-        let old = std::mem::replace(self, larger);
-        let mut held: Vec<Place> = old.places.iter().copied().filter(|place| old.holds(place.position)).collect();
-        held.sort_unstable_by_key(|place| place.position);
-        for place in held {
-            let at = place.position as usize & (old.ring.len() - 1);
-            let (len, count) = (old.ring[at] as usize & 0xFFFF, old.ring[at] as usize >> 16);
-            let key: Vec<u8> = old.ring[at + 1..].iter().flat_map(|word| word.to_le_bytes()).take(len).collect();
-            let ids = at + 1 + len.div_ceil(4);
-            self.insert(super::key::hash(&key), &key, &old.ring[ids..ids + count]);
-        }
+        let set = self.set(hash);
+        let age = |&place: &usize| {
+            let position = (self.places[place] >> 32) as u32;
+            if self.holds(position) { position } else { 0 }
+        };
+        set.clone().min_by_key(age).unwrap_or(set.start)
     }
 }
 
-/// Whether the words, in which bytes are packed little-endian and padded with zeros, hold exactly `piece`.
+/// Whether two strings of the same length, at least sixteen bytes, are equal: sixteen bytes at a time, the last ones
+/// perhaps twice.
 #[inline]
-fn equal(words: &[u32], piece: &[u8]) -> bool {
-    let (whole, tail) = piece.as_chunks::<4>();
-    let mut last = [0; 4];
-    last[..tail.len()].copy_from_slice(tail);
-    whole.iter().zip(words).all(|(bytes, word)| u32::from_le_bytes(*bytes) == *word)
-        && (tail.is_empty() || words.last() == Some(&u32::from_le_bytes(last)))
+fn equal_long(a: &[u8], b: &[u8]) -> bool {
+    let whole = a.as_chunks::<16>().0.iter().zip(b.as_chunks::<16>().0);
+    a.last_chunk::<16>() == b.last_chunk() && whole.into_iter().all(|(a, b)| a == b)
 }
 
 #[cfg(test)]
@@ -172,24 +232,37 @@ mod tests {
         for number in 0..40_000 {
             let bytes = piece(number);
             cache.insert(hash(&bytes), &bytes, &ids(number));
-            assert_eq!(cache.get(hash(&bytes), &bytes), Some(&ids(number)[..]));
+            assert_eq!(found(&cache, &bytes), Some(ids(number)));
         }
-        let mut found = 0;
+        let mut held = 0;
         for number in 0..40_000 {
-            let bytes = piece(number);
-            if let Some(cached) = cache.get(hash(&bytes), &bytes) {
+            if let Some(cached) = found(&cache, &piece(number)) {
                 assert_eq!(cached, ids(number));
-                found += 1;
+                held += 1;
             }
         }
-        assert_eq!(cache.places.len(), cache.max_places);
-        assert!(found > 2000, "{found}");
+        assert!(held > 2000, "{held}");
+    }
+
+    /// What both ways of looking up give, and the ids copied in chunks.
+    fn found(cache: &PieceCache, piece: &[u8]) -> Option<Vec<u32>> {
+        let ids = cache.get(hash(piece), piece).map(|ids| ids.iter().collect::<Vec<u32>>());
+        let at_once = cache.get_at(cache.find(hash(piece)), short_key(piece, 0, piece.len()), piece);
+        let copied = at_once.map(|ids| {
+            let mut copy = vec![0; ids.count + CHUNK];
+            ids.copy_to(&mut copy);
+            copy.truncate(ids.count);
+            copy
+        });
+        assert_eq!(copied, ids);
+        ids
     }
 
     #[test]
     fn a_cache_of_no_bytes_holds_nothing() {
         let mut cache = PieceCache::new(0);
         cache.insert(1, b"a long enough piece", &[1]);
-        assert_eq!(cache.get(1, b"a long enough piece"), None);
+        assert!(cache.get(1, b"a long enough piece").is_none());
+        assert_eq!(cache.find(1), 0);
     }
 }

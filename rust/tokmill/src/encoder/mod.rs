@@ -9,8 +9,10 @@ mod cache;
 mod front;
 mod key;
 
-use cache::PieceCache;
-use front::{Found, FrontTable, IDS};
+use std::ops::Range;
+
+use cache::{PieceCache, Remembered};
+use front::{FrontTable, IDS};
 use key::{SHORT, hash_long, hash_short, short_key};
 
 use crate::model::bpe::{Bpe, SafeCuts, Stretch};
@@ -79,6 +81,7 @@ struct Tables {
     front: FrontTable,
     cache: PieceCache,
     probed: Box<Probed>,
+    joined: Box<Joined>,
     scratch: ModelScratch,
     /// Ids of the piece being encoded.
     ids: Vec<u32>,
@@ -94,6 +97,7 @@ impl Encoder {
             cache: PieceCache::new(table_bytes - front.bytes()),
             front,
             probed: Box::new(Probed::new()),
+            joined: Box::new(Joined::new()),
             scratch: ModelScratch::default(),
             ids: Vec::new(),
             parts: Vec::new(),
@@ -222,39 +226,58 @@ impl Tables {
             return self.encode_singly(model, text, base, group, sink);
         }
         self.probed.run(&self.front, text, base, group);
-        let unknowns = self.probed.unknowns;
-        let range = |index: u8| base + group[index as usize].0 as usize..base + group[index as usize].1 as usize;
-        let Probed { unknown, hashes, .. } = &mut *self.probed;
-        for &(index, _) in &unknown[..unknowns] {
-            let piece = &text[range(index)];
-            if piece.len() > SHORT {
-                hashes[index as usize] = hash_long(piece);
-            }
-            self.cache.prefetch(hashes[index as usize]);
-        }
-        for &(index, _) in &unknown[..unknowns] {
-            self.cache.prefetch_entry(hashes[index as usize]);
-        }
-        let mut done = 0;
-        for at in 0..unknowns {
-            let (index, place) = self.probed.unknown[at];
-            let found = &self.probed.ids[done..place as usize];
+        if self.probed.unknowns == 0 {
+            let found = &self.probed.ids[..self.probed.len];
             model.pass(found, &mut self.scratch);
-            sink.ids(found);
-            let hash = self.probed.hashes[index as usize];
-            sink.ids(self.encode_unknown(model, &text[range(index)], hash));
-            done = place as usize;
+            return sink.ids(found);
         }
+        let piece = |index: u8| {
+            let (begin, end) = group[index as usize];
+            &text[base + begin as usize..base + end as usize]
+        };
+        self.probed.find_unknowns(&self.cache, piece);
+        // What is remembered on the way may void what was found before.
+        let mut remembered_none = true;
+        let mut done = 0;
+        for at in 0..self.probed.unknowns {
+            let Unknown { index, place } = self.probed.unknown[at];
+            let place = place as usize;
+            if !self.joined.has_room(place - done) {
+                self.hand_over(model, sink);
+            }
+            self.joined.push_some(&self.probed.ids, done..place);
+            done = place;
+            let (piece, key) = (piece(index), self.probed.keys[index as usize]);
+            let found = if remembered_none { self.cache.get_at(self.probed.positions[at], key, piece) } else { None };
+            if let Some(ids) = found
+                && self.joined.has_room(ids.count)
+            {
+                self.joined.push_remembered(ids);
+                continue;
+            }
+            self.hand_over(model, sink);
+            sink.ids(self.encode_unknown(model, piece, self.probed.hashes[index as usize]));
+            remembered_none = false;
+        }
+        self.hand_over(model, sink);
         let found = &self.probed.ids[done..self.probed.len];
         model.pass(found, &mut self.scratch);
         sink.ids(found);
+    }
+
+    /// Gives the sink the ids that are gathered.
+    #[inline]
+    fn hand_over(&mut self, model: &Model, sink: &mut impl Sink) {
+        let ids = self.joined.take();
+        model.pass(ids, &mut self.scratch);
+        sink.ids(ids);
     }
 
     /// The ids of a piece that the front table does not know, with its hash.
     fn encode_unknown(&mut self, model: &Model, piece: &[u8], hash: u64) -> &[u32] {
         if let Some(ids) = self.cache.get(hash, piece) {
             self.ids.clear();
-            self.ids.extend_from_slice(ids);
+            self.ids.extend(ids.iter());
             model.pass(&self.ids, &mut self.scratch);
             return &self.ids;
         }
@@ -319,7 +342,7 @@ impl Tables {
             return self.ids.extend_from_slice(found);
         }
         if let Some(ids) = self.cache.get(hash, part) {
-            self.ids.extend_from_slice(ids);
+            self.ids.extend(ids.iter());
             return;
         }
         let begin = self.ids.len();
@@ -340,27 +363,42 @@ fn remember(front: &mut FrontTable, cache: &mut PieceCache, piece: &[u8], hash: 
     }
 }
 
-/// What the front table says of a group; kept from group to group, as clearing it takes time.
+/// Words behind what is copied in chunks that may be read and written as well.
+const SLACK: usize = 16;
+
+/// What the tables say of a group; kept from group to group, as clearing it takes time.
 #[derive(Debug)]
 struct Probed {
-    /// Ids of the pieces that are found, end to end, and room for a last write of a whole [`Found`].
-    ids: [u32; GROUP * IDS + size_of::<Found>() / 4],
+    /// Ids of the pieces that the front table knows, end to end.
+    ids: [u32; GROUP * IDS + SLACK],
     len: usize,
     keys: [u128; GROUP],
     hashes: [u64; GROUP],
-    /// The pieces that are not found, [`Self::unknowns`] of them: their index and the place of their ids.
-    unknown: [(u8, u8); GROUP],
+    /// The pieces that it does not know, [`Self::unknowns`] of them.
+    unknown: [Unknown; GROUP],
+    /// Where the cache may hold them.
+    positions: [u32; GROUP],
     unknowns: usize,
+}
+
+/// A piece that the front table does not know.
+#[derive(Clone, Copy, Debug, Default)]
+struct Unknown {
+    /// Its number in the group.
+    index: u8,
+    /// How many ids of known pieces stand before it.
+    place: u8,
 }
 
 impl Probed {
     fn new() -> Self {
         Self {
-            ids: [0; GROUP * IDS + size_of::<Found>() / 4],
+            ids: [0; GROUP * IDS + SLACK],
             len: 0,
             keys: [0; GROUP],
             hashes: [0; GROUP],
-            unknown: [(0, 0); GROUP],
+            unknown: [Unknown::default(); GROUP],
+            positions: [0; GROUP],
             unknowns: 0,
         }
     }
@@ -379,10 +417,70 @@ impl Probed {
             // All of what is found is written and its ids counted, or none; so nothing here depends on what it is.
             let (found, count) = front.get(key, hash);
             self.ids[len..=len + IDS].copy_from_slice(found);
-            self.unknown[unknowns] = (index as u8, len as u8);
+            self.unknown[unknowns] = Unknown { index: index as u8, place: len as u8 };
             len += count;
             unknowns += usize::from(count == 0);
         }
         (self.len, self.unknowns) = (len, unknowns);
+    }
+
+    /// Looks up in the cache, by hash alone, what the front table does not know.
+    #[inline]
+    fn find_unknowns<'t>(&mut self, cache: &PieceCache, piece: impl Fn(u8) -> &'t [u8]) {
+        let unknown = &self.unknown[..self.unknowns];
+        for &Unknown { index, .. } in unknown {
+            let (piece, hash) = (piece(index), &mut self.hashes[index as usize]);
+            if piece.len() > SHORT {
+                *hash = hash_long(piece);
+            }
+            cache.prefetch(*hash);
+        }
+        for (unknown, position) in unknown.iter().zip(&mut self.positions) {
+            *position = cache.find(self.hashes[unknown.index as usize]);
+        }
+    }
+}
+
+/// Ids of a group on their way to the sink: gathered here in chunks, which costs less than handing over a few at a time.
+#[derive(Debug)]
+struct Joined {
+    ids: [u32; 1024],
+    len: usize,
+}
+
+impl Joined {
+    fn new() -> Self {
+        Self { ids: [0; 1024], len: 0 }
+    }
+
+    /// Whether so many ids can be appended.
+    #[inline]
+    fn has_room(&self, count: usize) -> bool {
+        self.len + count + SLACK <= self.ids.len()
+    }
+
+    /// Appends a range of ids that have [`SLACK`] others behind them.
+    #[inline]
+    fn push_some(&mut self, ids: &[u32], range: Range<usize>) {
+        let mut done = 0;
+        while done < range.len() {
+            let (from, to) = (range.start + done, self.len + done);
+            self.ids[to..to + SLACK].copy_from_slice(&ids[from..from + SLACK]);
+            done += SLACK;
+        }
+        self.len += range.len();
+    }
+
+    #[inline]
+    fn push_remembered(&mut self, ids: Remembered<'_>) {
+        ids.copy_to(&mut self.ids[self.len..]);
+        self.len += ids.count;
+    }
+
+    /// All of them, to be handed over; afterwards there are none.
+    #[inline]
+    fn take(&mut self) -> &[u32] {
+        let len = std::mem::take(&mut self.len);
+        &self.ids[..len]
     }
 }
