@@ -19,6 +19,7 @@ from tokmill._tokmill import (
     set_default_threads,
 )
 from tokmill.training import MergeTrace, count_words, train_bpe
+from tokmill.unigram import count_unigram_words, train_unigram
 
 __all__ = [
     "DecodeStream",
@@ -30,8 +31,10 @@ __all__ = [
     "UnknownId",
     "WordCounts",
     "__version__",
+    "count_unigram_words",
     "count_words",
     "patterns",
     "set_default_threads",
     "train_bpe",
+    "train_unigram",
 ]

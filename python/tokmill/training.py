@@ -25,7 +25,7 @@ Source: TypeAlias = Any
 """A corpus; see `train_bpe`."""
 
 Progress: TypeAlias = "Callable[[str, int, int | None], object]"
-"""Called with the phase ("count" or "merge"), what is done of it (bytes, merges), and the total where it is known."""
+"""Called with the phase ("count", "merge", "seed" or "prune"), what is done of it (bytes, merges, pieces), and the total where it is known."""
 
 _Unit: TypeAlias = Literal["line", "file", "document"]
 _BATCH_BYTES = 8 << 20
@@ -95,6 +95,20 @@ def count_words(
         threads=threads,
         memory_limit=memory_limit,
     )
+    return _count(counter, source, files=files, field=field, column=column, unit=unit, progress=progress)
+
+
+def _count(
+    counter: WordCounter,
+    source: Source,
+    *,
+    files: Iterable[str | os.PathLike[str]] | None,
+    field: str | None,
+    column: str | None,
+    unit: _Unit,
+    progress: Progress | None,
+) -> WordCounts:
+    """Count a corpus, wherever it lies."""
     paths = _paths(source, files)
     parquet = [path for path in paths if Path(path).suffix == ".parquet"]
     others = [path for path in paths if path not in parquet]
