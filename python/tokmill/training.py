@@ -25,7 +25,8 @@ Source: TypeAlias = Any
 """A corpus; see `train_bpe`."""
 
 Progress: TypeAlias = "Callable[[str, int, int | None], object]"
-"""Called with the phase ("count", "merge", "seed" or "prune"), what is done of it (bytes, merges, pieces), and the total where it is known."""
+"""Called with the phase ("count", "merge", "seed" or "prune"), what is done of it (bytes, merges, pieces), and the
+total where it is known."""
 
 _Unit: TypeAlias = Literal["line", "file", "document"]
 _BATCH_BYTES = 8 << 20

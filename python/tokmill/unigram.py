@@ -98,8 +98,8 @@ def train_unigram(
         column: The column of `.parquet` files that holds the text (needs `tokmill[arrow]`).
         unit: What is normalised at a time: a `"line"` of a file or of a record, or the whole `"document"`, which is a
             file or a record (`"file"` is another name for it). Line feeds are never part of a piece.
-        normalization: What is done to characters first: nothing (`"identity"`), `"nfc"`, `"nfkc"`, or `"nmt_nfkc"`, which
-            also drops control characters and makes blanks of white space.
+        normalization: What is done to characters first: nothing (`"identity"`), `"nfc"`, `"nfkc"`, or `"nmt_nfkc"`,
+            which also drops control characters and makes blanks of white space.
         add_dummy_prefix: Put a blank before every text.
         remove_extra_whitespaces: Drop blanks at the ends of a text and all but one of neighbouring ones.
         method: How pieces are removed: by what the likelihood of the corpus loses (`"em"`), or by their scores alone

@@ -4,8 +4,8 @@ use crate::added_tokens::AddedToken;
 use crate::decode::{Decoder, SentencePieceDecoder};
 use crate::error::{Error, Result};
 use crate::lengths::Lengths;
-use crate::model::unigram::{Rule, Unigram, UnigramOptions};
 use crate::model::Model;
+use crate::model::unigram::{Rule, Unigram, UnigramOptions};
 use crate::normalize::{Normalizer, PatternSource, Replacement, SearchPattern, SentencePiece, SentencePieceRules};
 use crate::pieces::PieceKind;
 use crate::pretokenize::{PrependScheme, Pretokenizer, Step};
@@ -32,9 +32,7 @@ impl Layout {
         match name {
             "tokenizers" => Ok(Self::Tokenizers),
             "sentencepiece" => Ok(Self::SentencePiece),
-            _ => {
-                Err(Error::option("layout", format!("{name:?} is neither \"tokenizers\" nor \"sentencepiece\"")))
-            }
+            _ => Err(Error::option("layout", format!("{name:?} is neither \"tokenizers\" nor \"sentencepiece\""))),
         }
     }
 
@@ -115,9 +113,8 @@ impl TrainedUnigram {
         }
         Tokenizer::new(Parts {
             normalizer: (!steps.is_empty()).then_some(Normalizer::Sequence(steps)),
-            added_tokens: self.added_tokens(|kind| {
-                matches!(kind, PieceKind::Unknown | PieceKind::Control | PieceKind::UserDefined)
-            }),
+            added_tokens: self
+                .added_tokens(|kind| matches!(kind, PieceKind::Unknown | PieceKind::Control | PieceKind::UserDefined)),
             pretokenizer: Pretokenizer::new(vec![metaspace])?,
             model: self.model(Rule::Tokenizers)?,
             post_processor,

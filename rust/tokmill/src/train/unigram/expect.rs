@@ -17,18 +17,28 @@ use super::options::MAX_PIECE_CHARS;
 use super::sweep::{Sweep, added};
 
 /// Expected counts of all pieces, given their probabilities.
-pub(super) fn expected_counts(sweep: &Sweep<'_>, forest: &Forest, weights: &[u64], probabilities: &[f64]) -> Result<Vec<f64>> {
+pub(super) fn expected_counts(
+    sweep: &Sweep<'_>,
+    forest: &Forest,
+    weights: &[u64],
+    probabilities: &[f64],
+) -> Result<Vec<f64>> {
     let unit = unit(weights, forest);
-    let sums = sweep.run(forest, || vec![0; probabilities.len()], |blocks: Range<usize>, sums: &mut Vec<i64>| {
-        let mut expect = Expect::new(weights, probabilities, unit, sums);
-        blocks.for_each(|block| forest.walk(block, &mut expect));
-    })?;
+    let sums = sweep.run(
+        forest,
+        || vec![0; probabilities.len()],
+        |blocks: Range<usize>, sums: &mut Vec<i64>| {
+            let mut expect = Expect::new(weights, probabilities, unit, sums);
+            blocks.for_each(|block| forest.walk(block, &mut expect));
+        },
+    )?;
     Ok(added(sums).into_iter().map(|sum| sum as f64 / unit).collect())
 }
 
 /// A power of two, such that a sum of that many for each character of the corpus fits 62 bits.
 fn unit(weights: &[u64], forest: &Forest) -> f64 {
-    let chars: f64 = weights.iter().zip(forest.lengths()).map(|(&weight, length)| weight as f64 * f64::from(length)).sum();
+    let chars: f64 =
+        weights.iter().zip(forest.lengths()).map(|(&weight, length)| weight as f64 * f64::from(length)).sum();
     (62.0 - chars.max(1.0).log2().ceil()).exp2()
 }
 

@@ -190,7 +190,18 @@ impl Renumbered {
     /// Those of the pieces that are kept, in order.
     pub(super) fn keeping(keep: &[bool]) -> Self {
         let mut next = 0;
-        Self(keep.iter().map(|&kept| if kept { next += 1; next - 1 } else { u32::MAX }).collect())
+        Self(
+            keep.iter()
+                .map(|&kept| {
+                    if kept {
+                        next += 1;
+                        next - 1
+                    } else {
+                        u32::MAX
+                    }
+                })
+                .collect(),
+        )
     }
 
     pub(super) fn get(&self, piece: usize) -> Option<u32> {

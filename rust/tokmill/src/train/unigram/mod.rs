@@ -25,6 +25,9 @@ mod sweep;
 mod text;
 mod trie;
 
+#[cfg(test)]
+mod tests;
+
 pub use assemble::Layout;
 pub use options::{MAX_PIECE_CHARS, MAX_SEEDS, Method, Normalization, PieceRules, TextRules, UnigramTrainerOptions};
 pub use text::splitter;

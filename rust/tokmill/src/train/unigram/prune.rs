@@ -67,13 +67,14 @@ pub(super) fn by_likelihood(
 pub(super) fn by_score(model: &Model, size: usize) -> Vec<bool> {
     let mut keep = vec![false; model.len()];
     keep[..model.chars].fill(true);
-    fill(&mut keep, model, size);
+    let likely = (model.chars..model.len()).filter(|&piece| model.scores[piece].is_finite());
+    keep_best(&mut keep, likely.map(|piece| (piece, model.scores[piece])).collect(), size);
     keep
 }
 
 /// Keeps the best of the pieces that are not kept, until `size` are.
 pub(super) fn fill(keep: &mut [bool], model: &Model, size: usize) {
-    let others = (0..model.len()).filter(|&piece| !keep[piece] && model.scores[piece].is_finite());
+    let others = (0..model.len()).filter(|&piece| !keep[piece]);
     let others = others.map(|piece| (piece, model.scores[piece])).collect();
     keep_best(keep, others, size);
 }

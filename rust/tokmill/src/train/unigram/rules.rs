@@ -92,7 +92,17 @@ mod tests {
     #[test]
     fn pieces_keep_to_one_script_and_begin_with_the_blank() {
         let checker = Checker::new(PieceRules::default());
-        for piece in ["\u{2581}the", "the", "\u{2581}", "12", "1.", "カナとひらがな漢字ー", "e\u{301}te", "привет", "\u{2581}..."] {
+        for piece in [
+            "\u{2581}the",
+            "the",
+            "\u{2581}",
+            "12",
+            "1.",
+            "カナとひらがな漢字ー",
+            "e\u{301}te",
+            "привет",
+            "\u{2581}...",
+        ] {
             assert!(allows(&checker, piece), "{piece}");
         }
         for piece in ["", "the\u{2581}", "a\u{2581}b", "a1", "1a", "ab.", "aб", "漢a", "a\nb", "\u{2585}", "a b"] {

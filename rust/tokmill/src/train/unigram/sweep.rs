@@ -34,7 +34,9 @@ impl Sweep<'_> {
         let threads = parallel::threads_for(bytes, Some(self.threads));
         let mut states: Vec<S> = std::iter::repeat_with(state).take(threads).collect();
         let arcs: Vec<usize> = forest.arcs().collect();
-        for round in parallel::balanced(arcs.iter().copied(), arcs.iter().sum::<usize>() / (ARCS_PER_REPORT * threads) + 1) {
+        for round in
+            parallel::balanced(arcs.iter().copied(), arcs.iter().sum::<usize>() / (ARCS_PER_REPORT * threads) + 1)
+        {
             let shares = parallel::balanced(arcs[round.clone()].iter().copied(), threads);
             let shares = shares.into_iter().map(|share| round.start + share.start..round.start + share.end);
             parallel::map(shares.zip(&mut states).collect(), threads, |(share, state)| work(share, state));

@@ -2,7 +2,7 @@
 
 use crate::error::Result;
 use crate::normalize::{Normalizer, SentencePiece, SentencePieceRules};
-use crate::pretokenize::{Pretokenizer, PrependScheme, Step};
+use crate::pretokenize::{PrependScheme, Pretokenizer, Step};
 use crate::train::splitter::Splitter;
 use crate::vocab::Spelling;
 

@@ -41,9 +41,8 @@ impl Trie {
             while first < last {
                 let label_of = |at: usize| pieces.get(order[at] as usize)[depth..].chars().next();
                 let label = label_of(first).expect("only the first piece of a node can end there");
-                let same = order[first..last].partition_point(|&index| {
-                    pieces.get(index as usize)[depth..].chars().next() <= Some(label)
-                });
+                let same = order[first..last]
+                    .partition_point(|&index| pieces.get(index as usize)[depth..].chars().next() <= Some(label));
                 nodes.push(Node { label, children: 0, piece: NONE });
                 open.push((first as u32, (first + same) as u32, (depth + label.len_utf8()) as u32));
                 first += same;
