@@ -23,10 +23,11 @@ AWKWARD = ["", " ", "  two  blanks ", "tab\there", "\u2581mark", "e\u0301 \ufb01
 @pytest.mark.parametrize("byte_fallback", [True, False])
 @pytest.mark.parametrize("normalization", ["identity", "nfc", "nfkc", "nmt_nfkc"])
 def test_tokenizers_encodes_alike(normalization: str, byte_fallback: bool, tmp_path: Path) -> None:
-    ours = tokmill.train_unigram(DOCUMENTS, 1000, normalization=normalization, byte_fallback=byte_fallback)
+    size = 900 if byte_fallback else 600
+    ours = tokmill.train_unigram(DOCUMENTS, size, normalization=normalization, byte_fallback=byte_fallback)
     ours.save(tmp_path / "u.json")
     peer = Peer.from_file(str(tmp_path / "u.json"))
-    assert ours.vocab_size == peer.get_vocab_size() == 1000
+    assert ours.vocab_size == peer.get_vocab_size() == size
     assert tokmill.Tokenizer.from_file(tmp_path / "u.json") == ours
     peer.encode_special_tokens = True
     for text in [*CORPUS, *FRAGMENTS, *AWKWARD]:
@@ -35,12 +36,13 @@ def test_tokenizers_encodes_alike(normalization: str, byte_fallback: bool, tmp_p
 
 @pytest.mark.parametrize("byte_fallback", [True, False])
 def test_sentencepiece_encodes_alike(byte_fallback: bool, tmp_path: Path) -> None:
+    size = 900 if byte_fallback else 600
     ours = tokmill.train_unigram(
-        DOCUMENTS, 1000, normalization="identity", layout="sentencepiece", byte_fallback=byte_fallback
+        DOCUMENTS, size, normalization="identity", layout="sentencepiece", byte_fallback=byte_fallback
     )
     ours.save(tmp_path / "u.model")
     peer = sentencepiece.SentencePieceProcessor(model_file=str(tmp_path / "u.model"))
-    assert peer.get_piece_size() == 1000
+    assert peer.get_piece_size() == size
     assert tokmill.Tokenizer.from_file(tmp_path / "u.model") == ours
     for text in [*CORPUS, *FRAGMENTS, *AWKWARD]:
         assert ours.encode(text).tolist() == peer.encode(text), text
@@ -80,7 +82,7 @@ def test_tokens_have_their_places() -> None:
 
 @pytest.mark.parametrize("text", ["the cat sat", "naïve café", "日本語 \U0001f600"])
 def test_bytes_stand_for_what_is_not_covered(text: str) -> None:
-    trained = tokmill.train_unigram(["the cat sat on the mat " * 9], 300, normalization="identity")
+    trained = tokmill.train_unigram(["the cat sat on the mat " * 9], 275, normalization="identity")
     assert trained.decode(trained.encode(text)) == text
 
 

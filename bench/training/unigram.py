@@ -15,7 +15,6 @@ import argparse
 import json
 import math
 import os
-import resource
 import subprocess
 import sys
 import tempfile
@@ -138,9 +137,15 @@ def worker(library: str, path: str, vocab_size: str, target: str) -> None:
     begun, cpu = time.perf_counter(), time.process_time()
     scores = {"tokmill": with_tokmill, "sentencepiece": with_sentencepiece}[library](path, int(vocab_size))
     found = {"seconds": time.perf_counter() - begun, "cpu_seconds": time.process_time() - cpu}
-    found["peak"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    found["peak"] = peak()
     Path(target).write_text(json.dumps(scores()), encoding="utf-8")
     print(json.dumps(found))
+
+
+def peak() -> int:
+    """Return the largest resident set of this process, without that of the one that started it."""
+    status = Path("/proc/self/status").read_text(encoding="ascii")
+    return next(int(line.split()[1]) * 1024 for line in status.splitlines() if line.startswith("VmHWM:"))
 
 
 def with_tokmill(path: str, vocab_size: int) -> Any:
