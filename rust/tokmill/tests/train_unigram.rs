@@ -74,12 +74,10 @@ fn entries_come_in_the_documented_order() {
 }
 
 #[test]
-fn frequent_words_and_common_parts_become_pieces() {
+fn frequent_words_become_pieces_and_blanks_begin_them() {
     let found = train(&corpus(), &options(60));
     let found = pieces(&found);
-    for piece in ["ness", "\u{2581}bright"] {
-        assert!(found.contains(&piece), "{piece} not in {found:?}");
-    }
+    assert!(found.contains(&"\u{2581}bright"), "{found:?}");
     assert!(found.iter().all(|piece| !piece.ends_with('\u{2581}') || *piece == "\u{2581}"));
 }
 
