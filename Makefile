@@ -127,6 +127,8 @@ bench-full: $(MEASURE) corpora ## Measure every case whole, train on 100 MB, and
 	$(PY) -m bench.harness.own --full
 	$(PY) -m bench.harness.compare --full
 	$(PY) -m bench.training.compare --full
+	$(PY) -m bench.training.superbpe --full
+	$(PY) -m bench.training.binary --full
 
 # -- documents and releases -----------------------------------------------------------------------------------------
 

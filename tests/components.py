@@ -27,7 +27,9 @@ def sequence(key: str, items: SearchStrategy[Component]) -> SearchStrategy[Compo
 
 
 literals = st.sampled_from([" ", "a", "ab", "▁", "``", "é", "  ", "\n", "e\u0301"])
-regexes = st.sampled_from([r"\s+", r"[aeiou]", r" {2,}|[\n\r\t]", r"\p{N}", r"(?<=a)b", r"\p{P}", r"[^a-z]", r"(?i:AB)"])
+regexes = st.sampled_from(
+    [r"\s+", r"[aeiou]", r" {2,}|[\n\r\t]", r"\p{N}", r"(?<=a)b", r"\p{P}", r"[^a-z]", r"(?i:AB)"]
+)
 patterns = st.one_of(
     st.builds(lambda literal: {"String": literal}, literals),
     st.builds(lambda regex: {"Regex": regex}, regexes),
@@ -103,9 +105,7 @@ _pieces = st.one_of(
         st.sampled_from(list(SPECIALS)),
         st.integers(0, 2),
     ),
-    st.builds(
-        lambda name, type_id: {"Sequence": {"id": name, "type_id": type_id}}, st.just("A"), st.integers(0, 2)
-    ),
+    st.builds(lambda name, type_id: {"Sequence": {"id": name, "type_id": type_id}}, st.just("A"), st.integers(0, 2)),
 )
 _ends = component(
     "BertProcessing", sep=st.just(["[SEP]", SPECIALS["[SEP]"]]), cls=st.just(["[CLS]", SPECIALS["[CLS]"]])
@@ -149,7 +149,24 @@ post_processors = st.one_of(
 )
 
 _contents = st.sampled_from(
-    ["<|x|>", "<|xy|>", "word", "Word", "[MASK]", "ab", "é", "e\u0301clair", "  ", " a", "▁", "AB", "the", "Ġ", "[CLS]", "b"]
+    [
+        "<|x|>",
+        "<|xy|>",
+        "word",
+        "Word",
+        "[MASK]",
+        "ab",
+        "é",
+        "e\u0301clair",
+        "  ",
+        " a",
+        "▁",
+        "AB",
+        "the",
+        "Ġ",
+        "[CLS]",
+        "b",
+    ]
 )
 added_tokens = st.lists(
     st.fixed_dictionaries(
@@ -168,8 +185,25 @@ added_tokens = st.lists(
 )
 
 _LETTERS = [*"abcdefghijklmnopqrstuvwxyzAB019.,'-▁_ é\u0301ĠĊ漢¨Ã<>"]
-_WORDS = ["[UNK]", "[CLS]", "[SEP]", "<pad>", "a", "ab", "the", "dog", "word", "is", "n't", "1234567", "▁the", "é", "булок"]
+_WORDS = [
+    "[UNK]",
+    "[CLS]",
+    "[SEP]",
+    "<pad>",
+    "a",
+    "ab",
+    "the",
+    "dog",
+    "word",
+    "is",
+    "n't",
+    "1234567",
+    "▁the",
+    "é",
+    "булок",
+]
 _PIECES = [f"##{piece}" for piece in [*_LETTERS, "ing", "ab", "og"]]
+_WORD_PIECES = [*_WORDS, *_LETTERS, *_PIECES, "</w>", "b</w>"]
 _BYTES = [f"<0x{byte:02X}>" for byte in range(256)]
 
 
@@ -185,7 +219,7 @@ word_pieces = st.builds(
         "unk_token": "[UNK]",
         "continuing_subword_prefix": "##",
         "max_input_chars_per_word": longest,
-        "vocab": _vocab([token for token in [*_WORDS, *_LETTERS, *_PIECES, "</w>", "b</w>"] if token not in dropped], stride),
+        "vocab": _vocab([token for token in _WORD_PIECES if token not in dropped], stride),
     },
     _gaps,
     st.sampled_from([100, 100, 4]),
@@ -220,6 +254,51 @@ def _byte_level_bpe(merges: list[list[str]]) -> Component:
 
 MERGES = [["t", "h"], ["th", "e"], ["Ġ", "the"], ["a", "b"], ["Ã", "©"], ["Ġ", "Ġ"], ["i", "n"], ["in", "g"]]
 byte_level_bpes = st.integers(0, len(MERGES)).map(lambda count: _byte_level_bpe(MERGES[:count]))
+
+
+_ALPHABET = [*"abc ▁é漢<0x61>\n_Ġ.'"]
+dense_texts = st.lists(st.sampled_from([*_ALPHABET, "z", "🦜", "e\u0301", " ab", "  ", "<0x61>"]), max_size=24).map(
+    "".join
+)
+"""Texts over the alphabet of the BPE models made here, and a little besides."""
+
+
+@st.composite
+def character_bpes(draw: st.DrawFn) -> Component:
+    """BPE over characters with any options, and merges in an order that a trainer would or would not make."""
+    prefix = draw(st.sampled_from([None, None, None, "", "##", "é"]))
+    suffix = draw(st.sampled_from([None, None, None, "", "</w>", "é"]))
+    unknown = draw(st.sampled_from([None, "[UNK]", "a"]))
+    dropped = draw(st.sets(st.sampled_from(_ALPHABET), max_size=4)) - {unknown}
+    letters = [letter for letter in dict.fromkeys(_ALPHABET) if letter not in dropped]
+    known = [f"{p or ''}{letter}{s or ''}" for p in {None, prefix} for s in {None, suffix} for letter in letters]
+    byte_tokens = draw(st.sampled_from([[], _BYTES, [token for token in _BYTES if token not in ("<0xE6>", "<0x0A>")]]))
+    strange = draw(st.booleans())
+    parts = [*sorted(known), *(["[UNK]", "<0xE6>", "<0xBC>"] if strange and byte_tokens == _BYTES else [])]
+    merges = []
+    for left, right in draw(st.lists(st.tuples(st.integers(0), st.integers(0)), max_size=16)):
+        pair = (parts[left % len(parts)], parts[right % len(parts)])
+        if prefix and not (pair[1].startswith(prefix) and len(pair[1]) > len(prefix)):
+            continue
+        if pair not in merges or strange:
+            merges.append(pair)
+        if (made := pair[0] + pair[1][len(prefix or "") :]) not in parts:
+            parts.append(made)
+    if strange:
+        merges = draw(st.permutations(merges))
+    tokens = dict.fromkeys(["[UNK]", "[CLS]", "[SEP]", "<pad>", *sorted(known), *byte_tokens, *sorted(parts)])
+    return {
+        "type": "BPE",
+        "dropout": draw(st.sampled_from([None, 0.0])),
+        "unk_token": unknown,
+        "continuing_subword_prefix": prefix,
+        "end_of_word_suffix": suffix,
+        "fuse_unk": draw(flags),
+        "byte_fallback": draw(flags),
+        "ignore_merges": draw(flags),
+        "vocab": {token: id for id, token in enumerate(tokens)},
+        "merges": merges,
+    }
 
 
 def documents(

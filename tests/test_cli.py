@@ -317,8 +317,11 @@ def test_a_bad_line_leaves_the_old_file(line: str, expected: str, capsys: pytest
         (["decode", "floats.npy", "-t", "t.json"], "float64"),
         (["train", "text.txt", "--out", "new.json", "--pattern", "("], "("),
         (["train", "text.txt", "--out", "absent/new.json"], "absent"),
-        (["train", "text.txt", "--out", "new.json", "--model", "unigram", "--pattern", "gpt2"], "--model bpe"),
-        (["train", "text.txt", "--out", "new.json", "--split-digits"], "--model unigram"),
+        (
+            ["train", "text.txt", "--out", "new.json", "--model", "unigram", "--pattern", "gpt2"],
+            "--pattern is no option",
+        ),
+        (["train", "text.txt", "--out", "new.json", "--split-digits"], "--split-digits is no option"),
     ],
 )
 def test_errors_are_one_line(arguments: list[str], expected: str, capsys: pytest.CaptureFixture[str]) -> None:

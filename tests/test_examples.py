@@ -13,6 +13,7 @@ EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
 
 # How a line begins that the example prints; the demo has a target of its own.
 PROMISES = {
+    "binary_tokens.py": "bytes per token ",
     "offsets.py": "bytes covered: 24 of 24",
     "padded_batch.py": "left-padded (4, 16) ",
     "streaming_decode.py": "ids that completed no character:",

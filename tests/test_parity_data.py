@@ -1,6 +1,6 @@
 """Ids and offsets equal to those of tokenizers and tiktoken on real vocabularies and real text.
 
-The first megabyte of each file is compared; with TOKMILL_PARITY set, the whole.
+The first megabyte of each file, or of the files of a folder together, is compared; with TOKMILL_PARITY set, the whole.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import functools
 import gzip
 import json
 import os
+import random
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,8 @@ import peers
 import pytest
 import tiktoken
 from conftest import DATA
+from texts import FRAGMENTS
+from tokenizers import BertWordPieceTokenizer
 from tokenizers import Tokenizer as Peer
 
 import tokmill
@@ -27,7 +30,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 WHOLE = bool(os.environ.get("TOKMILL_PARITY"))
-FILES = sorted(path.relative_to(DATA).as_posix() for folder in ("text", "json") for path in (DATA / folder).glob("*"))
+FOLDERS = ("text", "json", "parallel")
+FILES = sorted(path.relative_to(DATA).as_posix() for folder in FOLDERS for path in (DATA / folder).glob("*"))
 
 HUGGING_FACE = {
     "gpt2": "gpt2.json",
@@ -35,7 +39,16 @@ HUGGING_FACE = {
     "qwen2.5": "qwen2_5.json.gz",
     "deepseek_v3": "deepseek_v3.json.gz",
     "superbpe": "superbpe_t180k/tokenizer.json.gz",
+    "bert_uncased": "bert_uncased.json",
+    "bert_cased": "bert_base_cased.json",
+    "llama2": "llama2.json",
+    "gemma2": "gemma2.json.gz",
+    "clip": "clip_base.json.gz",
+    "kl3m-001": "kl3m-001-32k.json.gz",
+    "kl3m-005": "kl3m-005-multi-word.json.gz",
 }
+NASTY = 100_000 if WHOLE else 2_000
+"""Strings made of awkward fragments, a vocabulary."""
 
 
 @dataclass
@@ -69,9 +82,16 @@ def _bytes(path: Path) -> bytes:
 
 @pytest.fixture(params=FILES or ["no files"])
 def text(request: pytest.FixtureRequest, data: Path) -> str:
-    path = _path(data, request.param)
+    path = data / request.param
+    if not path.exists():
+        pytest.skip(f"no data: {path} does not exist")
+    files = sorted(file for file in path.rglob("*") if file.is_file()) if path.is_dir() else [path]
+    return "".join(_read(file, (1 << 20) // len(files)) for file in files)
+
+
+def _read(path: Path, limit: int) -> str:
     with path.open("rb") as file:
-        return file.read(-1 if WHOLE else 1 << 20).decode("utf-8", errors="ignore")
+        return file.read(-1 if WHOLE else limit).decode("utf-8", errors="ignore")
 
 
 def _documents(text: str) -> list[str]:
@@ -93,6 +113,39 @@ def test_tokenizers(name: str, text: str, data: Path) -> None:
     _compare_whole(peer, ours, text)
     peer.encode_special_tokens = False
     _compare_lines(peer, ours, _documents(text))
+
+
+@pytest.mark.parametrize("name", HUGGING_FACE)
+def test_nasty_parity(name: str, data: Path) -> None:
+    """Ids, offsets, type ids and decoded text of short strings, alone and in pairs."""
+    peer, ours = _hugging_face(_path(data, f"vocabs/{HUGGING_FACE[name]}"))
+    peer.encode_special_tokens = False
+    fragments = [*FRAGMENTS, *(content for content in list(ours.special_tokens)[:8])]
+    generator = random.Random(name)
+    documents = ["".join(generator.choices(fragments, k=generator.randint(0, 12))) for _ in range(NASTY)]
+    _compare_lines(peer, ours, documents)
+    pairs = documents[::-1][: NASTY // 4]
+    texts = documents[: NASTY // 4]
+    rows, types = ours.encode_batch_with_type_ids(texts, pairs=pairs, allowed_special="all", add_special_tokens=True)
+    encodings = peer.encode_batch(list(zip(texts, pairs, strict=True)))
+    _assert_same(rows.values, np.array([id for encoding in encodings for id in encoding.ids], np.uint32))
+    _assert_same(types.values, np.array([id for encoding in encodings for id in encoding.type_ids], np.uint32))
+    expected = peer.decode_batch([encoding.ids for encoding in encodings], skip_special_tokens=True)
+    assert ours.decode_batch(rows, skip_special_tokens=True) == expected
+
+
+@pytest.mark.parametrize("lowercase", [True, False])
+def test_vocab_txt_parity(lowercase: bool, text: str, data: Path) -> None:
+    """The pipeline of BERT around a bare vocabulary, as transformers builds it."""
+    path = _path(data, "vocabs/bert_uncased_vocab.txt")
+    peer = BertWordPieceTokenizer(str(path), lowercase=lowercase)
+    ours = tokmill.Tokenizer.from_file(path, lowercase=lowercase)
+    documents = _documents(text[: 1 << 18])
+    rows, types = ours.encode_batch_with_type_ids(documents, allowed_special="all", add_special_tokens=True)
+    encodings = peer.encode_batch(documents)
+    _assert_same(rows.values, np.array([id for encoding in encodings for id in encoding.ids], np.uint32))
+    _assert_same(types.values, np.array([id for encoding in encodings for id in encoding.type_ids], np.uint32))
+    assert ours.decode_batch(rows) == [peer.decode(list(ids), skip_special_tokens=False) for ids in rows]
 
 
 def _compare_whole(peer: Peer, ours: tokmill.Tokenizer, text: str) -> None:

@@ -35,8 +35,8 @@ BLOCK_BYTES = 1_000_000
 def main() -> None:
     """Make what is missing and write the manifest."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("names", nargs="*", default=list(MAKERS), choices=list(MAKERS))
-    names = parser.parse_args().names
+    parser.add_argument("names", nargs="*", choices=list(MAKERS))
+    names = parser.parse_args().names or list(MAKERS)
     CORPORA.mkdir(parents=True, exist_ok=True)
     try:
         archive = debian.Archive(PACKAGES)

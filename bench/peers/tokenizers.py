@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 def load(vocabulary: Vocabulary) -> Encoder:
     tokenizer = Tokenizer.from_file(vocabulary.require_json())
     tokenizer.encode_special_tokens = True
+    tokenizer.no_padding()
+    tokenizer.no_truncation()
     return Encoder(
         encode=lambda text: tokenizer.encode_batch_fast([text], add_special_tokens=False)[0],
         encode_batch=lambda texts: tokenizer.encode_batch_fast(texts, add_special_tokens=False),

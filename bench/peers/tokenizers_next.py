@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 def load(vocabulary: Vocabulary) -> Encoder:
     tokenizer = Tokenizer.from_file(vocabulary.require_json())
+    tokenizer.padding = None
+    tokenizer.truncation = None
     options = {"add_special_tokens": False, "encode_special_tokens": True}
     return Encoder(
         encode=lambda text: tokenizer.encode(text, **options),

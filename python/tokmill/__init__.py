@@ -7,6 +7,9 @@ dtype('uint32')
 """
 
 from tokmill._tokmill import (
+    ByteEngine,
+    ByteRequest,
+    ByteState,
     DecodeStream,
     InternalError,
     Ragged,
@@ -18,10 +21,14 @@ from tokmill._tokmill import (
     patterns,
     set_default_threads,
 )
-from tokmill.training import MergeTrace, count_words, train_bpe
+from tokmill.binary import train_binary_bpe
+from tokmill.training import MergeTrace, count_words, train_bpe, train_superbpe
 from tokmill.unigram import count_unigram_words, train_unigram
 
 __all__ = [
+    "ByteEngine",
+    "ByteRequest",
+    "ByteState",
     "DecodeStream",
     "InternalError",
     "MergeTrace",
@@ -35,6 +42,8 @@ __all__ = [
     "count_words",
     "patterns",
     "set_default_threads",
+    "train_binary_bpe",
     "train_bpe",
+    "train_superbpe",
     "train_unigram",
 ]

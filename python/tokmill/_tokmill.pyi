@@ -27,7 +27,7 @@ _AllowedSpecial: TypeAlias = Literal["none", "all"] | Iterable[str]
 _Side: TypeAlias = Literal["left", "right"]
 _Unit: TypeAlias = Literal["char", "byte"]
 _Errors: TypeAlias = Literal["replace", "strict", "ignore"]
-_Format: TypeAlias = Literal["tokenizer.json", "tiktoken"]
+_Format: TypeAlias = Literal["tokenizer.json", "tiktoken", "sentencepiece"]
 
 @final
 class Tokenizer:
@@ -38,6 +38,7 @@ class Tokenizer:
         *,
         pattern: str | None = None,
         special_tokens: dict[str, int] | None = None,
+        lowercase: bool | None = None,
     ) -> Self: ...
     @classmethod
     def from_bytes(
@@ -46,6 +47,7 @@ class Tokenizer:
         *,
         pattern: str | None = None,
         special_tokens: dict[str, int] | None = None,
+        lowercase: bool | None = None,
     ) -> Self: ...
     @classmethod
     def from_pretrained(
@@ -56,6 +58,7 @@ class Tokenizer:
         token: str | bool | None = None,
         pattern: str | None = None,
         special_tokens: dict[str, int] | None = None,
+        lowercase: bool | None = None,
     ) -> Self: ...
     def save(self, path: str | PathLike[str], *, format: _Format | None = None) -> None: ...
     def to_bytes(self, *, format: _Format = "tokenizer.json") -> bytes: ...
@@ -79,6 +82,19 @@ class Tokenizer:
         add_special_tokens: bool = False,
         threads: int | None = None,
     ) -> Ragged: ...
+    def sample(
+        self,
+        text: _Text,
+        *,
+        alpha: float = 0.1,
+        nbest: int | None = None,
+        dropout: float | None = None,
+        seed: int | None = None,
+        allowed_special: _AllowedSpecial = "none",
+    ) -> npt.NDArray[np.uint32]: ...
+    def nbest(
+        self, text: _Text, n: int, *, allowed_special: _AllowedSpecial = "none"
+    ) -> list[tuple[npt.NDArray[np.uint32], float]]: ...
     def encode_with_offsets(
         self,
         text: _Text,
@@ -96,6 +112,27 @@ class Tokenizer:
         add_special_tokens: bool = False,
         threads: int | None = None,
     ) -> tuple[Ragged, npt.NDArray[np.int64]]: ...
+    def encode_with_type_ids(
+        self,
+        text: _Text,
+        pair: _Text | None = None,
+        *,
+        max_length: int | None = None,
+        truncation_side: _Side = "right",
+        allowed_special: _AllowedSpecial = "none",
+        add_special_tokens: bool = False,
+    ) -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.uint32]]: ...
+    def encode_batch_with_type_ids(
+        self,
+        texts: _Texts,
+        *,
+        pairs: _Texts | None = None,
+        max_length: int | None = None,
+        truncation_side: _Side = "right",
+        allowed_special: _AllowedSpecial = "none",
+        add_special_tokens: bool = False,
+        threads: int | None = None,
+    ) -> tuple[Ragged, Ragged]: ...
     def count(
         self,
         text: _Text,
@@ -203,6 +240,7 @@ class WordCounter:
         normalizer: str | None,
         threads: int | None,
         memory_limit: int | None,
+        keep_documents: bool = False,
     ) -> Self: ...
     @staticmethod
     def for_unigram(text: dict[str, object], *, threads: int | None, memory_limit: int | None) -> WordCounter: ...
@@ -215,11 +253,81 @@ class WordCounter:
         field: str | None,
         progress: Callable[[str, int, int | None], object] | None,
     ) -> None: ...
+    def push_chunks(
+        self,
+        paths: list[str],
+        *,
+        chunk_bytes: int,
+        entropy: tuple[float, float] | None,
+        split: str | None,
+        split_probability: float,
+        seed: int,
+        progress: Callable[[str, int, int | None], object] | None,
+    ) -> None: ...
     def finish(self) -> WordCounts: ...
+
+@final
+class ByteEngine:
+    def __new__(
+        cls,
+        tokenizer: Tokenizer,
+        *,
+        semantics: Literal["canonical", "all"] = "canonical",
+        beam: int | None = None,
+        verify: bool = False,
+        end_of_text: int | str | None = None,
+        strict: bool = False,
+    ) -> Self: ...
+    @property
+    def tokenizer(self) -> Tokenizer: ...
+    @property
+    def semantics(self) -> Literal["canonical", "all"]: ...
+    @property
+    def vocab_size(self) -> int: ...
+    @property
+    def end_of_text(self) -> int | None: ...
+    def start(self, text: _Text = b"", prefix_ids: _Ids = ()) -> ByteState: ...
+
+@final
+class ByteState:
+    def pending(self) -> ByteRequest: ...
+    def supply(self, request: ByteRequest, logits: npt.ArrayLike, *, dtype: str | None = None) -> None: ...
+    def next(self) -> npt.NDArray[np.float64]: ...
+    def push(self, data: _Text) -> None: ...
+    def rollback(self, n_bytes: int) -> None: ...
+    def fork(self) -> ByteState: ...
+    def cover(self) -> list[tuple[list[int], float]]: ...
+    def end(self) -> float: ...
+    def __copy__(self) -> ByteState: ...
+    @property
+    def text(self) -> bytes: ...
+    @property
+    def log_prob(self) -> float: ...
+    @property
+    def leak(self) -> float: ...
+    @property
+    def specials(self) -> dict[int, float]: ...
+    @property
+    def interval(self) -> tuple[float, float]: ...
+
+@final
+class ByteRequest:
+    def __len__(self) -> int: ...
+    @property
+    def nodes(self) -> npt.NDArray[np.uint32]: ...
+    @property
+    def parents(self) -> npt.NDArray[np.int64]: ...
+    @property
+    def tokens(self) -> npt.NDArray[np.uint32]: ...
+    @property
+    def depths(self) -> npt.NDArray[np.uint32]: ...
+    @property
+    def sequences(self) -> Ragged: ...
 
 def _train_bpe(counts: WordCounts, options: dict[str, object]) -> Tokenizer: ...
 def _train_unigram(counts: WordCounts, text: dict[str, object], options: dict[str, object]) -> Tokenizer: ...
 def _check_unigram(text: dict[str, object], layout: str) -> None: ...
+def _train_superbpe(counter: WordCounter, options: dict[str, object], superwords: dict[str, object]) -> Tokenizer: ...
 def patterns() -> dict[str, tuple[str, ...]]: ...
 def set_default_threads(n: int | None) -> None: ...
 def _panic(message: str, bytes: int) -> None: ...

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypedDict
 
 import numpy as np
 
-from tokmill._tokmill import Tokenizer, TokmillError, WordCounter, WordCounts, _train_bpe
+from tokmill._tokmill import Tokenizer, TokmillError, WordCounter, WordCounts, _train_bpe, _train_superbpe
 from tokmill.documents import Documents
 
 if TYPE_CHECKING:
@@ -19,14 +19,23 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["MergeTrace", "Progress", "Source", "Veto", "count_words", "train_bpe"]
+__all__ = [
+    "MergeTrace",
+    "Progress",
+    "Source",
+    "Veto",
+    "count_words",
+    "train_bpe",
+    "train_superbpe",
+    "trainer_options",
+]
 
 Source: TypeAlias = Any
 """A corpus; see `train_bpe`."""
 
 Progress: TypeAlias = "Callable[[str, int, int | None], object]"
-"""Called with the phase ("count", "merge", "seed" or "prune"), what is done of it (bytes, merges, pieces), and the
-total where it is known."""
+"""Called with the phase ("count", "encode", "merge", "seed" or "prune"), what is done of it (bytes, merges, or pieces),
+and the total where it is known."""
 
 _Unit: TypeAlias = Literal["line", "file", "document"]
 _BATCH_BYTES = 8 << 20
@@ -41,6 +50,8 @@ class Veto(TypedDict, total=False):
     """A regular expression that no entry may match anywhere."""
     max_words: int
     """The most words, which are stretches between blanks, that an entry may hold."""
+    lengths: Sequence[int]
+    """The lengths in bytes that an entry may have."""
 
 
 @dataclasses.dataclass(eq=False)
@@ -96,10 +107,11 @@ def count_words(
         threads=threads,
         memory_limit=memory_limit,
     )
-    return _count(counter, source, files=files, field=field, column=column, unit=unit, progress=progress)
+    _feed(counter, source, files=files, field=field, column=column, unit=unit, progress=progress)
+    return counter.finish()
 
 
-def _count(
+def _feed(
     counter: WordCounter,
     source: Source,
     *,
@@ -108,8 +120,8 @@ def _count(
     column: str | None,
     unit: _Unit,
     progress: Progress | None,
-) -> WordCounts:
-    """Count a corpus, wherever it lies."""
+) -> None:
+    """Counts all documents of a corpus."""
     paths = _paths(source, files)
     parquet = [path for path in paths if Path(path).suffix == ".parquet"]
     others = [path for path in paths if path not in parquet]
@@ -122,16 +134,15 @@ def _count(
             counter.push(lines if unit == "line" else batch)
             _tell(progress, documents.position, documents.total_bytes)
     if paths:
-        return counter.finish()
+        return
     if hasattr(source, "__arrow_c_array__") or hasattr(source, "__arrow_c_stream__"):
         counter.push(source)
-        return counter.finish()
+        return
     done = 0
     for part in _batches(source):
         counter.push(part)
         done += sum(map(len, part))
         _tell(progress, done, None)
-    return counter.finish()
 
 
 def _tell(progress: Progress | None, done: int, total: int | None) -> None:
@@ -206,26 +217,26 @@ def train_bpe(
         TokmillError: An option makes no sense, or a document cannot be read.
         OSError: A file cannot be read.
     """
-    options = {
-        "vocab_size": vocab_size,
-        "pattern": pattern,
-        "normalizer": normalizer,
-        "special_tokens": list(special_tokens),
-        "template": (template, None) if isinstance(template, str) else template,
-        "min_frequency": min_frequency,
-        "initial_alphabet": _alphabet(initial_alphabet),
-        "alphabet_order": alphabet_order,
-        "max_token_bytes": max_token_bytes,
-        "max_token_chars": max_token_chars,
-        "base": base,
-        "pad_to": pad_to,
-        "threads": threads,
-        "memory_limit": memory_limit,
-        "progress": progress,
-        "checkpoint": checkpoint,
-        "trace": trace,
-        **_veto(veto or {}),
-    }
+    options = trainer_options(
+        vocab_size=vocab_size,
+        pattern=pattern,
+        normalizer=normalizer,
+        special_tokens=special_tokens,
+        template=template,
+        min_frequency=min_frequency,
+        initial_alphabet=initial_alphabet,
+        alphabet_order=alphabet_order,
+        max_token_bytes=max_token_bytes,
+        max_token_chars=max_token_chars,
+        veto=veto,
+        base=base,
+        pad_to=pad_to,
+        threads=threads,
+        memory_limit=memory_limit,
+        progress=progress,
+        checkpoint=checkpoint,
+        trace=trace,
+    )
     if isinstance(source, WordCounts):
         counts = source
     else:
@@ -244,6 +255,135 @@ def train_bpe(
     return _train_bpe(counts, options)
 
 
+def train_superbpe(
+    source: Source = None,
+    vocab_size: int = 200_000,
+    *,
+    transition: int = 180_000,
+    patterns: tuple[str | None, str | None] = ("superbpe", "superbpe_2"),
+    max_words: int | None = 4,
+    forbidden: Sequence[bytes] = (b": ",),
+    files: Iterable[str | os.PathLike[str]] | None = None,
+    field: str | None = None,
+    column: str | None = None,
+    unit: _Unit = "line",
+    normalizer: Literal["nfc"] | None = None,
+    special_tokens: Sequence[str] = (),
+    template: str | tuple[str, str] | None = None,
+    min_frequency: int = 2,
+    initial_alphabet: Literal["bytes", "seen"] | bytes = "bytes",
+    alphabet_order: Literal["gpt2", "bytes"] = "gpt2",
+    max_token_bytes: int | None = None,
+    max_token_chars: int | None = None,
+    veto: Veto | None = None,
+    base: Tokenizer | None = None,
+    pad_to: int | None = None,
+    threads: int | None = None,
+    memory_limit: int | None = None,
+    progress: Progress | None = None,
+) -> Tokenizer:
+    """Train a SuperBPE: a byte-level BPE whose later tokens may span several words.
+
+    The first stage is that of `train_bpe`, to `transition` ids. The second goes on from its merges on the same text,
+    which is cut much more coarsely then, so that words merge with their neighbours. The result is an ordinary
+    byte-level BPE, saved as an ordinary `tokenizer.json`.
+
+    All of the corpus counts, in both stages and in whatever order it comes: superwords are those of the whole, not of
+    its beginning. It is read once and kept until the second stage, in memory or, with `memory_limit`, on disk.
+
+    Args:
+        source: As for `train_bpe`, but not `WordCounts`: what spans words cannot be learned from counts of words.
+            Files are fed by lines with their endings, so that no token goes past the end of a line.
+        vocab_size: Ids in all. Fewer where the corpus has no pair left to merge.
+        transition: Ids after the first stage. Fewer mean more superwords.
+        patterns: How text is cut in the first and in the second stage: names of `tokmill.patterns()` or regular
+            expressions; `None` cuts nothing. `("superbpe_128k", "superbpe_128k_2")` is the later pair. The tokenizer
+            cuts by the second one.
+        max_words: The most words, which are stretches between blanks, that a superword may hold.
+        forbidden: Byte strings that no superword may contain.
+        files: As for `train_bpe`.
+        field: As for `train_bpe`.
+        column: As for `train_bpe`.
+        unit: As for `train_bpe`.
+        normalizer: As for `train_bpe`.
+        special_tokens: As for `train_bpe`.
+        template: As for `train_bpe`.
+        min_frequency: As for `train_bpe`, in both stages.
+        initial_alphabet: As for `train_bpe`.
+        alphabet_order: As for `train_bpe`.
+        max_token_bytes: As for `train_bpe`, in both stages.
+        max_token_chars: As for `train_bpe`, in both stages.
+        veto: Further tokens that no merge of either stage may make.
+        base: A tokenizer whose ids are kept; the first stage goes on where its merges end.
+        pad_to: As for `train_bpe`.
+        threads: As for `train_bpe`.
+        memory_limit: Bytes. Counts and documents beyond it go to temporary files.
+        progress: As for `train_bpe`; the second stage begins with the phase `"encode"`.
+
+    Raises:
+        TokmillError: An option makes no sense, or a document cannot be read.
+        OSError: A file cannot be read.
+    """
+    if isinstance(source, WordCounts):
+        raise TypeError("superwords cannot be learned from counts of words: give the documents")
+    first, second = patterns
+    options = trainer_options(
+        vocab_size=vocab_size,
+        pattern=second,
+        normalizer=normalizer,
+        special_tokens=special_tokens,
+        template=template,
+        min_frequency=min_frequency,
+        initial_alphabet=initial_alphabet,
+        alphabet_order=alphabet_order,
+        max_token_bytes=max_token_bytes,
+        max_token_chars=max_token_chars,
+        veto=veto,
+        base=base,
+        pad_to=pad_to,
+        threads=threads,
+        memory_limit=memory_limit,
+        progress=progress,
+    )
+    counter = WordCounter(
+        pattern=first,
+        normalizer=normalizer,
+        threads=threads,
+        memory_limit=memory_limit,
+        keep_documents=True,
+    )
+    _feed(counter, source, files=files, field=field, column=column, unit=unit, progress=progress)
+    superwords: dict[str, object] = {
+        "transition": transition,
+        "second_pattern": second,
+        "forbidden": list(forbidden),
+        "max_words": max_words,
+    }
+    return _train_superbpe(counter, options, superwords)
+
+
+def trainer_options(
+    *,
+    special_tokens: Sequence[str],
+    template: str | tuple[str, str] | None,
+    initial_alphabet: str | bytes,
+    veto: Veto | None,
+    checkpoint: str | os.PathLike[str] | None = None,
+    trace: MergeTrace | None = None,
+    **others: object,
+) -> dict[str, object]:
+    """The options of a trainer as the compiled core takes them."""
+    return {
+        **others,
+        "special_tokens": list(special_tokens),
+        "template": (template, None) if isinstance(template, str) else template,
+        "initial_alphabet": _alphabet(initial_alphabet),
+        "checkpoint": checkpoint,
+        "trace": trace,
+        **_veto(veto or {}),
+    }
+
+
 def _alphabet(alphabet: str | bytes) -> bytes | None:
     """The bytes wanted besides those seen; `None` for all bytes."""
     if isinstance(alphabet, bytes):
@@ -254,12 +394,13 @@ def _alphabet(alphabet: str | bytes) -> bytes | None:
 
 
 def _veto(veto: Veto) -> dict[str, object]:
-    if unknown := set(veto) - {"substrings", "regex", "max_words"}:
+    if unknown := set(veto) - {"substrings", "regex", "max_words", "lengths"}:
         raise TypeError(f"option veto: unknown rule {min(unknown)!r}")
     return {
         "veto_substrings": list(veto.get("substrings", ())),
         "veto_regex": veto.get("regex"),
         "veto_max_words": veto.get("max_words"),
+        "veto_lengths": None if "lengths" not in veto else list(veto["lengths"]),
     }
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 
 from tokmill._tokmill import Tokenizer, WordCounter, WordCounts, _check_unigram, _train_unigram
-from tokmill.training import _count
+from tokmill.training import _feed
 
 if TYPE_CHECKING:
     import os
@@ -47,7 +47,8 @@ def count_unigram_words(
         "split_by_whitespace": split_by_whitespace,
     }
     counter = WordCounter.for_unigram(text, threads=threads, memory_limit=memory_limit)
-    return _count(counter, source, files=files, field=field, column=column, unit=unit, progress=progress)
+    _feed(counter, source, files=files, field=field, column=column, unit=unit, progress=progress)
+    return counter.finish()
 
 
 def train_unigram(
@@ -166,5 +167,6 @@ def train_unigram(
         counts = source
     else:
         counter = WordCounter.for_unigram(text, threads=threads, memory_limit=memory_limit)
-        counts = _count(counter, source, files=files, field=field, column=column, unit=unit, progress=progress)
+        _feed(counter, source, files=files, field=field, column=column, unit=unit, progress=progress)
+        counts = counter.finish()
     return _train_unigram(counts, text, options)

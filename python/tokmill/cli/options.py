@@ -56,7 +56,7 @@ def positive(text: str) -> int:
 
 
 def add_tokenizer_options(parser: argparse.ArgumentParser, *, required: bool = True) -> None:
-    """Adds `--tokenizer` and what a `.tiktoken` file does not say itself."""
+    """Adds `--tokenizer` and what a `.tiktoken` file or a `vocab.txt` does not say itself."""
     parser.add_argument(
         "-t",
         "--tokenizer",
@@ -77,13 +77,22 @@ def add_tokenizer_options(parser: argparse.ArgumentParser, *, required: bool = T
         type=_special_token,
         help="a special token of a .tiktoken file; may be given many times",
     )
+    parser.add_argument(
+        "--lowercase",
+        action=argparse.BooleanOptionalAction,
+        help="whether a vocab.txt is for text in lower case, where no tokenizer_config.json says it",
+    )
 
 
 def load_tokenizer(options: argparse.Namespace) -> tokmill.Tokenizer:
     """The tokenizer that the options name."""
-    known = {"pattern": options.pattern, "special_tokens": dict(options.special_tokens) or None}
     try:
-        return tokmill.Tokenizer.from_file(options.tokenizer, **{name: value for name, value in known.items() if value})
+        return tokmill.Tokenizer.from_file(
+            options.tokenizer,
+            pattern=options.pattern,
+            special_tokens=dict(options.special_tokens) or None,
+            lowercase=options.lowercase,
+        )
     except tokmill.TokmillError as error:
         raise tokmill.TokmillError(f"{options.tokenizer}: {error}") from error
 

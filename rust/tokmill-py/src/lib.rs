@@ -5,6 +5,7 @@
 
 mod arrays;
 mod arrow;
+mod byte_level;
 mod error;
 mod options;
 mod text;
@@ -52,11 +53,13 @@ mod _tokmill {
     #[pymodule_export]
     use crate::arrays::Ragged;
     #[pymodule_export]
+    use crate::byte_level::{ByteEngine, ByteRequest, ByteState};
+    #[pymodule_export]
     use crate::options::set_default_threads;
     #[pymodule_export]
     use crate::tokenizer::{DecodeStream, Tokenizer};
     #[pymodule_export]
-    use crate::train::{_train_bpe, WordCounter, WordCounts};
+    use crate::train::{_train_bpe, _train_superbpe, WordCounter, WordCounts};
     #[pymodule_export]
     use crate::train_unigram::{_check_unigram, _train_unigram};
 

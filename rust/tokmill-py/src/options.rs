@@ -8,7 +8,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyString};
 use tokmill::format::Format;
 use tokmill::ragged::Side;
-use tokmill::tokenizer::{AllowedSpecial, OffsetUnit, Tokenizer};
+use tokmill::tokenizer::{AllowedSpecial, OffsetUnit, Tokenizer, Truncation};
 
 use crate::error::{Failure, Result};
 
@@ -126,6 +126,13 @@ pub(crate) fn parse_side(name: &'static str, side: &str) -> Result<Side> {
     }
 }
 
+/// The options `max_length` and `truncation_side`.
+pub(crate) fn parse_truncation(max_length: Option<&Size>, truncation_side: &str) -> Result<Option<Truncation>> {
+    let side = parse_side("truncation_side", truncation_side)?;
+    let max_length = max_length.map(|length| length.get("max_length")).transpose()?;
+    Ok(max_length.map(|max_length| Truncation { max_length, side }))
+}
+
 /// The option `unit`.
 pub(crate) fn parse_unit(unit: &str) -> Result<OffsetUnit> {
     match unit {
@@ -154,13 +161,11 @@ impl ErrorHandler {
 
     /// Makes a `str` of UTF-8.
     pub(crate) fn decode<'py>(self, py: Python<'py>, bytes: &[u8]) -> Result<Bound<'py, PyString>> {
-        match std::str::from_utf8(bytes) {
-            Ok(text) => Ok(PyString::new(py, text)),
-            Err(_) => {
-                let text = PyBytes::new(py, bytes).call_method1(intern!(py, "decode"), ("utf-8", self.0))?;
-                Ok(text.cast_into().map_err(PyErr::from)?)
-            }
+        if let Ok(text) = std::str::from_utf8(bytes) {
+            return Ok(PyString::new(py, text));
         }
+        let text = PyBytes::new(py, bytes).call_method1(intern!(py, "decode"), ("utf-8", self.0))?;
+        Ok(text.cast_into().map_err(PyErr::from)?)
     }
 }
 

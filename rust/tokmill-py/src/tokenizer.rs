@@ -1,5 +1,6 @@
 //! `tokmill.Tokenizer` and its streaming decoder: arguments in, one call of the core, results out.
 
+use std::hash::{BuildHasher, RandomState};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
@@ -13,11 +14,11 @@ use tokmill::decode;
 use tokmill::format::{self, LoadOptions};
 use tokmill::model::Model;
 use tokmill::ragged::RaggedView;
-use tokmill::tokenizer::{self as core, EncodeOptions, Truncation};
+use tokmill::tokenizer::{self as core, EncodeOptions, Sampling};
 
 use crate::arrays::{Ids, Ragged, gather_rows, id_from, spans_to_numpy, to_numpy};
 use crate::error::{Failure, LONG, Result, call};
-use crate::options::{self, Allowed, ErrorHandler, Size, parse_format, parse_side, parse_unit};
+use crate::options::{self, Allowed, ErrorHandler, Size, parse_format, parse_truncation, parse_unit};
 use crate::text::{Text, Texts, total_len};
 
 /// One-dimensional `numpy.uint32`.
@@ -47,6 +48,11 @@ impl Tokenizer {
         &self.core
     }
 
+    /// The tokenizer itself, shared.
+    pub(crate) fn shared(&self) -> Arc<core::Tokenizer> {
+        self.core.clone()
+    }
+
     /// What the core is told about an encoding.
     fn options(&self, allowed: Option<Allowed>, add: bool, asked_threads: Option<Size>) -> Result<EncodeOptions> {
         Ok(EncodeOptions {
@@ -65,8 +71,13 @@ impl Tokenizer {
     }
 }
 
-fn load_options(pattern: Option<String>, special_tokens: Option<&Bound<'_, PyDict>>) -> Result<LoadOptions> {
-    Ok(LoadOptions { pattern, special_tokens: special_tokens.map(pairs).transpose()?.unwrap_or_default() })
+fn load_options(
+    pattern: Option<String>,
+    special_tokens: Option<&Bound<'_, PyDict>>,
+    lowercase: Option<bool>,
+) -> Result<LoadOptions> {
+    let special_tokens = special_tokens.map(pairs).transpose()?.unwrap_or_default();
+    Ok(LoadOptions { pattern, special_tokens, lowercase })
 }
 
 /// Contents and ids, in the order of the dict.
@@ -102,31 +113,34 @@ impl Tokenizer {
     /// `tokenizer.json`, or with `vocab.json` and `merges.txt`. Files compressed with gzip are read through.
     ///
     /// A `.tiktoken` file says neither how text is cut nor what is special: `pattern` is a regular expression or a
-    /// name of `tokmill.patterns()`, and `special_tokens` maps contents to ids.
+    /// name of `tokmill.patterns()`, and `special_tokens` maps contents to ids. A `vocab.txt` does not say whether its
+    /// words are in lower case: `lowercase` does, unless a `tokenizer_config.json` beside it tells.
     ///
     /// Raises `OSError` if the file cannot be read, and `TokmillError` if it is damaged or names what is not supported.
     #[classmethod]
-    #[pyo3(signature = (path, *, pattern = None, special_tokens = None))]
+    #[pyo3(signature = (path, *, pattern = None, special_tokens = None, lowercase = None))]
     fn from_file(
         cls: &Bound<'_, PyType>,
         path: PathBuf,
         pattern: Option<String>,
         special_tokens: Option<&Bound<'_, PyDict>>,
+        lowercase: Option<bool>,
     ) -> Result<Self> {
-        let options = load_options(pattern, special_tokens)?;
+        let options = load_options(pattern, special_tokens, lowercase)?;
         Ok(call(cls.py(), LONG, || format::load(&path, &options))?.into())
     }
 
     /// Reads a tokenizer from the bytes of a file, which may be compressed with gzip. Options as for `from_file`.
     #[classmethod]
-    #[pyo3(signature = (data, *, pattern = None, special_tokens = None))]
+    #[pyo3(signature = (data, *, pattern = None, special_tokens = None, lowercase = None))]
     fn from_bytes(
         cls: &Bound<'_, PyType>,
         data: Text<'_>,
         pattern: Option<String>,
         special_tokens: Option<&Bound<'_, PyDict>>,
+        lowercase: Option<bool>,
     ) -> Result<Self> {
-        let options = load_options(pattern, special_tokens)?;
+        let options = load_options(pattern, special_tokens, lowercase)?;
         Ok(call(cls.py(), LONG, || format::from_bytes(data.as_ref(), &options))?.into())
     }
 
@@ -136,7 +150,7 @@ impl Tokenizer {
     /// `HF_HUB_OFFLINE=1`, only the cache is read. `revision` is a branch, tag or commit. Other options as for
     /// `from_file`.
     #[classmethod]
-    #[pyo3(signature = (name, *, revision = None, token = None, pattern = None, special_tokens = None))]
+    #[pyo3(signature = (name, *, revision = None, token = None, pattern = None, special_tokens = None, lowercase = None))]
     fn from_pretrained(
         cls: &Bound<'_, PyType>,
         name: &str,
@@ -144,10 +158,11 @@ impl Tokenizer {
         token: Option<&Bound<'_, PyAny>>,
         pattern: Option<String>,
         special_tokens: Option<&Bound<'_, PyDict>>,
+        lowercase: Option<bool>,
     ) -> Result<Self> {
         let py = cls.py();
         let path = py.import(intern!(py, "tokmill.hub"))?.call_method1("fetch", (name, revision, token))?;
-        Self::from_file(cls, path.extract()?, pattern, special_tokens)
+        Self::from_file(cls, path.extract()?, pattern, special_tokens, lowercase)
     }
 
     /// Writes the tokenizer to a file: all of it or, if something goes wrong, nothing.
@@ -198,6 +213,59 @@ impl Tokenizer {
         Ok(to_numpy(py, ids))
     }
 
+    /// A random segmentation of a text: uint32[n].
+    ///
+    /// With a Unigram model each segmentation is as likely as the exponential of `alpha` times its score; `nbest` draws
+    /// from that many of the best ones only. With a BPE model each merge that is due is passed over with probability
+    /// `dropout`, from 0 to 1, and comes up again after the next that is made; without `dropout`, it is that of the
+    /// tokenizer's file, which `encode` never acts on. Equal seeds give equal samples; without a `seed` each call gives
+    /// another one. `allowed_special` as for `encode`.
+    ///
+    /// Raises `TokmillError` for models of other kinds, and for a BPE model where there is no `dropout`.
+    #[pyo3(
+        signature = (text, *, alpha = 0.1, nbest = None, dropout = None, seed = None, allowed_special = None),
+        text_signature = "($self, text, *, alpha=0.1, nbest=None, dropout=None, seed=None, allowed_special='none')"
+    )]
+    #[expect(clippy::too_many_arguments, reason = "they are the keywords of the Python method")]
+    fn sample<'py>(
+        &self,
+        py: Python<'py>,
+        text: Text<'_>,
+        alpha: f64,
+        nbest: Option<Size>,
+        dropout: Option<f32>,
+        seed: Option<u64>,
+        allowed_special: Option<Allowed>,
+    ) -> Result<IdArray<'py>> {
+        let options = self.options(allowed_special, false, Some(Size::of(1)))?;
+        let nbest = nbest.map(|count| count.get("nbest")).transpose()?;
+        let seed = seed.unwrap_or_else(|| RandomState::new().hash_one(0));
+        let sampling = Sampling { alpha, nbest, dropout, seed };
+        let ids = call(py, LONG, || self.core.sample(text.as_ref(), sampling, &options))?;
+        Ok(to_numpy(py, ids))
+    }
+
+    /// The `n` best segmentations of a text by a Unigram model, best first: a list of (uint32[k], score).
+    ///
+    /// There are fewer where the text has fewer. The score is the sum of the scores of the pieces. `allowed_special` as
+    /// for `encode`.
+    #[pyo3(
+        signature = (text, n, *, allowed_special = None),
+        text_signature = "($self, text, n, *, allowed_special='none')"
+    )]
+    fn nbest<'py>(
+        &self,
+        py: Python<'py>,
+        text: Text<'_>,
+        n: Size,
+        allowed_special: Option<Allowed>,
+    ) -> Result<Vec<(IdArray<'py>, f64)>> {
+        let options = self.options(allowed_special, false, Some(Size::of(1)))?;
+        let count = n.get("n")?;
+        let found = call(py, LONG, || self.core.nbest(text.as_ref(), count, &options))?;
+        Ok(found.into_iter().map(|other| (to_numpy(py, other.ids), other.score)).collect())
+    }
+
     /// The ids of many texts, one row a text.
     ///
     /// `texts` is an iterable of what `encode` takes, or an Arrow column of strings or binary, which is not copied.
@@ -227,12 +295,10 @@ impl Tokenizer {
         threads: Option<Size>,
     ) -> Result<Ragged> {
         let options = self.options(allowed_special, add_special_tokens, threads)?;
-        let side = parse_side("truncation_side", truncation_side)?;
-        let max_length = max_length.map(|length| length.get("max_length")).transpose()?;
+        let truncation = parse_truncation(max_length.as_ref(), truncation_side)?;
         if stride.map_or(Ok(0), |stride| stride.get("stride"))? != 0 {
             return Err(Error::unsupported("stride", "overlapping windows; it must be 0").into());
         }
-        let truncation = max_length.map(|max_length| Truncation { max_length, side });
         let (texts, pairs) = (Texts::new(texts)?, pairs.map(Texts::new).transpose()?);
         let (texts, pairs) = (texts.borrow()?, pairs.as_ref().map(Texts::borrow).transpose()?);
         if let Some(pairs) = &pairs
@@ -289,6 +355,65 @@ impl Tokenizer {
         let encode = || self.core.encode_batch_with_offsets(&texts, unit, &options);
         let (rows, spans) = call(py, total_len(&texts), encode)?;
         Ok((Ragged::from_rows(py, rows), spans_to_numpy(py, spans)?))
+    }
+
+    /// The ids of a text or a pair, uint32[n], and the type id of each, uint32[n], as the post-processor has them.
+    ///
+    /// `max_length` and `truncation_side` cut as `encode_batch` does, the longer text of a pair first. Other options as
+    /// for `encode`.
+    #[pyo3(
+        signature = (text, pair = None, *, max_length = None, truncation_side = "right", allowed_special = None,
+            add_special_tokens = false),
+        text_signature = "($self, text, pair=None, *, max_length=None, truncation_side='right', \
+                          allowed_special='none', add_special_tokens=False)"
+    )]
+    #[expect(clippy::too_many_arguments, reason = "they are the keywords of the Python method")]
+    fn encode_with_type_ids<'py>(
+        &self,
+        py: Python<'py>,
+        text: Text<'_>,
+        pair: Option<Text<'_>>,
+        max_length: Option<Size>,
+        truncation_side: &str,
+        allowed_special: Option<Allowed>,
+        add_special_tokens: bool,
+    ) -> Result<(IdArray<'py>, IdArray<'py>)> {
+        let options = self.options(allowed_special, add_special_tokens, Some(Size::of(1)))?;
+        let truncation = parse_truncation(max_length.as_ref(), truncation_side)?;
+        let bytes = text.len() + pair.as_ref().map_or(0, Text::len);
+        let pair = pair.as_ref().map(AsRef::as_ref);
+        let encode = || self.core.encode_with_type_ids(text.as_ref(), pair, truncation, &options);
+        let (ids, types) = call(py, bytes, encode)?;
+        Ok((to_numpy(py, ids), to_numpy(py, types)))
+    }
+
+    /// The rows of ids that `encode_batch` gives, and rows of type ids beside them. Options as for `encode_batch`.
+    #[pyo3(
+        signature = (texts, *, pairs = None, max_length = None, truncation_side = "right", allowed_special = None,
+            add_special_tokens = false, threads = None),
+        text_signature = "($self, texts, *, pairs=None, max_length=None, truncation_side='right', \
+                          allowed_special='none', add_special_tokens=False, threads=None)"
+    )]
+    #[expect(clippy::too_many_arguments, reason = "they are the keywords of the Python method")]
+    fn encode_batch_with_type_ids<'py>(
+        &self,
+        py: Python<'py>,
+        texts: &Bound<'py, PyAny>,
+        pairs: Option<&Bound<'py, PyAny>>,
+        max_length: Option<Size>,
+        truncation_side: &str,
+        allowed_special: Option<Allowed>,
+        add_special_tokens: bool,
+        threads: Option<Size>,
+    ) -> Result<(Ragged, Ragged)> {
+        let options = self.options(allowed_special, add_special_tokens, threads)?;
+        let truncation = parse_truncation(max_length.as_ref(), truncation_side)?;
+        let (texts, pairs) = (Texts::new(texts)?, pairs.map(Texts::new).transpose()?);
+        let (texts, pairs) = (texts.borrow()?, pairs.as_ref().map(Texts::borrow).transpose()?);
+        let bytes = total_len(&texts) + pairs.as_deref().map_or(0, total_len);
+        let encode = || self.core.encode_batch_with_type_ids(&texts, pairs.as_deref(), truncation, &options);
+        let (rows, types) = call(py, bytes, encode)?;
+        Ok((Ragged::from_rows(py, rows), Ragged::from_rows(py, types)))
     }
 
     /// How many ids `encode` would give, without building them. Options as for `encode`.
@@ -541,6 +666,8 @@ impl Tokenizer {
         let model = match self.core.model() {
             Model::Bpe(_) => "BPE, ",
             Model::Unigram(_) => "Unigram, ",
+            Model::WordPiece(_) => "WordPiece, ",
+            Model::WordLevel(_) => "WordLevel, ",
             _ => "",
         };
         format!("<tokmill.Tokenizer: {model}{} ids>", self.core.vocab_size())

@@ -10,8 +10,8 @@ use tokmill::Error;
 use tokmill::normalize::Normalizer;
 use tokmill::pretokenize::{Pretokenizer, patterns};
 use tokmill::train::{
-    self, AlphabetOrder, Base, BpeTrainerOptions, Checkpoint, Counter, CounterOptions, FileOptions, InitialAlphabet,
-    Progress, Splitter, Unit, Veto, VetoRules, Watch,
+    self, AlphabetOrder, Base, BpeTrainerOptions, Checkpoint, ChunkOptions, ChunkSplit, Counter, CounterOptions,
+    FileOptions, InitialAlphabet, Progress, Splitter, SuperBpeOptions, Unit, Veto, VetoRules, Watch,
 };
 
 use crate::arrays::to_numpy;
@@ -128,20 +128,21 @@ impl WordCounter {
 #[pymethods]
 impl WordCounter {
     #[new]
-    #[pyo3(signature = (*, pattern, normalizer, threads, memory_limit))]
+    #[pyo3(signature = (*, pattern, normalizer, threads, memory_limit, keep_documents=false))]
     fn new(
         py: Python<'_>,
         pattern: Option<&str>,
         normalizer: Option<&str>,
         threads: Option<Size>,
         memory_limit: Option<Size>,
+        keep_documents: bool,
     ) -> Result<Self> {
         let threads = options::threads(threads.as_ref())?;
         let memory_limit = memory_limit.map(|limit| limit.get("memory_limit")).transpose()?;
         let normalizer = parse_normalizer(normalizer)?;
         let counter = call(py, LONG, || {
             let pretokenizer = Pretokenizer::new(patterns::byte_level_steps(pattern))?;
-            let options = CounterOptions { threads, memory_limit, ..CounterOptions::default() };
+            let options = CounterOptions { threads, memory_limit, keep_documents, ..CounterOptions::default() };
             Ok::<_, Error>(Counter::new(Splitter::new(normalizer, pretokenizer), options))
         })?;
         Ok(Self { core: Mutex::new(Some(counter)) })
@@ -202,6 +203,39 @@ impl WordCounter {
         })
     }
 
+    /// Counts the chunks of files of raw bytes, cut further at "nul" or "whitespace" if at all.
+    #[pyo3(signature = (paths, *, chunk_bytes, entropy, split, split_probability, seed, progress))]
+    #[allow(clippy::too_many_arguments)]
+    fn push_chunks(
+        &self,
+        py: Python<'_>,
+        paths: Vec<PathBuf>,
+        chunk_bytes: Size,
+        entropy: Option<(f64, f64)>,
+        split: Option<&str>,
+        split_probability: f64,
+        seed: u64,
+        progress: Option<Py<PyAny>>,
+    ) -> Result<()> {
+        let split = match split {
+            None => None,
+            Some("nul") => Some(ChunkSplit::Nul),
+            Some("whitespace") => Some(ChunkSplit::Whitespace),
+            Some(other) => {
+                return Err(Failure::option("split", format!("{other:?} is neither \"nul\" nor \"whitespace\"")));
+            }
+        };
+        let chunk_bytes = chunk_bytes.get("chunk_bytes")?;
+        let options = ChunkOptions { chunk_bytes, entropy, split, split_probability, seed };
+        self.with(|mut counter| {
+            let counter = watched(py, progress, |watch| {
+                counter.push_chunks(&paths, &options, watch)?;
+                Ok(counter)
+            })?;
+            Ok((Some(counter), ()))
+        })
+    }
+
     /// Ends counting.
     fn finish(&self, py: Python<'_>) -> Result<WordCounts> {
         self.with(|counter| Ok((None, WordCounts { core: call(py, LONG, || counter.finish())? })))
@@ -234,6 +268,7 @@ pub(crate) struct Options<'py> {
     veto_substrings: Vec<Vec<u8>>,
     veto_regex: Option<String>,
     veto_max_words: Option<Size>,
+    veto_lengths: Option<Vec<usize>>,
     base: Option<Bound<'py, Tokenizer>>,
     pad_to: Option<Size>,
     threads: Option<Size>,
@@ -250,6 +285,7 @@ impl Options<'_> {
             substrings: self.veto_substrings.clone(),
             regex: self.veto_regex.clone(),
             max_words: optional(&self.veto_max_words, "veto")?,
+            lengths: self.veto_lengths.clone(),
         };
         Ok(BpeTrainerOptions {
             vocab_size: self.vocab_size.get("vocab_size")?,
@@ -312,6 +348,54 @@ fn fill_trace(target: &Bound<'_, PyAny>, trace: train::Trace) -> PyResult<()> {
     target.setattr("left", to_numpy(py, trace.left))?;
     target.setattr("right", to_numpy(py, trace.right))?;
     target.setattr("delta", to_numpy(py, trace.delta))
+}
+
+/// What `train_superbpe` is told besides.
+#[derive(FromPyObject)]
+#[pyo3(from_item_all)]
+pub(crate) struct Superwords {
+    transition: Size,
+    second_pattern: Option<String>,
+    forbidden: Vec<Vec<u8>>,
+    max_words: Option<Size>,
+}
+
+impl Superwords {
+    fn veto(&self) -> Result<Veto> {
+        let max_words = self.max_words.as_ref().map(|words| words.get("max_words")).transpose()?;
+        Ok(Veto::new(VetoRules { substrings: self.forbidden.clone(), max_words, ..VetoRules::default() })?)
+    }
+}
+
+/// Trains words and superwords on the documents of `counter`, which ends with that.
+#[pyfunction]
+pub(crate) fn _train_superbpe(
+    py: Python<'_>,
+    counter: &Bound<'_, WordCounter>,
+    options: Options<'_>,
+    superwords: Superwords,
+) -> Result<Tokenizer> {
+    let bpe = options.trainer()?;
+    let (threads, memory_limit) = (bpe.threads, bpe.memory_limit);
+    let super_options = SuperBpeOptions {
+        bpe,
+        transition: superwords.transition.get("transition")?,
+        superword_veto: Some(superwords.veto()?),
+        counter: CounterOptions { threads, memory_limit, ..CounterOptions::default() },
+    };
+    let steps = patterns::byte_level_steps(superwords.second_pattern.as_deref());
+    let normalizer = parse_normalizer(options.normalizer.as_deref())?;
+    let inherited = options.base.as_ref().map_or(&[][..], |base| base.get().core().added_tokens());
+    let template = options.template;
+    let splitter = Splitter::new(normalizer.clone(), Pretokenizer::new(steps.clone())?);
+    let counter = counter.get().with(|counter| Ok((None, counter)))?;
+    let trained = watched(py, options.progress, |watch| {
+        let (words, documents) = counter.finish_with_documents()?;
+        let trained = train::train_superbpe(words, documents, &splitter, &super_options, watch)?;
+        let post_processor = template.map(|(single, pair)| trained.template(&single, pair.as_deref())).transpose()?;
+        trained.into_tokenizer(normalizer, Pretokenizer::new(steps)?, post_processor, inherited)
+    })?;
+    Ok(trained.into())
 }
 
 /// Runs the core with an eye on signals, and tells `progress` how far it has come.

@@ -13,6 +13,7 @@ use hashbrown::HashSet;
 
 use crate::error::{Error, Result};
 use crate::normalize::Normalizer;
+use crate::vocab::Vocab;
 
 /// A token that is matched as a whole, with the flags of tokenizers' `AddedToken`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -44,6 +45,17 @@ impl AddedToken {
             rstrip: false,
             normalized: false,
             special: true,
+        }
+    }
+
+    /// Checks that the id is free, or that of the entry that is spelled like the token.
+    pub(crate) fn check_id(&self, vocab: &Vocab) -> Result<()> {
+        match vocab.spelled(self.id) {
+            Some(other) if other != self.content => {
+                let why = format!("its id {} is that of the entry {other:?}", self.id);
+                Err(Error::format(format!("added token {:?}", self.content), why))
+            }
+            _ => Ok(()),
         }
     }
 }
@@ -97,6 +109,8 @@ pub struct AddedTokens {
     special_contents: HashSet<String>,
     raw: Matcher,
     normalized: Matcher,
+    /// Whether a blank of a normalized text stands for U+2581.
+    blanks_are_marks: bool,
 }
 
 /// The search of one round.
@@ -112,14 +126,15 @@ struct Matcher {
 impl AddedTokens {
     /// Builds the matchers. `normalizer` is the tokenizer's, applied to the contents of normalized tokens.
     pub fn new(tokens: Vec<AddedToken>, normalizer: Option<&Normalizer>) -> Result<Self> {
-        Self::matching(tokens, normalizer, normalizer)
+        Self::matching(tokens, normalizer, None)
     }
 
-    /// The same for texts that another normaliser rewrites, with other results: `walked`.
+    /// The same for texts that come with blanks for U+2581, from `with_blanks`, where it is given
+    /// ([`Normalizer::with_blanks`]).
     pub fn matching(
         mut tokens: Vec<AddedToken>,
         normalizer: Option<&Normalizer>,
-        walked: Option<&Normalizer>,
+        with_blanks: Option<&Normalizer>,
     ) -> Result<Self> {
         tokens.retain(|token| !token.content.is_empty());
         tokens.sort_by_key(|token| token.id);
@@ -130,7 +145,7 @@ impl AddedTokens {
             ));
         }
         let raw = Matcher::new(&tokens, |token| !token.normalized, None)?;
-        let normalized = Matcher::new(&tokens, |token| token.normalized, walked)?;
+        let normalized = Matcher::new(&tokens, |token| token.normalized, with_blanks.or(normalizer))?;
         let rewrite = |token: &AddedToken| match normalizer?.normalize(&token.content) {
             Cow::Owned(content) if content != token.content => Some((token.id, content)),
             _ => None,
@@ -138,7 +153,7 @@ impl AddedTokens {
         let rewritten = tokens.iter().filter(|token| token.normalized).filter_map(rewrite).collect();
         let specials = tokens.iter().filter(|token| token.special);
         let special_contents = specials.map(|token| token.content.clone()).collect();
-        Ok(Self { tokens, rewritten, special_contents, raw, normalized })
+        Ok(Self { tokens, rewritten, special_contents, raw, normalized, blanks_are_marks: with_blanks.is_some() })
     }
 
     /// What decoders see of a token: its content, normalised where it is matched in normalised text.
@@ -179,6 +194,9 @@ impl AddedTokens {
         mut visit: impl FnMut(Segment) -> Result<()>,
     ) -> Result<()> {
         let matcher = self.matcher(round);
+        // Blanks that stand for U+2581 are no white space.
+        let marks = round == Round::Normalized && self.blanks_are_marks;
+        let is_space = |c: &char| c.is_whitespace() && !(marks && *c == ' ');
         let mut done = 0;
         if let Some(search) = matcher.search.as_ref().filter(|_| self.may_match(round, allowed)) {
             for found in search.find_iter(text) {
@@ -191,10 +209,10 @@ impl AddedTokens {
                     continue;
                 }
                 if token.lstrip {
-                    begin = begin_of_trailing_space(&text[..begin]).max(done);
+                    begin = begin_of_trailing_space(&text[..begin], is_space).max(done);
                 }
                 if token.rstrip {
-                    end += end_of_leading_space(&text[end..]);
+                    end += end_of_leading_space(&text[end..], is_space);
                 }
                 if done < begin {
                     visit(Segment::Text(done..begin))?;
@@ -223,17 +241,22 @@ impl Matcher {
         belongs: impl Fn(&AddedToken) -> bool,
         normalizer: Option<&Normalizer>,
     ) -> Result<Self> {
-        let patterns: Vec<usize> = (0..tokens.len()).filter(|&index| belongs(&tokens[index])).collect();
+        let content = |token: &AddedToken| match normalizer {
+            Some(normalizer) => normalizer.normalize(&token.content).into_owned(),
+            None => token.content.clone(),
+        };
+        // What normalises to nothing is found nowhere.
+        let (patterns, contents): (Vec<usize>, Vec<String>) = (0..tokens.len())
+            .filter(|&index| belongs(&tokens[index]))
+            .map(|index| (index, content(&tokens[index])))
+            .filter(|(_, content)| !content.is_empty())
+            .unzip();
         if patterns.is_empty() {
             return Ok(Self::default());
         }
-        let contents = patterns.iter().map(|&index| {
-            let content = tokens[index].content.as_str();
-            normalizer.map_or(content.into(), |normalizer| normalizer.normalize(content))
-        });
         let search = AhoCorasick::builder()
             .match_kind(MatchKind::LeftmostLongest)
-            .build(contents.map(Cow::into_owned))
+            .build(contents)
             .map_err(|error| Error::format("added_tokens", error.to_string()))?;
         let only_special = patterns.iter().all(|&index| tokens[index].special);
         Ok(Self { search: Some(search), patterns, only_special })
@@ -269,17 +292,17 @@ fn begins_with_word(text: &[u8]) -> bool {
     first_char(text).is_some_and(is_word)
 }
 
-fn begin_of_trailing_space(text: &[u8]) -> usize {
+fn begin_of_trailing_space(text: &[u8], is_space: impl Fn(&char) -> bool) -> usize {
     let mut end = text.len();
-    while let Some(c) = last_char(&text[..end]).filter(|c| c.is_whitespace()) {
+    while let Some(c) = last_char(&text[..end]).filter(&is_space) {
         end -= c.len_utf8();
     }
     end
 }
 
-fn end_of_leading_space(text: &[u8]) -> usize {
+fn end_of_leading_space(text: &[u8], is_space: impl Fn(&char) -> bool) -> usize {
     let mut begin = 0;
-    while let Some(c) = first_char(&text[begin..]).filter(|c| c.is_whitespace()) {
+    while let Some(c) = first_char(&text[begin..]).filter(&is_space) {
         begin += c.len_utf8();
     }
     begin
@@ -324,6 +347,13 @@ mod tests {
         let mask = AddedToken { lstrip: true, rstrip: true, ..plain("<m>", 3) };
         let parts = cut(vec![mask], "a <m> <m> b", &AllowedSpecial::None);
         assert_eq!(parts, [part(None, "a"), part(3, " <m> "), part(3, "<m> "), part(None, "b")]);
+    }
+
+    #[test]
+    fn a_token_that_normalises_to_nothing_is_found_nowhere() {
+        let blanks = AddedToken { normalized: true, ..plain("  ", 7) };
+        let added = AddedTokens::new(vec![blanks], Some(&Normalizer::Strip { left: true, right: true })).unwrap();
+        assert!(!added.may_match(Round::Normalized, &AllowedSpecial::All));
     }
 
     #[test]

@@ -5,6 +5,7 @@
 pub mod added_tokens;
 pub mod alignment;
 mod atomic_file;
+pub mod byte_level;
 mod chars;
 pub mod decode;
 pub mod encoder;

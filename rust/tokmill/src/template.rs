@@ -17,6 +17,25 @@ pub enum PostProcessor {
     },
     /// Special tokens around one sequence or a pair.
     Template(Template),
+    /// `cls A sep`, or `cls A sep B sep`.
+    Bert {
+        /// Written behind each sequence, and its id.
+        sep: (String, u32),
+        /// Written before the first, and its id.
+        cls: (String, u32),
+    },
+    /// `cls A sep`, or `cls A sep sep B sep`, all with type id 0; takes white space out of the offsets where
+    /// `trim_offsets`.
+    Roberta {
+        /// Written behind each sequence and before the second, and its id.
+        sep: (String, u32),
+        /// Written before the first, and its id.
+        cls: (String, u32),
+        /// Take leading and trailing white space out of the offsets.
+        trim_offsets: bool,
+        /// Keep one leading blank in the first token's offsets.
+        add_prefix_space: bool,
+    },
     /// One after the other.
     Sequence(Vec<PostProcessor>),
 }
@@ -105,9 +124,26 @@ pub enum Place {
     Text {
         /// Whether this is the second text.
         second: bool,
+        /// Type id of each.
+        type_id: u32,
     },
-    /// Ids of a special token.
-    Ids(Vec<u32>),
+    /// A special token.
+    Special {
+        /// Its ids.
+        ids: Vec<u32>,
+        /// Type id of each.
+        type_id: u32,
+    },
+}
+
+impl Place {
+    fn text(second: bool, type_id: u32) -> Self {
+        Self::Text { second, type_id }
+    }
+
+    fn special(id: u32, type_id: u32) -> Self {
+        Self::Special { ids: vec![id], type_id }
+    }
 }
 
 /// A compiled post-processor.
@@ -142,12 +178,21 @@ impl Layouts {
             PostProcessor::ByteLevel { add_prefix_space, .. } => {
                 self.trims.push(Trim { add_prefix_space: *add_prefix_space });
             }
-            PostProcessor::Template(_) if self.single.is_some() => {
-                return Err(Error::unsupported("post_processor", "two templates, one applied to the other"));
-            }
             PostProcessor::Template(template) => {
-                self.single = Some(template.resolve(&template.single)?);
-                self.pair = Some(template.resolve(&template.pair)?);
+                self.lay_out(template.resolve(&template.single)?, template.resolve(&template.pair)?)?;
+            }
+            PostProcessor::Bert { sep: (_, sep), cls: (_, cls) } => {
+                let first = [Place::special(*cls, 0), Place::text(false, 0), Place::special(*sep, 0)];
+                let second = [Place::text(true, 1), Place::special(*sep, 1)];
+                self.lay_out(first.to_vec(), [&first[..], &second].concat())?;
+            }
+            PostProcessor::Roberta { sep: (_, sep), cls: (_, cls), trim_offsets, add_prefix_space } => {
+                if *trim_offsets {
+                    self.trims.push(Trim { add_prefix_space: *add_prefix_space });
+                }
+                let first = [Place::special(*cls, 0), Place::text(false, 0), Place::special(*sep, 0)];
+                let second = [Place::special(*sep, 0), Place::text(true, 0), Place::special(*sep, 0)];
+                self.lay_out(first.to_vec(), [&first[..], &second].concat())?;
             }
             PostProcessor::Sequence(steps) => {
                 for step in steps {
@@ -158,10 +203,26 @@ impl Layouts {
         Ok(())
     }
 
+    fn lay_out(&mut self, single: Vec<Place>, pair: Vec<Place>) -> Result<()> {
+        if self.single.is_some() {
+            return Err(Error::unsupported(
+                "post_processor",
+                "two layouts of special tokens, one applied to the other",
+            ));
+        }
+        let first = |place: &&Place| matches!(place, Place::Text { second: false, .. });
+        let second = |place: &&Place| matches!(place, Place::Text { second: true, .. });
+        if single.iter().filter(first).count() != 1 || single.iter().any(|place| second(&place)) {
+            return Err(Error::unsupported("post_processor.single", "a layout that does not hold its text once"));
+        }
+        (self.single, self.pair) = (Some(single), Some(pair));
+        Ok(())
+    }
+
     /// What a row for one text (or a pair) consists of, special tokens included.
     pub fn places(&self, pair: bool) -> &[Place] {
-        const SINGLE: &[Place] = &[Place::Text { second: false }];
-        const PAIR: &[Place] = &[Place::Text { second: false }, Place::Text { second: true }];
+        const SINGLE: &[Place] = &[Place::Text { second: false, type_id: 0 }];
+        const PAIR: &[Place] = &[Place::Text { second: false, type_id: 0 }, Place::Text { second: true, type_id: 1 }];
         match (if pair { &self.pair } else { &self.single }, pair) {
             (Some(places), _) => places,
             (None, false) => SINGLE,
@@ -171,7 +232,7 @@ impl Layouts {
 
     /// How many special ids a row has.
     pub fn added(&self, pair: bool) -> usize {
-        let ids = |place: &Place| if let Place::Ids(ids) = place { ids.len() } else { 0 };
+        let ids = |place: &Place| if let Place::Special { ids, .. } = place { ids.len() } else { 0 };
         self.places(pair).iter().map(ids).sum()
     }
 
@@ -183,7 +244,9 @@ impl Layouts {
     /// The largest id that a template adds.
     pub fn largest_id(&self) -> Option<u32> {
         let places = self.single.iter().chain(&self.pair).flatten();
-        places.filter_map(|place| if let Place::Ids(ids) = place { ids.iter().max().copied() } else { None }).max()
+        let largest =
+            |place: &Place| if let Place::Special { ids, .. } = place { ids.iter().max().copied() } else { None };
+        places.filter_map(largest).max()
     }
 }
 
@@ -192,13 +255,13 @@ impl Template {
         pieces
             .iter()
             .map(|piece| match piece {
-                TemplatePiece::Sequence { second, .. } => Ok(Place::Text { second: *second }),
-                TemplatePiece::Special { name, .. } => {
+                TemplatePiece::Sequence { second, type_id } => Ok(Place::text(*second, *type_id)),
+                TemplatePiece::Special { name, type_id } => {
                     let special = self.special_tokens.iter().find(|special| special.name == *name);
                     let special = special.ok_or_else(|| {
                         Error::format("post_processor.special_tokens", format!("has no entry for {name:?}"))
                     })?;
-                    Ok(Place::Ids(special.ids.clone()))
+                    Ok(Place::Special { ids: special.ids.clone(), type_id: *type_id })
                 }
             })
             .collect()

@@ -9,9 +9,9 @@ use std::path::{Path, PathBuf};
 /// The modules of each floor, from the ground up.
 const FLOORS: &[&[&str]] = &[
     // Nouns that know nothing of tokenization.
-    &["error", "ragged", "parallel", "atomic_file", "memory", "chars"],
+    &["error", "ragged", "parallel", "atomic_file", "memory", "chars", "random"],
     // Tables.
-    &["alignment", "vocab", "merges", "lengths", "regex"],
+    &["alignment", "vocab", "merges", "lengths", "pieces", "regex", "trie"],
     // Stages of encoding and decoding.
     &["normalize", "added_tokens", "pretokenize", "model", "template", "decode"],
     // The waist.

@@ -101,8 +101,12 @@ fn threads_and_memory_limits_change_nothing() {
         for memory_limit in [None, Some(1 << 20)] {
             let spill = scratch.0.join(format!("spill-{threads}-{}", memory_limit.is_some()));
             fs::create_dir(&spill).unwrap();
-            let options =
-                CounterOptions { threads: Some(threads), memory_limit, temporary_directory: Some(spill.clone()) };
+            let options = CounterOptions {
+                threads: Some(threads),
+                memory_limit,
+                temporary_directory: Some(spill.clone()),
+                ..CounterOptions::default()
+            };
             let counts = count_files(std::slice::from_ref(&path), Unit::Line, options).unwrap();
             assert_eq!(fs::read_dir(&spill).unwrap().count(), usize::from(memory_limit.is_some()));
             assert_eq!(counts.len(), expected.len());

@@ -33,6 +33,9 @@ pub trait Sink {
     /// Whether [`Self::piece`] is called for each piece, instead of [`Self::ids`] for several together.
     const BY_PIECE: bool;
 
+    /// Whether pieces come with their ids. If not, [`Self::piece`] gets each piece whole, and no ids.
+    const ENCODED: bool = true;
+
     /// The ids of the next pieces.
     fn ids(&mut self, ids: &[u32]);
 
@@ -148,23 +151,18 @@ impl Encoder {
     pub fn take_missing(&mut self) -> bool {
         self.tables.scratch.unigram.take_missing()
     }
-
-    /// Encodes the piece that begins at byte `from` and returns where the next one begins.
-    pub fn encode_next(
-        &mut self,
-        pretokenizer: &Pretokenizer,
-        model: &Model,
-        text: &[u8],
-        from: usize,
-        sink: &mut impl Sink,
-    ) -> usize {
-        self.encode(pretokenizer, model, text, from, from + 1, sink)
-    }
 }
 
 impl Tables {
     /// Encodes pieces; long ones part by part between safe cuts, so that the tables serve them too.
     fn encode<S: Sink>(&mut self, model: &Model, text: &[u8], base: usize, pieces: &[(u32, u32)], sink: &mut S) {
+        if !S::ENCODED {
+            for &(begin, end) in pieces {
+                let (begin, end) = (base + begin as usize, base + end as usize);
+                sink.piece(model, &text[begin..end], begin, &[]);
+            }
+            return;
+        }
         let longest = pieces.iter().fold(0, |longest, &(begin, end)| longest.max(end - begin));
         let cuts = if longest > LONG { model.cuts() } else { None };
         let Some(cuts) = cuts else { return self.encode_uncut(model, text, base, pieces, sink) };
@@ -299,6 +297,8 @@ impl Tables {
             Model::Unigram(unigram) => {
                 always = unigram.encode(piece, &mut self.scratch.unigram, &mut self.ids);
             }
+            Model::WordPiece(model) => model.encode(piece, &mut self.scratch.wordpiece, &mut self.ids),
+            Model::WordLevel(model) => self.ids.push(model.encode(piece)),
         }
         (&self.ids, always)
     }

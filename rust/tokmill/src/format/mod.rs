@@ -3,6 +3,7 @@
 //! The format is told from the content, never from the name. Readers turn a file into [`Parts`]; whatever the file
 //! gets wrong comes back as an error that says where.
 
+mod gguf;
 mod json;
 mod ranks;
 mod sentencepiece;
@@ -13,6 +14,7 @@ mod tekken;
 mod tiktoken;
 mod tokenizer_json;
 mod vocab_merges;
+mod vocab_txt;
 
 use std::fmt::Write as _;
 use std::io::{BufWriter, Write as _};
@@ -34,11 +36,14 @@ pub struct LoadOptions {
     pub pattern: Option<String>,
     /// Special tokens and their ids, of a `.tiktoken` file or of `vocab.json` and `merges.txt`.
     pub special_tokens: Vec<(String, u32)>,
+    /// Whether a `vocab.txt` is for text in lower case, where no `tokenizer_config.json` says it.
+    pub lowercase: Option<bool>,
 }
 
 impl LoadOptions {
     /// Refuses options that a format leaves no room for.
     fn check_unused(&self, format: &str) -> Result<()> {
+        self.check_lowercase(format)?;
         if self.pattern.is_some() {
             return Err(Error::option("pattern", format!("{format} has its own")));
         }
@@ -47,12 +52,20 @@ impl LoadOptions {
         }
         Ok(())
     }
+
+    /// Refuses an option that only a `vocab.txt` leaves room for.
+    fn check_lowercase(&self, format: &str) -> Result<()> {
+        match self.lowercase {
+            Some(_) => Err(Error::option("lowercase", format!("{format} leaves no room for it"))),
+            None => Ok(()),
+        }
+    }
 }
 
 /// Reads a tokenizer file or directory; the format is told from its content.
 ///
-/// A directory holds a `tokenizer.json`, or a `vocab.json` and a `merges.txt` with a `tokenizer_config.json` beside
-/// them where there is one. Either of these two files may be named for both. Files may be gzipped.
+/// A directory holds a `tokenizer.json`, or a `vocab.json` and a `merges.txt`, or a `vocab.txt`, with a
+/// `tokenizer_config.json` beside them where there is one. Either of these two files may be named for both. Files may be gzipped.
 pub fn load(path: &Path, options: &LoadOptions) -> Result<Tokenizer> {
     Tokenizer::new(load_parts(path, options)?)
 }
@@ -67,15 +80,29 @@ pub fn load_parts(path: &Path, options: &LoadOptions) -> Result<Parts> {
     if path.is_dir() {
         return match file_in(path, "tokenizer.json") {
             Some(tokenizer_json) => load_parts(&tokenizer_json, options),
-            None => load_vocab_merges(path, options),
+            None => match file_in(path, "vocab.txt").filter(|_| file_in(path, "vocab.json").is_none()) {
+                Some(vocab_txt) => load_parts(&vocab_txt, options),
+                None => load_vocab_merges(path, options),
+            },
         };
     }
     let packed = source::read(path)?;
     let bytes = source::unpack(&packed)?;
     match sniff::kind(&bytes)? {
         Kind::VocabJson | Kind::Merges => load_vocab_merges(path.parent().unwrap_or(Path::new("")), options),
+        Kind::VocabTxt => {
+            let directory = path.parent().unwrap_or(Path::new(""));
+            let config = file_in(directory, "tokenizer_config.json").map(|path| read_text(&path)).transpose()?;
+            vocab_txt::parts(source::text(&bytes)?, config.as_deref(), options)
+        }
         kind => parts_of_kind(kind, &bytes, options),
     }
+}
+
+/// The text of a file, which may be gzipped.
+fn read_text(path: &Path) -> Result<String> {
+    let packed = source::read(path)?;
+    Ok(source::text(&source::unpack(&packed)?)?.to_owned())
 }
 
 /// The parts of the tokenizer in the bytes of a file.
@@ -95,6 +122,11 @@ fn parts_of_kind(kind: Kind, bytes: &[u8], options: &LoadOptions) -> Result<Part
             tekken::parts(source::text(bytes)?)
         }
         Kind::Tiktoken => tiktoken::parts(bytes, options),
+        Kind::VocabTxt => vocab_txt::parts(source::text(bytes)?, None, options),
+        Kind::Gguf => {
+            options.check_unused("GGUF")?;
+            gguf::parts(bytes)
+        }
         Kind::SentencePiece => {
             options.check_unused("a SentencePiece model")?;
             sentencepiece::parts(bytes)
@@ -110,13 +142,9 @@ fn parts_of_kind(kind: Kind, bytes: &[u8], options: &LoadOptions) -> Result<Part
 
 /// Reads `vocab.json` and `merges.txt` of a directory.
 fn load_vocab_merges(directory: &Path, options: &LoadOptions) -> Result<Parts> {
-    let read = |path: &Path| {
-        let packed = source::read(path)?;
-        Ok(source::text(&source::unpack(&packed)?)?.to_owned())
-    };
     let find = |name: &str| file_in(directory, name).unwrap_or_else(|| directory.join(name));
-    let config = file_in(directory, "tokenizer_config.json").map(|path| read(&path)).transpose()?;
-    vocab_merges::parts(&read(&find("vocab.json"))?, &read(&find("merges.txt"))?, config.as_deref(), options)
+    let config = file_in(directory, "tokenizer_config.json").map(|path| read_text(&path)).transpose()?;
+    vocab_merges::parts(&read_text(&find("vocab.json"))?, &read_text(&find("merges.txt"))?, config.as_deref(), options)
 }
 
 /// The file of this name in a directory, or its gzipped form.

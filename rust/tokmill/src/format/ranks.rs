@@ -15,6 +15,7 @@ use crate::vocab::Vocab;
 
 /// The parts of a tokenizer of ranked entries. `pattern` is a regular expression in tiktoken's syntax, or a name.
 pub(super) fn parts(vocab: Vocab, pattern: &str, added_tokens: Vec<AddedToken>) -> Result<Parts> {
+    added_tokens.iter().try_for_each(|token| token.check_id(&vocab))?;
     let mut steps = tiktoken_steps(pattern);
     steps.push(Step::ByteLevel { add_prefix_space: false, trim_offsets: true, use_regex: false });
     Ok(Parts {

@@ -13,15 +13,17 @@ pub(super) enum Kind {
     TokenizerJson,
     Tekken,
     VocabJson,
+    VocabTxt,
     Merges,
     Tiktoken,
     SentencePiece,
+    Gguf,
 }
 
 /// Tells the format of unpacked bytes. Formats that are known but not supported are refused by name.
 pub(super) fn kind(bytes: &[u8]) -> Result<Kind> {
     if bytes.starts_with(b"GGUF") {
-        return Err(Error::unsupported("file", "GGUF"));
+        return Ok(Kind::Gguf);
     }
     let begun = bytes.trim_ascii_start();
     if begun.starts_with(b"{") {
@@ -39,7 +41,7 @@ pub(super) fn kind(bytes: &[u8]) -> Result<Kind> {
     }
     let text = source::text(bytes).map_err(|_| Error::format("file", "is in no format that is known"))?;
     if text.lines().take(MANY_LINES).any(|line| line == "[UNK]") {
-        return Err(Error::unsupported("file", "a WordPiece vocabulary (vocab.txt)"));
+        return Ok(Kind::VocabTxt);
     }
     if first.starts_with(b"\"bpe_simple_vocab") {
         return Err(Error::unsupported("file", "the merges of CLIP (bpe_simple_vocab_16e6.txt)"));

@@ -1,7 +1,11 @@
 //! A vocabulary under construction, with what resolves spellings to ids: merges and added tokens name their tokens.
 //!
-//! Resolving is three lookups a merge and is most of the work of a load, so parts are decoded into one buffer, where
-//! the key of the product is the keys of the parts end to end.
+//! Resolving is three lookups a merge and is most of the work of a load, so merges are looked up in batches, whose parts
+//! are decoded into one buffer, where the key of the product is the keys of the parts end to end.
+
+use std::collections::BTreeMap;
+
+use std::ops::Range;
 
 use hashbrown::HashMap;
 
@@ -10,7 +14,24 @@ use super::tokenizer_json::{MergeEntries, VocabEntries};
 use crate::added_tokens::AddedToken;
 use crate::error::{Error, Result};
 use crate::merges::Merge;
+use crate::parallel;
 use crate::vocab::{Spelling, Vocab};
+
+/// Merges that are looked up together.
+const BATCH: usize = 32;
+
+/// Buffers for a batch of merges.
+#[derive(Default)]
+struct Batch {
+    /// Keys of the parts end to end, so that those of a merge are the key of its product.
+    keys: Vec<u8>,
+    /// Where they lie: left and right parts in turns.
+    parts: Vec<Range<usize>>,
+    ids: Vec<Option<u32>>,
+}
+
+/// What a merge counts for when threads are shared out: looking it up takes as long as encoding so many bytes.
+const BYTES_OF_A_MERGE: usize = 16;
 
 /// A vocabulary, and the ids of its tokens by their spelling.
 pub(crate) struct SpelledVocab {
@@ -80,39 +101,76 @@ impl SpelledVocab {
         &self,
         entries: &MergeEntries,
         prefix: &str,
-        place: impl Fn(usize) -> String,
+        place: impl Fn(usize) -> String + Sync,
     ) -> Result<Vec<Merge>> {
-        let mut merges = Vec::with_capacity(entries.len());
-        let mut key = Vec::new();
-        let mut result = 0;
-        for index in 0..entries.len() {
-            let (left, right) = entries.get(index);
-            let merge = self.merge(left, right, prefix, result, &mut key).map_err(|missing| {
-                Error::format(place(entries.line(index)), format!("{} is not in the vocabulary", excerpt(&missing)))
-            })?;
-            result = merge.result;
-            merges.push(merge);
-        }
+        let run = |run: Range<usize>| -> Result<Vec<Merge>> {
+            let mut merges = Vec::with_capacity(run.len());
+            let mut batch = Batch::default();
+            for first in run.clone().step_by(BATCH) {
+                self.merge_batch(entries, first..run.end.min(first + BATCH), prefix, &mut batch, &mut merges).map_err(
+                    |(index, missing)| {
+                        let why = format!("{} is not in the vocabulary", excerpt(&missing));
+                        Error::format(place(entries.line(index)), why)
+                    },
+                )?;
+            }
+            Ok(merges)
+        };
+        // Each merge is looked up on its own, which is most of the work of a load.
+        let threads = parallel::threads_for(entries.len() * BYTES_OF_A_MERGE, None);
+        let runs = parallel::balanced(std::iter::repeat_n(1, entries.len()), threads);
+        let mut merges = parallel::map(runs, threads, run).into_iter().collect::<Result<Vec<_>>>()?.concat();
         keep_last_of_pair(&mut merges, self.vocab.size());
         Ok(merges)
     }
 
-    /// Resolves one merge; an error is the token that is missing.
+    /// Resolves some merges; an error is the place of one and the token that is missing.
     ///
     /// Trained lists make one entry after the other, so the entry after the previous result is tried before the index
     /// is asked.
-    fn merge(&self, left: &str, right: &str, prefix: &str, previous: u32, key: &mut Vec<u8>) -> Result<Merge, String> {
-        let spelling = self.vocab.spelling();
-        key.clear();
-        if prefix.is_empty() && spelling.append_bytes(left, key) {
-            let cut = key.len();
-            if spelling.append_bytes(right, key)
-                && let (Some(left), Some(right)) = (self.vocab.id(&key[..cut]), self.vocab.id(&key[cut..]))
-                && let Some(result) = self.id_near(previous, key)
-            {
-                return Ok(Merge { left, right, result });
+    fn merge_batch(
+        &self,
+        entries: &MergeEntries,
+        run: Range<usize>,
+        prefix: &str,
+        batch: &mut Batch,
+        merges: &mut Vec<Merge>,
+    ) -> Result<(), (usize, String)> {
+        let Batch { keys, parts, ids } = batch;
+        keys.clear();
+        parts.clear();
+        ids.clear();
+        for index in run.clone() {
+            let (left, right) = entries.get(index);
+            for part in [left, right] {
+                let begin = keys.len();
+                if !self.vocab.spelling().append_bytes(part, keys) {
+                    // Spelled as it is, which is no key; it is looked up apart.
+                    keys.truncate(begin);
+                }
+                parts.push(begin..keys.len());
             }
         }
+        self.vocab.ids(keys, parts, ids);
+        for ((index, parts), found) in run.zip(parts.as_chunks::<2>().0).zip(ids.as_chunks::<2>().0) {
+            let previous = merges.last().map_or(0, |merge| merge.result);
+            let product = &keys[parts[0].start..parts[1].end];
+            let merge = match *found {
+                [Some(left), Some(right)] if prefix.is_empty() && parts.iter().all(|part| !part.is_empty()) => {
+                    self.id_near(previous, product).map(|result| Merge { left, right, result })
+                }
+                _ => None,
+            };
+            let (left, right) = entries.get(index);
+            let merge =
+                merge.map_or_else(|| self.merge(left, right, prefix).map_err(|missing| (index, missing)), Ok)?;
+            merges.push(merge);
+        }
+        Ok(())
+    }
+
+    /// Resolves one merge by its spelling; an error is the token that is missing.
+    fn merge(&self, left: &str, right: &str, prefix: &str) -> Result<Merge, String> {
         let id = |token: &str| self.id(token).ok_or_else(|| token.to_owned());
         let rest = right.get(prefix.len()..).ok_or_else(|| format!("{left} and {right} without {prefix}"))?;
         Ok(Merge { left: id(left)?, right: id(right)?, result: id(&format!("{left}{rest}"))? })
@@ -124,49 +182,32 @@ impl SpelledVocab {
     }
 
     /// Gives added tokens their ids; see [`assign_ids`].
-    pub(crate) fn assign_ids(&self, tokens: Vec<AddedToken>, path: &str) -> Result<Vec<AddedToken>> {
-        assign_ids(&self.vocab, |token| self.id(token), tokens, path)
+    pub(crate) fn assign_ids(&self, tokens: Vec<AddedToken>) -> Vec<AddedToken> {
+        assign_ids(&self.vocab, |token| self.id(token), tokens)
     }
 }
 
 /// Gives added tokens their ids as tokenizers does, whatever ids they come with: in order, the id of the entry of the
-/// same spelling (`known`), else the next one from the number of entries on. Of tokens of one content the last counts,
-/// and empty ones do not. The result is in order of id.
+/// same spelling (`known`), else the next one from the number of entries on, which an entry may have where ids have
+/// gaps. Of tokens of one content, and of one id, the last counts, and empty ones do not. The result is in order of id.
 pub(crate) fn assign_ids(
     vocab: &Vocab,
     known: impl Fn(&str) -> Option<u32>,
     tokens: Vec<AddedToken>,
-    path: &str,
-) -> Result<Vec<AddedToken>> {
-    let mut assigned: Vec<AddedToken> = Vec::with_capacity(tokens.len());
-    let mut places: HashMap<String, usize> = HashMap::new();
+) -> Vec<AddedToken> {
+    let mut assigned: BTreeMap<u32, AddedToken> = BTreeMap::new();
+    let mut ids: HashMap<String, u32> = HashMap::new();
     let mut next = vocab.entries() as u32;
-    for (index, mut token) in tokens.into_iter().enumerate() {
-        if token.content.is_empty() {
-            continue;
-        }
-        if let Some(&place) = places.get(&token.content) {
-            token.id = assigned[place].id;
-            assigned[place] = token;
-            continue;
-        }
-        token.id = match known(&token.content) {
-            Some(id) => id,
-            None if vocab.key(next).is_some() => {
-                let why =
-                    format!("gets id {next}, the first after {} entries, which another token has", vocab.entries());
-                return Err(Error::format(format!("{path}[{index}]"), why));
-            }
-            None => {
-                next += 1;
-                next - 1
-            }
-        };
-        places.insert(token.content.clone(), assigned.len());
-        assigned.push(token);
+    for mut token in tokens.into_iter().filter(|token| !token.content.is_empty()) {
+        let earlier = ids.get(&token.content).copied();
+        token.id = earlier.or_else(|| known(&token.content)).unwrap_or_else(|| {
+            next += 1;
+            next - 1
+        });
+        ids.insert(token.content.clone(), token.id);
+        assigned.insert(token.id, token);
     }
-    assigned.sort_by_key(|token| token.id);
-    Ok(assigned)
+    assigned.into_values().collect()
 }
 
 /// Drops the earlier ones of merges of the same pair. Such merges have the same product, so each is compared with the

@@ -19,6 +19,7 @@ use crate::vocab::{MAX_VOCAB, Spelling, Vocab};
 
 /// Reads the parts of a tokenizer from a `.tiktoken` file.
 pub(super) fn parts(bytes: &[u8], options: &LoadOptions) -> Result<Parts> {
+    options.check_lowercase("a .tiktoken file")?;
     let vocab = read_ranks(bytes)?;
     ranks::check_bytes(&vocab)?;
     let special_tokens = special_tokens(&options.special_tokens, &vocab)?;
@@ -108,6 +109,9 @@ fn pattern(options: &LoadOptions) -> Result<&str> {
 pub(super) fn to_bytes(tokenizer: &Tokenizer) -> Result<(Vec<u8>, Vec<String>)> {
     let Model::Bpe(bpe) = tokenizer.model() else { return Err(refused("a model that is not BPE")) };
     check_pipeline(tokenizer)?;
+    if bpe.options().has_affixes() {
+        return Err(refused("a model with a prefix or suffix in its tokens"));
+    }
     let ranked = ranked_entries(bpe.vocab(), tokenizer.added_tokens())?;
     ranks::check_bytes(&ranked).map_err(|error| refused(error.to_string()))?;
     check_gaps(&ranked, tokenizer.added_tokens()).map_err(|error| refused(error.to_string()))?;
@@ -128,6 +132,9 @@ fn refused(what: impl Into<String>) -> Error {
 fn check_pipeline(tokenizer: &Tokenizer) -> Result<()> {
     if tokenizer.normalizer().is_some_and(|normalizer| *normalizer != Normalizer::Sequence(Vec::new())) {
         return Err(refused("a normalizer"));
+    }
+    if tokenizer.pretokenizer().rewrites() {
+        return Err(refused("a pretokenizer that rewrites text"));
     }
     if tokenizer.pretokenizer().adds_prefix_space() {
         return Err(refused("a blank put before the text (add_prefix_space)"));

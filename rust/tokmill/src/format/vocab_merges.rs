@@ -21,6 +21,7 @@ use crate::vocab::Spelling;
 
 /// Reads the parts of a tokenizer from the two files, and the settings where there are any.
 pub(super) fn parts(vocab: &str, merges: &str, config: Option<&str>, options: &LoadOptions) -> Result<Parts> {
+    options.check_lowercase("vocab.json")?;
     if options.pattern.is_some() {
         return Err(Error::option("pattern", "vocab.json and merges.txt go with GPT-2's pattern"));
     }
@@ -66,7 +67,11 @@ fn read_merges(text: &str) -> Result<MergeEntries> {
 type Declared = (AddedToken, Option<u32>);
 
 /// The tokens of `added_tokens_decoder`, or of the named roles where the settings have none, and those of the caller.
-fn added_tokens(config: &Node<'_>, spelled: &SpelledVocab, options: &LoadOptions) -> Result<Vec<AddedToken>> {
+pub(super) fn added_tokens(
+    config: &Node<'_>,
+    spelled: &SpelledVocab,
+    options: &LoadOptions,
+) -> Result<Vec<AddedToken>> {
     let mut declared = match config.get("added_tokens_decoder") {
         Some(decoder) => listed_tokens(&decoder)?,
         None => role_tokens(config)?,
@@ -75,7 +80,7 @@ fn added_tokens(config: &Node<'_>, spelled: &SpelledVocab, options: &LoadOptions
     declared.extend(given.map(|(content, id)| (AddedToken::special(content, *id), Some(*id))));
     let said: HashMap<String, u32> =
         declared.iter().filter_map(|(token, id)| Some((token.content.clone(), (*id)?))).collect();
-    let tokens = spelled.assign_ids(declared.into_iter().map(|(token, _)| token).collect(), "added tokens")?;
+    let tokens = spelled.assign_ids(declared.into_iter().map(|(token, _)| token).collect());
     for token in &tokens {
         if let Some(id) = said.get(&token.content)
             && *id != token.id
@@ -110,7 +115,7 @@ fn role_tokens(config: &Node<'_>) -> Result<Vec<Declared>> {
 }
 
 /// A token: its content alone, or an object with the flags of tokenizers' `AddedToken`.
-fn token(node: &Node<'_>, id: u32) -> Result<AddedToken> {
+pub(super) fn token(node: &Node<'_>, id: u32) -> Result<AddedToken> {
     if let Ok(content) = node.string() {
         return Ok(AddedToken::special(content, id));
     }

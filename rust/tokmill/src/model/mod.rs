@@ -2,24 +2,33 @@
 
 pub mod bpe;
 pub mod unigram;
+pub mod wordlevel;
+pub mod wordpiece;
 
 pub use bpe::{Bpe, BpeOptions};
 pub use unigram::{Unigram, UnigramOptions};
+pub use wordlevel::WordLevel;
+pub use wordpiece::{WordPiece, WordPieceOptions};
 
 use std::ops::Range;
 
-use crate::vocab::Vocab;
+use crate::vocab::{Spelling, Vocab};
 use bpe::{BpeScratch, SafeCuts};
 use unigram::UnigramScratch;
+use wordpiece::WordPieceScratch;
 
 /// The model of a tokenizer.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Model {
     /// Byte-pair encoding.
     Bpe(Bpe),
     /// Unigram language model.
     Unigram(Unigram),
+    /// WordPiece.
+    WordPiece(WordPiece),
+    /// One id a piece.
+    WordLevel(WordLevel),
 }
 
 impl Model {
@@ -28,23 +37,26 @@ impl Model {
         match self {
             Self::Bpe(bpe) => bpe.vocab(),
             Self::Unigram(unigram) => unigram.vocab(),
+            Self::WordPiece(model) => model.vocab(),
+            Self::WordLevel(model) => model.vocab(),
         }
     }
 
     /// Entries that are their own encoding as a piece, with their ids. Some may be left out.
-    pub fn whole_entries(&self) -> impl Iterator<Item = (u32, &[u8])> {
-        let bpe = match self {
-            Self::Bpe(bpe) => Some(bpe),
-            Self::Unigram(_) => None,
-        };
-        bpe.into_iter().flat_map(Bpe::whole_entries)
+    pub fn whole_entries(&self) -> Box<dyn Iterator<Item = (u32, &[u8])> + '_> {
+        match self {
+            Self::Bpe(bpe) => Box::new(bpe.whole_entries()),
+            Self::Unigram(_) => Box::new(std::iter::empty()),
+            Self::WordPiece(model) => Box::new(model.whole_entries()),
+            Self::WordLevel(model) => Box::new(model.whole_entries()),
+        }
     }
 
     /// Where a piece that [`Self::may_cut`] allows is cut into parts that are encoded as pieces of their own.
     pub fn cuts(&self) -> Option<&SafeCuts> {
         match self {
             Self::Bpe(bpe) => bpe.cuts().filter(|_| !bpe.has_unmerged()),
-            Self::Unigram(_) => None,
+            Self::Unigram(_) | Self::WordPiece(_) | Self::WordLevel(_) => None,
         }
     }
 
@@ -52,23 +64,17 @@ impl Model {
     pub fn may_cut(&self, piece: &[u8]) -> bool {
         match self {
             Self::Bpe(bpe) => bpe.knows(piece),
-            Self::Unigram(_) => false,
+            Self::Unigram(_) | Self::WordPiece(_) | Self::WordLevel(_) => false,
         }
     }
 
     /// Appends the range of the bytes of `piece` that each of its `ids` stands for.
     pub fn spans(&self, piece: &[u8], ids: &[u32], spans: &mut Vec<Range<usize>>) {
         match self {
-            Self::Bpe(bpe) => {
-                let mut lengths = Vec::with_capacity(ids.len());
-                bpe.lengths(piece, ids, &mut lengths);
-                spans.extend(lengths.iter().scan(0, |at, len| {
-                    let begin = *at;
-                    *at += len;
-                    Some(begin..*at)
-                }));
-            }
+            Self::Bpe(bpe) => bpe.spans(piece, ids, spans),
             Self::Unigram(unigram) => unigram.spans(piece, ids, spans),
+            Self::WordPiece(model) => model.spans(piece, ids, spans),
+            Self::WordLevel(_) => spans.extend(ids.iter().map(|_| 0..piece.len())),
         }
     }
 
@@ -77,13 +83,14 @@ impl Model {
         match self {
             Self::Bpe(bpe) => bpe.reads_text(),
             Self::Unigram(_) => true,
+            Self::WordPiece(_) | Self::WordLevel(_) => self.vocab().spelling() == Spelling::Plain,
         }
     }
 
     /// Whether the ids of a piece depend on what stands before it, so that pieces have to be encoded in order.
     pub fn is_sequential(&self) -> bool {
         match self {
-            Self::Bpe(_) => false,
+            Self::Bpe(_) | Self::WordPiece(_) | Self::WordLevel(_) => false,
             Self::Unigram(unigram) => unigram.cuts_words(),
         }
     }
@@ -91,7 +98,7 @@ impl Model {
     /// Whether a text has to be given to one encoder, since pieces depend on each other or may be refused.
     pub fn wants_one_encoder(&self) -> bool {
         match self {
-            Self::Bpe(_) => false,
+            Self::Bpe(_) | Self::WordPiece(_) | Self::WordLevel(_) => false,
             Self::Unigram(unigram) => unigram.cuts_words() || unigram.options().unk_id.is_none(),
         }
     }
@@ -114,7 +121,7 @@ impl Model {
     pub fn first_unencodable(&self, text: &[u8]) -> Option<(usize, u8)> {
         match self {
             Self::Bpe(bpe) => bpe.first_unencodable(text),
-            Self::Unigram(_) => None,
+            Self::Unigram(_) | Self::WordPiece(_) | Self::WordLevel(_) => None,
         }
     }
 }
@@ -126,4 +133,6 @@ pub struct ModelScratch {
     pub bpe: BpeScratch,
     /// Of a Unigram model.
     pub unigram: UnigramScratch,
+    /// Of a WordPiece model.
+    pub wordpiece: WordPieceScratch,
 }

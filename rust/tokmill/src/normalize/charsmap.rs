@@ -24,6 +24,8 @@ pub struct Charsmap {
     replacements: String,
     /// For each character, whether it stays as it is for tokenizers; by pages of 256.
     stays: Pages,
+    /// Whether all printable characters of ASCII stay.
+    printable_stays: bool,
 }
 
 type Pages = Box<[OnceLock<[u64; 4]>]>;
@@ -57,12 +59,15 @@ impl Charsmap {
             return Err(wrong("its array is not one of numbers of four bytes"));
         }
         let replacements = std::str::from_utf8(&rest[size..]).map_err(|_| wrong("its replacements are not UTF-8"))?;
-        Ok(Self {
+        let mut map = Self {
+            printable_stays: false,
             units: units.iter().map(|unit| u32::from_le_bytes(*unit)).collect(),
             replacements: replacements.to_owned(),
             stays: (0..TABLE_END / 256).map(|_| OnceLock::new()).collect(),
             bytes,
-        })
+        };
+        map.printable_stays = (b' '..=b'~').all(|byte| map.stays_alone(byte.into()));
+        Ok(map)
     }
 
     /// The map as it stands in a file.
@@ -126,6 +131,13 @@ impl Charsmap {
     fn stay(&self, text: &[u8]) -> usize {
         let mut at = 0;
         while at < text.len() {
+            if self.printable_stays
+                && let Some(chunk) = text[at..].first_chunk::<16>()
+                && chunk.iter().all(|byte| matches!(byte, b' '..=b'~'))
+            {
+                at += 16;
+                continue;
+            }
             let Some((c, len)) = crate::chars::decode(&text[at..]) else { return at };
             if !self.stays(c) {
                 return at;
@@ -184,6 +196,12 @@ impl Charsmap {
         let mut at = 0;
         while at < text.len() {
             let mut begin = at + self.stay(&text.as_bytes()[at..]);
+            if is_apart(&text.as_bytes()[begin..]) {
+                take(&text[at..begin], &text[at..begin]);
+                self.change_cluster(&text[begin..=begin], &mut take);
+                at = begin + 1;
+                continue;
+            }
             if begin < text.len() {
                 // The last character that stays may belong to what follows.
                 begin -= text[at..begin].chars().next_back().map_or(0, char::len_utf8);
@@ -217,6 +235,11 @@ impl Charsmap {
             take(part, self.shortest(part).unwrap_or(part));
         }
     }
+}
+
+/// Whether a text begins with a character of ASCII that is a cluster of its own behind one that stays.
+fn is_apart(text: &[u8]) -> bool {
+    matches!(text, [first, rest @ ..] if first.is_ascii() && *first != b'\r' && rest.first().is_none_or(u8::is_ascii))
 }
 
 /// Appends what replaces what as tokenizers counts it: the last characters are inserted where there are more than

@@ -82,8 +82,9 @@ trait Sink {
     fn extend_last(&mut self, _end: usize) {}
     /// Takes back every `blank` at the end.
     fn trim_end(&mut self, blank: &str);
-    /// `text` is written and stands for the empty place behind what was written last.
-    fn append(&mut self, text: &str);
+    /// `text` is written and stands for the empty place behind what was written last, or at byte `end` of the input
+    /// where nothing was.
+    fn append(&mut self, text: &str, end: usize);
     /// `c` stands for the bytes `from` of the input.
     fn write(&mut self, c: char, from: Range<usize>) {
         self.write_text(c.encode_utf8(&mut [0; 4]), from);
@@ -119,7 +120,7 @@ impl Sink for String {
         self.truncate(self.trim_end_matches(blank).len());
     }
 
-    fn append(&mut self, text: &str) {
+    fn append(&mut self, text: &str, _end: usize) {
         self.push_str(text);
     }
 }
@@ -155,8 +156,9 @@ impl Sink for Aligned {
         self.alignment.truncate(self.text.len());
     }
 
-    fn append(&mut self, text: &str) {
-        let end = self.alignment.original(self.text.len()..self.text.len()).end;
+    fn append(&mut self, text: &str, end: usize) {
+        let len = self.text.len();
+        let end = if len == 0 { end } else { self.alignment.original(len..len).end };
         self.write_text(text, end..end);
     }
 }
@@ -230,10 +232,9 @@ impl Normalizer {
             }
             Self::ByteLevel => unless(text.bytes().all(|byte| byte.is_ascii_graphic())),
             Self::Strip { left, right } => unless(strip(text, *left, *right).len() == text.len()),
-            Self::Prepend(_) => unless(text.is_empty()),
+            Self::Prepend(_) | Self::SentencePiece(_) => unless(text.is_empty()),
             Self::Replace(replacement) => unless(!replacement.pattern.is_in(text)),
             Self::Precompiled(map) => unless(map.leaves_alone(text)),
-            Self::SentencePiece(_) => unless(text.is_empty()),
             Self::Sequence(steps) => Plan::Steps(steps),
         }
     }

@@ -100,7 +100,7 @@ impl SentencePiece {
             sink.trim_end(self.blank);
         }
         if add_dummy_prefix && suffix {
-            sink.append(self.blank);
+            sink.append(self.blank, at);
         }
     }
 

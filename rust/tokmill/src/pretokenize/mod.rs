@@ -2,10 +2,12 @@
 
 mod chars;
 mod compile;
+pub(crate) mod open;
 pub mod patterns;
 mod rewrite;
 mod scan;
 mod scripts;
+mod separators;
 mod split;
 mod staged;
 mod step;
@@ -19,6 +21,7 @@ use std::ops::Range;
 use self::compile::{Work, compile};
 use self::rewrite::{Form, Rewriting};
 use self::scan::Scanner;
+use self::separators::Separators;
 use self::staged::{Stage, Staged};
 use crate::alignment::Alignment;
 use crate::error::Result;
@@ -54,6 +57,8 @@ enum Plan {
     Staged(Staged),
     /// By the vectorised scanner, which serves known patterns.
     Scan(Box<Scanner>),
+    /// By classes of single characters.
+    Separators(Box<Separators>),
     /// Step by step, rewriting the text.
     Rewrite(Rewriting),
     /// `Metaspace` alone, for a model that reads blanks: only the blank before the text has to be written.
@@ -63,15 +68,21 @@ enum Plan {
         /// Whether each blank begins a piece.
         split: bool,
     },
+    /// `WhitespaceSplit` and `Metaspace`, for a model that reads blanks: each word behind a blank.
+    SpacedWords,
 }
 
 impl Pretokenizer {
     /// Compiles a sequence of steps; none means that the whole text is one piece. A pattern that cannot be compiled
     /// is refused.
     pub fn new(steps: Vec<Step>) -> Result<Self> {
-        match Scanner::for_steps(&steps) {
-            Some(scanner) => Ok(Self { steps, plan: Plan::Scan(Box::new(scanner)) }),
-            None => Self::staged(steps),
+        if let Some(scanner) = Scanner::for_steps(&steps) {
+            return Ok(Self { steps, plan: Plan::Scan(Box::new(scanner)) });
+        }
+        match steps.as_slice() {
+            [Step::BertPreTokenizer] => Ok(Self { steps, plan: Plan::Separators(Box::new(Separators::new(true))) }),
+            [Step::WhitespaceSplit] => Ok(Self { steps, plan: Plan::Separators(Box::new(Separators::new(false))) }),
+            _ => Self::staged(steps),
         }
     }
 
@@ -90,6 +101,13 @@ impl Pretokenizer {
             (Spelling::Metaspace, &[Step::Metaspace { replacement: '\u{2581}', prepend_scheme, split }]) => {
                 self.plan = Plan::Blanks { prepend_scheme, split };
             }
+            (
+                Spelling::Metaspace,
+                &[
+                    Step::WhitespaceSplit,
+                    Step::Metaspace { replacement: '\u{2581}', prepend_scheme: PrependScheme::Always, split: true },
+                ],
+            ) => self.plan = Plan::SpacedWords,
             (Spelling::Metaspace, steps) => self.plan = Plan::step_by_step(steps, Form::Blanks)?,
             (Spelling::Plain, steps) if steps.iter().any(|step| matches!(step, Step::ByteLevel { .. })) => {
                 self.plan = Plan::step_by_step(steps, Form::Text)?;
@@ -117,6 +135,11 @@ impl Pretokenizer {
         &self.steps
     }
 
+    /// Whether every text, once it is rewritten, is one piece.
+    pub fn cuts_nothing(&self) -> bool {
+        matches!(self.plan, Plan::Whole | Plan::Blanks { split: false, .. })
+    }
+
     /// Whether a blank is put before a text that does not begin with one, and nothing else is rewritten
     /// (`add_prefix_space` of a `ByteLevel` that comes first).
     pub fn adds_prefix_space(&self) -> bool {
@@ -125,7 +148,7 @@ impl Pretokenizer {
 
     /// Whether pieces are those of a text that [`Self::rewrite`] makes.
     pub fn rewrites(&self) -> bool {
-        matches!(self.plan, Plan::Rewrite(_) | Plan::Blanks { .. })
+        matches!(self.plan, Plan::Rewrite(_) | Plan::Blanks { .. } | Plan::SpacedWords)
     }
 
     /// Whether [`Self::rewrite`] has to know where a text stands.
@@ -133,15 +156,16 @@ impl Pretokenizer {
         self.steps.iter().any(|step| matches!(step, Step::Metaspace { prepend_scheme: PrependScheme::First, .. }))
     }
 
-    /// Rewrites a text that is not empty; `at_start` says whether it stands at the begin of the original text. Where
-    /// the result has no blocks, its pieces are those of [`Self::fill`].
-    pub fn rewrite(&self, text: &[u8], at_start: bool, aligned: bool) -> Rewritten {
+    /// Rewrites a text that is not empty, of which the first `head` bytes come from the first character of the original
+    /// text. Where the result comes without blocks, its pieces are those of [`Self::fill`].
+    pub fn rewrite(&self, text: &[u8], head: usize, aligned: bool) -> Rewritten {
         match &self.plan {
-            Plan::Rewrite(rewriting) => rewriting.run(text, at_start, aligned),
-            Plan::Blanks { prepend_scheme, .. } => rewrite::blanks(*prepend_scheme, text, at_start, aligned),
-            Plan::Whole | Plan::Words | Plan::Staged(_) | Plan::Scan(_) => {
+            Plan::Rewrite(rewriting) => rewriting.run(text, head, aligned),
+            Plan::SpacedWords => rewrite::spaced_words(text, aligned),
+            Plan::Blanks { prepend_scheme, .. } => rewrite::blanks(*prepend_scheme, text, head > 0, aligned),
+            Plan::Whole | Plan::Words | Plan::Staged(_) | Plan::Scan(_) | Plan::Separators(_) => {
                 let alignment = aligned.then(|| Alignment::identity(text.len()));
-                Rewritten { text: text.to_vec(), blocks: Vec::new(), alignment }
+                Rewritten { text: text.to_vec(), blocks: None, alignment }
             }
         }
     }
@@ -155,7 +179,9 @@ impl Pretokenizer {
         let reach = reach(text, from);
         match &self.plan {
             Plan::Words => fill_words(&text[..reach], from, &mut pieces.ends),
-            Plan::Blanks { split: true, .. } => fill_before_blanks(&text[..reach], from, &mut pieces.ends),
+            Plan::Blanks { split: true, .. } | Plan::SpacedWords => {
+                fill_before_blanks(&text[..reach], from, &mut pieces.ends)
+            }
             // A text that is rewritten comes with its pieces.
             Plan::Whole | Plan::Rewrite(_) | Plan::Blanks { split: false, .. } => {
                 pieces.ends.extend((from < reach).then_some((0, (reach - from) as u32)));
@@ -163,6 +189,7 @@ impl Pretokenizer {
             }
             Plan::Staged(staged) => staged.fill(&text[..reach], from, &mut pieces.ends),
             Plan::Scan(scanner) => scanner.fill(&text[..reach], from, pieces),
+            Plan::Separators(separators) => separators.fill(&text[..reach], from, &mut pieces.ends),
         }
     }
 

@@ -19,8 +19,8 @@ use crate::vocab::{BLANK, byte_level_byte, byte_level_char};
 pub struct Rewritten {
     /// The rewritten text.
     pub text: Vec<u8>,
-    /// Its pieces, in blocks.
-    pub blocks: Vec<Pieces>,
+    /// Its pieces, in blocks, where they are not those of [`super::Pretokenizer::fill`].
+    pub blocks: Option<Vec<Pieces>>,
     /// What leads back from it to the text that came in, where it was asked for.
     pub alignment: Option<Alignment>,
 }
@@ -48,8 +48,8 @@ struct State {
     text: Vec<u8>,
     pieces: Vec<Range<usize>>,
     alignment: Option<Alignment>,
-    /// Whether the text begins where the original one does.
-    at_start: bool,
+    /// How many bytes at the begin come from the first character of the original text.
+    head: usize,
 }
 
 impl Rewriting {
@@ -62,11 +62,12 @@ impl Rewriting {
         Self { works, form }
     }
 
-    /// Runs all steps over a text that is not empty. `at_start` says that it stands at the begin of the original text.
-    pub(super) fn run(&self, text: &[u8], at_start: bool, aligned: bool) -> Rewritten {
+    /// Runs all steps over a text that is not empty. Its first `head` bytes come from
+    /// the first character of the original text.
+    pub(super) fn run(&self, text: &[u8], head: usize, aligned: bool) -> Rewritten {
         let alignment = aligned.then(|| Alignment::identity(text.len()));
         let pieces = std::iter::once(0..text.len()).collect();
-        let mut state = State { text: text.to_vec(), pieces, alignment, at_start };
+        let mut state = State { text: text.to_vec(), pieces, alignment, head };
         for work in &self.works {
             match work {
                 Work::Cut(stage) => {
@@ -99,7 +100,7 @@ impl Rewriting {
             Form::Bytes => state.rewrite(unmap_bytes),
             Form::Blanks => state.rewrite(|piece, _, out| fold_blanks(piece, out)),
         }
-        Rewritten { text: state.text, blocks: blocks(&state.pieces), alignment: state.alignment }
+        Rewritten { text: state.text, blocks: Some(blocks(&state.pieces)), alignment: state.alignment }
     }
 }
 
@@ -114,16 +115,20 @@ fn cut_whole(text: &[u8], mut cut: impl FnMut(&[u8], usize) -> usize) {
 impl State {
     /// Rewrites each piece; `rewrite` takes it and whether it begins where the original text does.
     fn rewrite(&mut self, rewrite: impl Fn(&[u8], bool, &mut Output)) {
-        let mut out = Output { text: Vec::with_capacity(self.text.len() * 5 / 4), base: 0, alignment: None };
-        out.alignment = self.alignment.is_some().then(Alignment::default);
-        let at_start = self.at_start && self.pieces.first().is_some_and(|piece| piece.start == 0);
-        for (index, piece) in self.pieces.iter_mut().enumerate() {
+        let mut out = Output {
+            text: Vec::with_capacity(self.text.len() * 5 / 4),
+            base: 0,
+            alignment: self.alignment.is_some().then(Alignment::default),
+            head_before: self.head,
+            head: 0,
+        };
+        for piece in &mut self.pieces {
             let begin = out.text.len();
             out.base = piece.start;
-            rewrite(&self.text[piece.clone()], at_start && index == 0, &mut out);
+            rewrite(&self.text[piece.clone()], piece.start < self.head, &mut out);
             *piece = begin..out.text.len();
         }
-        self.at_start = at_start;
+        self.head = out.head;
         self.text = out.text;
         if let (Some(before), Some(rewritten)) = (&self.alignment, &out.alignment) {
             self.alignment = Some(before.then(rewritten));
@@ -137,11 +142,18 @@ pub(super) struct Output {
     /// Where the piece begins in its text.
     pub(super) base: usize,
     pub(super) alignment: Option<Alignment>,
+    /// How many bytes of the text that is rewritten come from the first character of the original text.
+    head_before: usize,
+    /// The same of what is written.
+    head: usize,
 }
 
 impl Output {
     /// Copies a range of the piece.
     fn keep(&mut self, piece: &[u8], range: Range<usize>) {
+        if self.base + range.start < self.head_before {
+            self.head = self.text.len() + range.len().min(self.head_before - self.base - range.start);
+        }
         self.text.extend_from_slice(&piece[range.clone()]);
         if let Some(alignment) = &mut self.alignment {
             alignment.push_verbatim(self.base + range.start, range.len());
@@ -151,6 +163,9 @@ impl Output {
     /// Writes `bytes` for a range of the piece.
     fn write(&mut self, bytes: &[u8], range: Range<usize>) {
         self.text.extend_from_slice(bytes);
+        if self.base + range.start < self.head_before {
+            self.head = self.text.len();
+        }
         if let Some(alignment) = &mut self.alignment {
             alignment.push_rewritten(self.base + range.start..self.base + range.end, bytes.len());
         }
@@ -234,8 +249,13 @@ fn blocks(pieces: &[Range<usize>]) -> Vec<Pieces> {
 
 /// `Metaspace` for a model that reads blanks.
 pub(super) fn blanks(scheme: PrependScheme, text: &[u8], at_start: bool, aligned: bool) -> Rewritten {
-    let mut out =
-        Output { text: Vec::with_capacity(text.len() + 1), base: 0, alignment: aligned.then(Alignment::default) };
+    let mut out = Output {
+        text: Vec::with_capacity(text.len() + 1),
+        base: 0,
+        alignment: aligned.then(Alignment::default),
+        head_before: 0,
+        head: 0,
+    };
     let asked = match scheme {
         PrependScheme::Always => true,
         PrependScheme::First => at_start,
@@ -244,5 +264,55 @@ pub(super) fn blanks(scheme: PrependScheme, text: &[u8], at_start: bool, aligned
     let begun = text.starts_with(b" ") || text.starts_with(BLANK);
     out.base = if asked && !begun { out.prefix(b" ", text) } else { 0 };
     fold_blanks(&text[out.base..], &mut out);
-    Rewritten { text: out.text, blocks: Vec::new(), alignment: out.alignment }
+    Rewritten { text: out.text, blocks: None, alignment: out.alignment }
+}
+
+/// `WhitespaceSplit` and `Metaspace` for a model that reads blanks: words without the white space between them, each
+/// behind one blank, unless it begins with [`BLANK`].
+pub(super) fn spaced_words(text: &[u8], aligned: bool) -> Rewritten {
+    let mut out = Output {
+        text: Vec::with_capacity(text.len() + text.len() / 16 + 16),
+        base: 0,
+        alignment: aligned.then(Alignment::default),
+        head_before: 0,
+        head: 0,
+    };
+    let has_blank = memchr::memmem::find(text, BLANK).is_some();
+    for_words(text, |word| {
+        if !aligned && !has_blank {
+            out.text.push(b' ');
+            out.text.extend_from_slice(&text[word]);
+            return;
+        }
+        out.base = word.start;
+        let begun = text[word.clone()].starts_with(BLANK);
+        let done = if begun { 0 } else { out.prefix(b" ", &text[word.clone()]) };
+        out.base += done;
+        fold_blanks(&text[word.start + done..word.end], &mut out);
+    });
+    Rewritten { text: out.text, blocks: None, alignment: out.alignment }
+}
+
+/// Gives the words between white space to `take`.
+fn for_words(text: &[u8], mut take: impl FnMut(Range<usize>)) {
+    let mut begin = 0;
+    let mut at = 0;
+    while at < text.len() {
+        // No white space has another first byte.
+        let Some(found) = text[at..].iter().position(|byte| matches!(byte, 9..=13 | b' ' | 0xC2 | 0xE1..=0xE3)) else {
+            break;
+        };
+        at += found;
+        let (c, len) = crate::chars::decode(&text[at..]).unwrap_or((0, 1));
+        if char::from_u32(c).is_some_and(char::is_whitespace) {
+            if begin < at {
+                take(begin..at);
+            }
+            begin = at + len;
+        }
+        at += len;
+    }
+    if begin < text.len() {
+        take(begin..text.len());
+    }
 }

@@ -118,6 +118,16 @@ impl Alphabet {
         self.edge
     }
 
+    /// The class of a byte that is not UTF-8.
+    pub(super) fn invalid(&self) -> ClassId {
+        self.invalid
+    }
+
+    /// First code point and class of each run of code points of one class.
+    pub(super) fn runs(&self) -> &[(u32, ClassId)] {
+        &self.runs
+    }
+
     /// The classes that make up a set given to [`Alphabet::new`].
     pub(super) fn classes(&self, set: &CharSet) -> ClassSet {
         let mut classes = ClassSet::default();

@@ -17,6 +17,7 @@ mod machine;
 mod node;
 mod parse;
 mod program;
+mod reading;
 mod search;
 #[cfg(test)]
 mod tests;
@@ -31,6 +32,7 @@ pub(crate) use parse::Dialect;
 use crate::error::{Error, Result};
 pub(crate) use charset::CharSet;
 pub(crate) use items::Items;
+pub(crate) use reading::Reading;
 pub use search::{PatternSource, Replacement, SearchPattern};
 
 /// A compiled pattern.
@@ -96,6 +98,12 @@ impl Regex {
     /// Matches one character of a set.
     pub(crate) fn one_of(set: CharSet) -> Result<Self> {
         Self::from_node(&Node::set(set))
+            .map_err(|why| Error::Pattern { pattern: "a set of characters".to_owned(), why })
+    }
+
+    /// Matches as many characters of a set as stand together.
+    pub(crate) fn run_of(set: CharSet) -> Result<Self> {
+        Self::from_node(&Node::repeat(Node::set(set), 1, None, true))
             .map_err(|why| Error::Pattern { pattern: "a set of characters".to_owned(), why })
     }
 

@@ -21,16 +21,15 @@ impl Tokenizer {
                 let why = format!("{content:?} is already in the vocabulary, with the id {known}");
                 return Err(Error::option("special_tokens", why));
             }
-            match added.iter_mut().find(|token| token.content == *content) {
-                Some(token) => token.special = true,
-                None => added.push(AddedToken::special(content.clone(), *id)),
+            if let Some(token) = added.iter_mut().find(|token| token.content == *content) {
+                token.special = true;
+                continue;
             }
+            let token = AddedToken::special(content.clone(), *id);
+            token.check_id(self.model.vocab())?;
+            added.push(token);
         }
-        let model = match &self.model {
-            Model::Bpe(bpe) => Model::Bpe(bpe.clone()),
-            Model::Unigram(unigram) => Model::Unigram(unigram.clone()),
-        };
-        Self::new(self.parts_with(model, added)?)
+        Self::new(self.parts_with(self.model.clone(), added)?)
     }
 
     /// A tokenizer with the first entries of the merge list only, `vocab_size` entries in all with the added tokens;

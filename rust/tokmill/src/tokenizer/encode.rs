@@ -23,6 +23,9 @@ pub(super) trait Target: Sink + Send + Default {
     /// An added token that takes `range` of the text entered last.
     fn token(&mut self, id: u32, range: Range<usize>);
 
+    /// Makes room for about so many ids.
+    fn expect(&mut self, _ids: usize) {}
+
     /// Appends what another target took of the same text, further on.
     fn join(&mut self, next: Self);
 }
@@ -34,6 +37,10 @@ impl Target for Vec<u32> {
 
     fn token(&mut self, id: u32, _range: Range<usize>) {
         self.push(id);
+    }
+
+    fn expect(&mut self, ids: usize) {
+        self.reserve(ids);
     }
 
     fn join(&mut self, next: Self) {
@@ -76,8 +83,48 @@ impl Tokenizer {
             return Ok(ids);
         }
         let mut ids = Vec::new();
-        self.pool.with(&self.model, |encoder| self.encode_row(text, pair, truncation, options, encoder, &mut ids))?;
+        self.pool
+            .with(&self.model, |encoder| self.encode_row(text, pair, truncation, options, encoder, &mut ids, None))?;
         Ok(ids)
+    }
+
+    /// The ids of a text or a pair, and the type id of each, as the post-processor has them.
+    pub fn encode_with_type_ids(
+        &self,
+        text: &[u8],
+        pair: Option<&[u8]>,
+        truncation: Option<Truncation>,
+        options: &EncodeOptions,
+    ) -> Result<(Vec<u32>, Vec<u32>)> {
+        let (mut ids, mut types) = (Vec::new(), Vec::new());
+        self.pool.with(&self.model, |encoder| {
+            self.encode_row(text, pair, truncation, options, encoder, &mut ids, Some(&mut types))
+        })?;
+        Ok((ids, types))
+    }
+
+    /// Rows as [`Self::encode_batch`] has them, and rows of the type ids.
+    pub fn encode_batch_with_type_ids<T: AsRef<[u8]> + Sync>(
+        &self,
+        texts: &[T],
+        pairs: Option<&[T]>,
+        truncation: Option<Truncation>,
+        options: &EncodeOptions,
+    ) -> Result<(Ragged<u32>, Ragged<u32>)> {
+        let row = |text: &[u8], pair: Option<&[u8]>, alone: &EncodeOptions, encoder: &mut Encoder, rows: &mut Typed| {
+            let Typed(ids, types) = rows;
+            let types = Some(types.values_mut());
+            self.encode_row(text, pair, truncation, alone, encoder, ids.values_mut(), types)?;
+            rows.0.end_row();
+            rows.1.end_row();
+            Ok(())
+        };
+        let (mut ids, mut types) = (Ragged::default(), Ragged::default());
+        for Typed(more_ids, more_types) in self.encode_rows(texts, pairs, options, row)? {
+            ids.append(more_ids);
+            types.append(more_types);
+        }
+        Ok((ids, types))
     }
 
     /// One row of ids a text (a pair of texts where `pairs` is given, one for each text).
@@ -88,22 +135,34 @@ impl Tokenizer {
         truncation: Option<Truncation>,
         options: &EncodeOptions,
     ) -> Result<Ragged<u32>> {
+        let row =
+            |text: &[u8], pair: Option<&[u8]>, alone: &EncodeOptions, encoder: &mut Encoder, rows: &mut Ragged<u32>| {
+                self.encode_row(text, pair, truncation, alone, encoder, rows.values_mut(), None)?;
+                rows.end_row();
+                Ok(())
+            };
+        let mut parts = self.encode_rows(texts, pairs, options, row)?.into_iter();
+        let mut all = parts.next().unwrap_or_default();
+        parts.for_each(|part| all.append(part));
+        Ok(all)
+    }
+
+    /// Does `row` for each text, with its pair, on threads, and gives one result a run of texts.
+    fn encode_rows<T: AsRef<[u8]> + Sync, R: Default + Send>(
+        &self,
+        texts: &[T],
+        pairs: Option<&[T]>,
+        options: &EncodeOptions,
+        row: impl Fn(&[u8], Option<&[u8]>, &EncodeOptions, &mut Encoder, &mut R) -> Result<()> + Sync,
+    ) -> Result<Vec<R>> {
         if pairs.is_some_and(|pairs| pairs.len() != texts.len()) {
             return Err(Error::option("pairs", "must have one text for each text"));
         }
         let bytes = |index: usize| texts[index].as_ref().len() + pairs.map_or(0, |pairs| pairs[index].as_ref().len());
-        let row = |index: usize, encoder: &mut Encoder, rows: &mut Ragged<u32>| {
-            let pair = pairs.map(|pairs| pairs[index].as_ref());
-            let alone = EncodeOptions { threads: Some(1), ..options.clone() };
-            self.encode_row(texts[index].as_ref(), pair, truncation, &alone, encoder, rows.values_mut())?;
-            rows.end_row();
-            Ok(())
-        };
-        let parts = self.for_runs(texts.len(), bytes, options.threads, row)?;
-        let mut parts = parts.into_iter();
-        let mut all = parts.next().unwrap_or_default();
-        parts.for_each(|part| all.append(part));
-        Ok(all)
+        let alone = EncodeOptions { threads: Some(1), ..options.clone() };
+        self.for_runs(texts.len(), bytes, options.threads, |index: usize, encoder: &mut Encoder, rows: &mut R| {
+            row(texts[index].as_ref(), pairs.map(|pairs| pairs[index].as_ref()), &alone, encoder, rows)
+        })
     }
 
     /// How many ids `text` has, without building them.
@@ -146,7 +205,9 @@ impl Tokenizer {
         parallel::map(runs, threads, work).into_iter().collect()
     }
 
-    /// Appends one row: the ids of a text or a pair, cut to length, with special tokens where asked for.
+    /// Appends one row: the ids of a text or a pair, cut to length, with special tokens where asked for; and the type
+    /// ids where these are wanted.
+    #[allow(clippy::too_many_arguments)]
     fn encode_row(
         &self,
         text: &[u8],
@@ -155,8 +216,9 @@ impl Tokenizer {
         options: &EncodeOptions,
         encoder: &mut Encoder,
         row: &mut Vec<u32>,
+        type_ids: Option<&mut Vec<u32>>,
     ) -> Result<()> {
-        if pair.is_none() && truncation.is_none() && !options.add_special_tokens {
+        if pair.is_none() && truncation.is_none() && !options.add_special_tokens && type_ids.is_none() {
             return self.walk(text, options, encoder, row);
         }
         let mut first = Vec::new();
@@ -175,16 +237,17 @@ impl Tokenizer {
             cut(&mut first, first_len, side);
             cut(&mut second, second_len, side);
         }
-        if !special {
-            row.extend(first);
-            row.extend(second);
-            return Ok(());
-        }
+        let mut types = type_ids;
         for place in self.layouts.places(pair.is_some()) {
-            match place {
-                Place::Text { second: false } => row.extend_from_slice(&first),
-                Place::Text { second: true } => row.extend_from_slice(&second),
-                Place::Ids(ids) => row.extend_from_slice(ids),
+            let (ids, type_id) = match place {
+                Place::Text { second: false, type_id } => (&first, type_id),
+                Place::Text { second: true, type_id } => (&second, type_id),
+                Place::Special { .. } if !special => continue,
+                Place::Special { ids, type_id } => (ids, type_id),
+            };
+            row.extend_from_slice(ids);
+            if let Some(types) = &mut types {
+                types.extend(std::iter::repeat_n(*type_id, ids.len()));
             }
         }
         Ok(())
@@ -229,6 +292,7 @@ impl Tokenizer {
         encoder: &mut Encoder,
         target: &mut T,
     ) -> Result<()> {
+        let head = if base == 0 && !segment.is_empty() { first_char_len(segment) } else { 0 };
         let mut alignment = None;
         let normalized: Cow<'_, [u8]> = match self.with_blanks.as_ref().or(self.normalizer.as_ref()) {
             None => Cow::Borrowed(segment),
@@ -263,20 +327,22 @@ impl Tokenizer {
                     target.token(id, range);
                 }
                 Segment::Text(range) => {
-                    self.walk_part(&normalized, range, base, alignment.as_ref(), options, encoder, target);
+                    self.walk_part(&normalized, range, base, head, alignment.as_ref(), options, encoder, target);
                 }
             }
             Ok(())
         })
     }
 
-    /// Walks a part of a normalised segment that holds no added token.
+    /// Walks a part of a normalised segment that holds no added token. The first `head` bytes of the segment, as it came,
+    /// are the first character of the text.
     #[allow(clippy::too_many_arguments)]
     fn walk_part<T: Target>(
         &self,
         normalized: &[u8],
         range: Range<usize>,
         base: usize,
+        head: usize,
         alignment: Option<&Alignment>,
         options: &EncodeOptions,
         encoder: &mut Encoder,
@@ -285,17 +351,22 @@ impl Tokenizer {
         let part = &normalized[range.clone()];
         if self.pretokenizer.rewrites() {
             let map = alignment.map(|alignment| alignment.part(range.clone()));
-            let origin = map.as_ref().map_or(range.start, |map| map.original(0..1).start);
-            let rewritten = self.pretokenizer.rewrite(part, base + origin == 0, T::ALIGNED);
+            let head = match &map {
+                Some(map) => (0..part.len()).take_while(|&at| map.original(at..at + 1).start < head).count(),
+                None => head.saturating_sub(range.start),
+            };
+            let rewritten = self.pretokenizer.rewrite(part, head, T::ALIGNED);
             if T::ALIGNED {
                 let map = map.unwrap_or_else(|| Alignment::identity(normalized.len()).part(range));
                 target.enter(base, rewritten.alignment.map(|rewriting| map.then(&rewriting)));
             }
-            if rewritten.blocks.is_empty() {
-                self.encode_pieces(&rewritten.text, options, encoder, target);
-            }
-            for block in &rewritten.blocks {
-                encoder.encode_block(&self.model, &rewritten.text, block, target);
+            match &rewritten.blocks {
+                None => self.encode_pieces(&rewritten.text, options, encoder, target),
+                Some(blocks) => {
+                    for block in blocks {
+                        encoder.encode_block(&self.model, &rewritten.text, block, target);
+                    }
+                }
             }
             return;
         }
@@ -315,86 +386,22 @@ impl Tokenizer {
     /// Pretokenizes and encodes a text, on several threads where it is long and they are allowed.
     fn encode_pieces<T: Target>(&self, text: &[u8], options: &EncodeOptions, encoder: &mut Encoder, target: &mut T) {
         let threads = parallel::threads_for(text.len(), Some(options.threads.unwrap_or(1)));
-        if threads > 1 && !T::ALIGNED && !self.model.wants_one_encoder() {
-            self.encode_pieces_on(threads, text, target);
+        let shared = threads > 1 && !T::ALIGNED && !self.model.wants_one_encoder();
+        if shared && (!self.pretokenizer.cuts_nothing() || self.model.may_cut(text)) {
+            self.encode_pieces_on(threads, text, encoder, target);
         } else {
             encoder.encode(&self.pretokenizer, &self.model, text, 0, text.len(), target);
         }
     }
-
-    /// Encodes stretches of a text side by side, each from a guessed place, and joins them where the pieces of one
-    /// lead to a piece boundary of the next. Pieces depend on nothing but the boundary they begin at, so from there on
-    /// the guess was right; where they never meet, the stretch is encoded again from where it should begin.
-    fn encode_pieces_on<T: Target>(&self, threads: usize, text: &[u8], target: &mut T) {
-        let stretch = text.len().div_ceil(threads * 4);
-        let begins: Vec<usize> = (0..text.len()).step_by(stretch).map(|at| char_boundary(text, at)).collect();
-        let encode = |begin: usize, until: usize, lead: usize| {
-            self.pool.with(&self.model, |encoder| {
-                let mut heads = Vec::new();
-                let mut from = begin;
-                // Piece by piece at first, so that the boundaries and what belongs to each are known.
-                while from < until && heads.len() < lead {
-                    let mut head = T::default();
-                    let next = encoder.encode_next(&self.pretokenizer, &self.model, text, from, &mut head);
-                    heads.push((from, head));
-                    from = next;
-                }
-                let mut body = T::default();
-                let end = encoder.encode(&self.pretokenizer, &self.model, text, from, until, &mut body);
-                Stretch { heads, body_begin: from, body, end }
-            })
-        };
-        let jobs: Vec<(usize, usize)> =
-            begins.iter().enumerate().map(|(i, &begin)| (begin, *begins.get(i + 1).unwrap_or(&text.len()))).collect();
-        let stretches = parallel::map(jobs.clone(), threads, |(begin, until)| {
-            encode(begin, until, if begin == 0 { 0 } else { LEAD })
-        });
-        let mut at = 0;
-        for (guess, (_, until)) in stretches.into_iter().zip(jobs) {
-            let guess = match guess.begun_at(at) {
-                Some(met) => met,
-                None if at >= until => continue,
-                None => encode(at, until, 0),
-            };
-            at = guess.end;
-            guess.heads.into_iter().for_each(|(_, head)| target.join(head));
-            target.join(guess.body);
-        }
-    }
-}
-
-/// Pieces at the beginning of a stretch that are kept apart, to find where it meets the one before.
-const LEAD: usize = 16;
-
-/// A stretch of a text, encoded from a guessed place.
-struct Stretch<T> {
-    /// The first pieces: where each begins, and its ids.
-    heads: Vec<(usize, T)>,
-    /// Where the other pieces begin.
-    body_begin: usize,
-    body: T,
-    /// Where the last piece ends.
-    end: usize,
-}
-
-impl<T> Stretch<T> {
-    /// This stretch from the piece boundary `at` on, or nothing where it has no boundary there.
-    fn begun_at(mut self, at: usize) -> Option<Self> {
-        let before = self.heads.partition_point(|&(begin, _)| begin < at);
-        let boundary = self.heads.get(before).map_or(self.body_begin, |&(begin, _)| begin);
-        self.heads.drain(..before);
-        (boundary == at).then_some(self)
-    }
-}
-
-/// The first place at or after `at` that is not inside a character.
-fn char_boundary(text: &[u8], at: usize) -> usize {
-    (at..text.len().min(at + 4)).find(|&at| text[at] & 0xC0 != 0x80).unwrap_or(at)
 }
 
 fn first_char_len(text: &[u8]) -> usize {
     1 + text[1..].iter().take(3).take_while(|byte| **byte & 0xC0 == 0x80).count()
 }
+
+/// Rows of ids and of their type ids.
+#[derive(Default)]
+struct Typed(Ragged<u32>, Ragged<u32>);
 
 /// How many ids of two rows to keep so that `room` suffices, taking from the longer first (tokenizers' rule).
 fn longest_first(first: usize, second: usize, room: usize) -> (usize, usize) {

@@ -4,11 +4,14 @@ mod edit;
 mod encode;
 mod offsets;
 mod pool;
+mod sample;
+mod stretches;
 
 pub use crate::added_tokens::AllowedSpecial;
 pub use crate::decode::DecodeStream;
 pub use offsets::{OffsetUnit, Offsets};
 pub use pool::DEFAULT_CACHE_BYTES;
+pub use sample::Sampling;
 
 use crate::added_tokens::{AddedToken, AddedTokens};
 use crate::decode::{Decoder, TokenBytes};
@@ -21,7 +24,7 @@ use crate::parallel;
 use crate::pretokenize::Pretokenizer;
 use crate::ragged::{RaggedView, Side};
 use crate::template::{Layouts, PostProcessor};
-use crate::vocab::{MAX_VOCAB, Spelling, Vocab};
+use crate::vocab::{MAX_VOCAB, Spelling};
 use pool::Pool;
 
 /// What a tokenizer is made of; [`Tokenizer::new`] checks that the parts fit.
@@ -84,16 +87,16 @@ impl Tokenizer {
     /// Checks that the parts fit together and builds the tables.
     pub fn new(parts: Parts) -> Result<Self> {
         let Parts { normalizer, added_tokens, pretokenizer, model, post_processor, decoder, lengths } = parts;
-        for token in &added_tokens {
-            check_added(token, model.vocab())?;
+        if let Some(token) = added_tokens.iter().find(|token| token.id as usize >= MAX_VOCAB) {
+            let at = format!("added token {:?}", token.content);
+            return Err(Error::format(at, format!("its id {} is not below {MAX_VOCAB}", token.id)));
         }
         let spelling = model.vocab().spelling();
         let pretokenizer = pretokenizer.for_spelling(spelling)?;
         let pretokenizer = if model.is_sequential() { pretokenizer.cutting_words() } else { pretokenizer };
         let folds = spelling == Spelling::Metaspace && pretokenizer.takes_blanks();
         let with_blanks = normalizer.as_ref().filter(|_| folds).map(Normalizer::with_blanks).transpose()?.flatten();
-        let walked = with_blanks.as_ref().or(normalizer.as_ref());
-        let added_tokens = AddedTokens::matching(added_tokens, normalizer.as_ref(), walked)?;
+        let added_tokens = AddedTokens::matching(added_tokens, normalizer.as_ref(), with_blanks.as_ref())?;
         let layouts = Layouts::new(post_processor.as_ref())?;
         let token_bytes = TokenBytes::new(model.vocab(), &added_tokens, &decoder)?;
         if let Some(id) = layouts.largest_id().filter(|&id| id as usize >= token_bytes.size()) {
@@ -234,7 +237,7 @@ impl Tokenizer {
     pub fn merges(&self) -> &[Merge] {
         match &self.model {
             Model::Bpe(bpe) => bpe.merges(),
-            Model::Unigram(_) => &[],
+            Model::Unigram(_) | Model::WordPiece(_) | Model::WordLevel(_) => &[],
         }
     }
 }
@@ -252,18 +255,4 @@ fn decode_rows<R: Send>(
     };
     let parts = parallel::map(runs, threads, decode_run).into_iter().collect::<Result<Vec<_>>>()?;
     Ok(parts.into_iter().flatten().collect())
-}
-
-/// An added token may take a free id, or the id of the entry that is spelled like it.
-fn check_added(token: &AddedToken, vocab: &Vocab) -> Result<()> {
-    let at = || format!("added token {:?}", token.content);
-    if token.id as usize >= MAX_VOCAB {
-        return Err(Error::format(at(), format!("its id {} is not below {MAX_VOCAB}", token.id)));
-    }
-    match vocab.spelled(token.id) {
-        Some(other) if other != token.content => {
-            Err(Error::format(at(), format!("its id {} is that of the entry {other:?}", token.id)))
-        }
-        _ => Ok(()),
-    }
 }

@@ -5,11 +5,14 @@ use std::ops::Range;
 use super::encode::Target;
 use super::{EncodeOptions, Tokenizer};
 use crate::alignment::Alignment;
+use crate::decode::Decoder;
 use crate::encoder::{Encoder, Sink};
 use crate::error::Result;
 use crate::model::Model;
+use crate::pieces::PieceKind;
 use crate::ragged::Ragged;
 use crate::template::Place;
+use crate::vocab::{Spelling, Vocab, byte_level_char};
 
 /// What offsets count.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -153,7 +156,7 @@ impl Tokenizer {
                         rows.ids.values_mut().extend_from_slice(&spans.ids);
                         rows.offsets.extend_from_slice(&offsets);
                     }
-                    Place::Ids(ids) => {
+                    Place::Special { ids, .. } => {
                         rows.ids.values_mut().extend_from_slice(ids);
                         rows.offsets.extend(ids.iter().map(|_| [0, 0]));
                     }
@@ -171,6 +174,10 @@ impl Tokenizer {
     fn place(&self, text: &[u8], spans: &Spans) -> Vec<Placed> {
         let vocab = self.model.vocab();
         let trims = !self.layouts.trims().is_empty();
+        let fallback_bytes = match (&self.decoder, &self.model) {
+            (Decoder::SentencePiece(decoder), Model::Bpe(_)) => Some(decoder.kinds.as_slice()),
+            _ => None,
+        };
         let mut placed = Vec::with_capacity(spans.ids.len());
         for mark in &spans.marks {
             let (base, alignment) = &spans.entries[mark.entry];
@@ -185,17 +192,37 @@ impl Tokenizer {
                 continue;
             }
             for index in placed.len()..mark.ids_end {
-                let key = vocab.key(spans.ids[index]).unwrap_or_default();
-                let Range { start, end } = spans.ranges[index];
-                let blank = |byte: &&u8| **byte == b' ';
-                placed.push(Placed {
-                    bytes: original(mark.range.start + start..mark.range.start + end),
-                    leading: key.iter().take_while(blank).count() as i64,
-                    trailing: key.iter().rev().take_while(blank).count() as i64,
-                });
+                let (leading, trailing) = if trims { vocab_space(vocab, spans.ids[index]) } else { (0, 0) };
+                let Range { start, end } = match fallback_bytes {
+                    Some(kinds) => self.of_character(kinds, spans, index),
+                    None => spans.ranges[index].clone(),
+                };
+                let bytes = original(mark.range.start + start..mark.range.start + end);
+                placed.push(Placed { bytes, leading, trailing });
             }
         }
         placed
+    }
+}
+
+impl Tokenizer {
+    /// The bytes that an id stands for where bytes leave their character to the last of them, as in sentencepiece.
+    fn of_character(&self, kinds: &[PieceKind], spans: &Spans, index: usize) -> Range<usize> {
+        let range = spans.ranges[index].clone();
+        let byte = |index: usize| {
+            let id = spans.ids.get(index).copied().filter(|&id| kinds.get(id as usize) == Some(&PieceKind::Byte))?;
+            self.token_bytes(id)?.first().copied()
+        };
+        let is_inner = |byte: u8| byte & 0xC0 == 0x80;
+        let Some(own) = byte(index) else { return range };
+        let before = (0..4).find(|&back| index < back || byte(index - back).is_none_or(|byte| !is_inner(byte)));
+        let begin = range.start - before.unwrap_or_default();
+        let is_last = match before {
+            Some(0) => own < 0x80,
+            Some(back) => byte(index - back).is_some_and(|lead| lead.leading_ones() as usize == back + 1),
+            None => false,
+        };
+        if is_last { begin..range.end } else { begin..begin }
     }
 }
 
@@ -205,10 +232,26 @@ struct Rows {
     offsets: Offsets,
 }
 
-/// Number of white-space characters at the beginning and the end.
+/// Number of white-space characters that an entry is spelled with at the beginning and the end.
+fn vocab_space(vocab: &Vocab, id: u32) -> (i64, i64) {
+    let key = vocab.key(id).unwrap_or_default();
+    match vocab.spelling() {
+        Spelling::ByteLevel => {
+            let blank = |byte: &&u8| **byte == b' ';
+            (key.iter().take_while(blank).count() as i64, key.iter().rev().take_while(blank).count() as i64)
+        }
+        // A blank is written U+2581 there, which is no white space.
+        Spelling::Metaspace if key.first() != Some(&b' ') && key.last() != Some(&b' ') => white_space_around(key),
+        Spelling::Metaspace => white_space_around(vocab.spelled(id).unwrap_or_default().as_bytes()),
+        Spelling::Plain | Spelling::Latin1 => white_space_around(key),
+    }
+}
+
+/// Number of white-space characters at the beginning and the end; tokenizers counts the blank of byte-level spellings
+/// among them.
 fn white_space_around(bytes: &[u8]) -> (i64, i64) {
     let text = String::from_utf8_lossy(bytes);
-    let space = |c: &char| c.is_whitespace();
+    let space = |c: &char| c.is_whitespace() || *c == byte_level_char(b' ');
     (text.chars().take_while(space).count() as i64, text.chars().rev().take_while(space).count() as i64)
 }
 

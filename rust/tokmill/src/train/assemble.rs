@@ -19,6 +19,9 @@ impl Base {
         let Model::Bpe(bpe) = tokenizer.model() else {
             return Err(Error::unsupported("base", "a tokenizer whose model is not BPE"));
         };
+        if bpe.reads_text() || bpe.options().has_affixes() {
+            return Err(Error::unsupported("base", "a BPE over characters, or with affixes"));
+        }
         let mut vocab = bpe.vocab().clone();
         for token in tokenizer.added_tokens() {
             if vocab.key(token.id).is_none() {

@@ -1,20 +1,20 @@
 //! Training a byte-pair encoding from counted pieces.
 
-use hashbrown::HashSet;
-
 use crate::error::{Error, Result};
 use crate::merges::Merge;
+use crate::parallel;
 use crate::vocab::Vocab;
 
 use super::checkpoint::CheckpointFile;
 use super::counts::WordCounts;
 use super::entries::Entries;
-use super::merge_loop::{Candidate, MergeLoop};
+use super::merge_loop::{Limits, MergeLoop};
 use super::options::BpeTrainerOptions;
 use super::replay::{Replay, ReplayScratch};
+use super::run::{Run, Step};
 use super::symbols::Symbols;
 use super::trace::Trace;
-use super::watch::{Phase, Watch, report};
+use super::watch::Watch;
 
 /// What a training run made.
 #[derive(Clone, Debug)]
@@ -51,6 +51,12 @@ pub enum Stop {
 /// one with the smaller left id, then the smaller right id; a merge whose string is an entry already gets the id of
 /// that entry. The result depends on the counts and the options alone.
 pub fn train_bpe(counts: &WordCounts, options: &BpeTrainerOptions, watch: &dyn Watch) -> Result<Trained> {
+    let (run, stop) = run(counts, options, watch)?;
+    run.finish(stop, options.pad_to)
+}
+
+/// Trains up to the point where the result is put together.
+pub(super) fn run(counts: &WordCounts, options: &BpeTrainerOptions, watch: &dyn Watch) -> Result<(Run, Stop)> {
     if options.checkpoint.is_some() && options.trace {
         return Err(Error::unsupported(
             "checkpoint",
@@ -68,104 +74,15 @@ pub fn train_bpe(counts: &WordCounts, options: &BpeTrainerOptions, watch: &dyn W
         steps.extend(checkpoint.read()?);
         steps[inherited..].iter().try_for_each(|&(merge, _)| entries.redo(merge))?;
     }
-    corpus.check_memory(counts, options.memory_limit)?;
+    let limits = corpus.limits(counts, options)?;
     let symbols = if steps.is_empty() { spell(counts, &entries) } else { replay(counts, &entries, &steps) }?;
     // The last merge of a natural corpus occurs several times more often than this.
     let guess = corpus.bytes / (1024 * options.vocab_size as u64);
-    let merge_loop = MergeLoop::new(symbols, entries.size(), options.min_frequency, guess);
+    let merge_loop = MergeLoop::new(symbols, entries.size(), options.min_frequency, guess, limits);
     let trace = options.trace.then(|| Trace::new(&merge_loop.counts()));
     let mut run = Run { merge_loop, entries, steps, inherited, trace, checkpoint };
-    let total = (options.vocab_size - start) as u64;
-    let stop =
-        run.merge(options, |run| report(watch, Phase::Merge, (run.entries.size() - start) as u64, Some(total)))?;
-    run.finish(stop, options.pad_to)
-}
-
-/// A merge and how often its pair occurred when it was chosen.
-type Step = (Merge, u64);
-
-/// A run under way.
-struct Run {
-    merge_loop: MergeLoop,
-    entries: Entries,
-    /// Those of the base first.
-    steps: Vec<Step>,
-    /// How many steps are the base's.
-    inherited: usize,
-    trace: Option<Trace>,
-    checkpoint: Option<CheckpointFile>,
-}
-
-/// Occurrences merged between two reports: a few milliseconds.
-const WORK_PER_REPORT: u64 = 1 << 18;
-
-impl Run {
-    /// Merges until the vocabulary is full or no pair is left.
-    fn merge(&mut self, options: &BpeTrainerOptions, report: impl Fn(&Self) -> Result<()>) -> Result<Stop> {
-        let (mut reported, mut candidates) = (0, 0u64);
-        report(self)?;
-        while self.entries.size() < options.vocab_size {
-            let Some(candidate) = self.merge_loop.next() else { return Ok(Stop::NoPairLeft) };
-            candidates += 1;
-            if self.merge_loop.work() - reported > WORK_PER_REPORT || candidates % 1024 == 0 {
-                reported = self.merge_loop.work();
-                report(self)?;
-                if let Some(checkpoint) = &mut self.checkpoint {
-                    checkpoint.write_if_due(&self.steps[self.inherited..])?;
-                }
-            }
-            if self.entries.allows(candidate.left, candidate.right, options.veto.as_ref()) {
-                self.take(candidate)?;
-            } else {
-                self.merge_loop.drop_pair(candidate);
-            }
-        }
-        report(self)?;
-        Ok(Stop::VocabSize)
-    }
-
-    fn take(&mut self, candidate: Candidate) -> Result<()> {
-        let Self { merge_loop, entries, steps, trace, .. } = self;
-        let Candidate { left, right, count } = candidate;
-        let (result, known) = entries.merged(left, right)?;
-        steps.push((Merge { left, right, result }, count));
-        let may_merge = |left, right| entries.fits(left, right);
-        match trace {
-            Some(trace) => {
-                trace.begin(count);
-                merge_loop.merge(candidate, result, known, may_merge, |change| trace.note(change));
-                trace.end();
-            }
-            None => merge_loop.merge(candidate, result, known, may_merge, |_| ()),
-        }
-        Ok(())
-    }
-
-    fn finish(self, stop: Stop, pad_to: Option<usize>) -> Result<Trained> {
-        let (vocab, special_tokens) = self.entries.into_parts();
-        let padding = pad_to.map_or_else(Vec::new, |size| padding(&vocab, size));
-        let (merges, merge_counts) = last_of_repeated(&self.steps).into_iter().unzip();
-        if let Some(checkpoint) = self.checkpoint {
-            checkpoint.remove()?;
-        }
-        Ok(Trained { vocab, merges, merge_counts, special_tokens, padding, stop, trace: self.trace })
-    }
-}
-
-/// A pair may be merged again after its parts came into being by another path; it has one rank then, the last.
-fn last_of_repeated(steps: &[Step]) -> Vec<Step> {
-    let mut seen = HashSet::with_capacity(steps.len());
-    let unseen = steps.iter().rev().filter(|(merge, _)| seen.insert((merge.left, merge.right)));
-    let mut kept: Vec<Step> = unseen.copied().collect();
-    kept.reverse();
-    kept
-}
-
-/// Runs of two, three, ... blanks and line feeds that are not entries, up to `size` entries in all.
-fn padding(vocab: &Vocab, size: usize) -> Vec<(String, u32)> {
-    let runs = (2..).flat_map(|length| [" ".repeat(length), "\n".repeat(length)]);
-    let absent = runs.filter(|run| vocab.id(run.as_bytes()).is_none());
-    absent.zip(vocab.size() as u32..size as u32).collect()
+    let stop = run.merge(options, start, watch)?;
+    Ok((run, stop))
 }
 
 /// Totals over all pieces.
@@ -195,23 +112,34 @@ impl Corpus {
         }
     }
 
-    /// Refuses a limit that the merge loop would exceed.
-    fn check_memory(&self, counts: &WordCounts, limit: Option<usize>) -> Result<()> {
-        let needed = counts.memory() + self.cells * BYTES_PER_CELL + (32 << 20);
-        match limit {
-            Some(limit) if limit < needed => {
-                let pieces = counts.len();
-                let why = format!("{limit} bytes are too few for {pieces} distinct pieces, which take about {needed}");
-                Err(Error::option("memory_limit", why))
-            }
-            _ => Ok(()),
+    /// What the merge loop may use. A memory limit that it would exceed is refused.
+    fn limits(&self, counts: &WordCounts, options: &BpeTrainerOptions) -> Result<Limits> {
+        let threads = parallel::threads_for(self.cells, options.threads);
+        let most = POSITIONS.max(self.cells / 4);
+        let Some(limit) = options.memory_limit else { return Ok(Limits { positions: most, threads }) };
+        let fixed = counts.memory() + self.cells * size_of::<u32>() + BYTES_BESIDE;
+        let (least, bytes) = (self.cells.min(LEAST_POSITIONS), limit.saturating_sub(fixed));
+        if bytes / BYTES_PER_POSITION < least {
+            let (pieces, needed) = (counts.len(), fixed + least * BYTES_PER_POSITION);
+            let why = format!("{limit} bytes are too few for {pieces} distinct pieces, which take about {needed}");
+            return Err(Error::option("memory_limit", why));
         }
+        Ok(Limits { positions: most.min(bytes / BYTES_PER_POSITION), threads })
     }
 }
 
-/// Memory of the merge loop for each symbol that a distinct piece begins with: the cell, and its position in the
-/// lists of pairs, which have half as much room again.
-const BYTES_PER_CELL: usize = 11;
+/// Positions that are listed at a time, where no memory limit says otherwise; of large corpora, as many as a quarter of
+/// their cells.
+pub(super) const POSITIONS: usize = 1 << 26;
+
+/// A run on a large corpus goes on with this many positions, in more rounds.
+const LEAST_POSITIONS: usize = 1 << 22;
+
+/// A position in a list, which has half as much room again, and the notes of a neighbour that are made from it.
+const BYTES_PER_POSITION: usize = 8;
+
+/// Tables of pairs and neighbours.
+const BYTES_BESIDE: usize = 32 << 20;
 
 /// Pieces as the ids of their bytes.
 fn spell(counts: &WordCounts, entries: &Entries) -> Result<Symbols> {

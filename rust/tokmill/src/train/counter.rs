@@ -9,7 +9,8 @@ use crate::pretokenize::Pieces;
 
 use super::count_table::{CountTable, Pending};
 use super::counts::WordCounts;
-use super::spill::Run;
+use super::documents::{Documents, KeptDocuments};
+use super::spill::{Run, total};
 use super::splitter::Splitter;
 
 /// Options of a [`Counter`].
@@ -21,6 +22,8 @@ pub struct CounterOptions {
     pub memory_limit: Option<usize>,
     /// The directory of the temporary files; `None` is the system's.
     pub temporary_directory: Option<PathBuf>,
+    /// Keep the documents too, for [`Counter::finish_with_documents`].
+    pub keep_documents: bool,
 }
 
 /// Counts the pieces of documents as they are pushed. The counts do not depend on threads, batches or order.
@@ -41,6 +44,8 @@ pub(super) struct Worker {
     table: CountTable,
     pieces: Pieces,
     pending: Pending,
+    /// The documents, where they are kept.
+    kept: Option<KeptDocuments>,
 }
 
 /// The tables may take this part of the memory limit before they are spilled: each may double once before it is
@@ -50,7 +55,8 @@ const LIMIT_SHARE: usize = 4;
 impl Counter {
     /// Counts what `splitter` makes of documents.
     pub fn new(splitter: Splitter, options: CounterOptions) -> Self {
-        Self { splitter, options, workers: vec![Worker::default()], runs: Vec::new(), bytes: 0 }
+        let workers = vec![Worker::new(options.keep_documents)];
+        Self { splitter, options, workers, runs: Vec::new(), bytes: 0 }
     }
 
     /// Counts one document.
@@ -89,14 +95,16 @@ impl Counter {
         self.count_shares(text.len(), shares, count)
     }
 
-    fn count_shares(
+    /// Has each share counted on a thread of its own; they are `bytes` together.
+    pub(super) fn count_shares(
         &mut self,
         bytes: usize,
         shares: Vec<Range<usize>>,
         count: impl Fn(Range<usize>, &mut Worker, &Splitter) -> Result<()> + Sync,
     ) -> Result<()> {
         if self.workers.len() < shares.len() {
-            self.workers.resize_with(shares.len(), Worker::default);
+            let keep = self.options.keep_documents;
+            self.workers.resize_with(shares.len(), || Worker::new(keep));
         }
         let splitter = &self.splitter;
         let threads = shares.len();
@@ -108,10 +116,15 @@ impl Counter {
     }
 
     fn spill_if_full(&mut self) -> Result<()> {
-        match self.options.memory_limit {
-            Some(limit) if self.memory() > limit / LIMIT_SHARE => self.spill(),
-            _ => Ok(()),
+        let Some(limit) = self.options.memory_limit else { return Ok(()) };
+        let directory = self.temporary_directory();
+        let mut kept = self.workers.iter_mut().filter_map(|worker| worker.kept.as_mut());
+        if kept.by_ref().map(|kept| kept.memory()).sum::<usize>() > limit / LIMIT_SHARE {
+            for worker in &mut self.workers {
+                worker.kept.as_mut().map_or(Ok(()), |kept| kept.spill(&directory))?;
+            }
         }
+        if self.memory() > limit / LIMIT_SHARE { self.spill() } else { Ok(()) }
     }
 
     fn spill(&mut self) -> Result<()> {
@@ -127,6 +140,11 @@ impl Counter {
 
     fn temporary_directory(&self) -> PathBuf {
         self.options.temporary_directory.clone().unwrap_or_else(std::env::temp_dir)
+    }
+
+    /// How many threads a batch of so many bytes is counted on.
+    pub(super) fn threads_for(&self, bytes: usize) -> usize {
+        parallel::threads_for(bytes, self.options.threads)
     }
 
     /// How many threads a large batch is counted on.
@@ -146,38 +164,32 @@ impl Counter {
 
     /// The counts of all that was pushed.
     pub fn finish(mut self) -> Result<WordCounts> {
-        if !self.runs.is_empty() {
-            self.spill()?;
-            let run = match self.runs.pop() {
-                Some(only) if self.runs.is_empty() => only,
-                last => {
-                    self.runs.extend(last);
-                    Run::merge(&self.runs.iter().collect::<Vec<_>>(), &self.temporary_directory())?
-                }
-            };
-            return Ok(WordCounts::from_run(run));
+        let (directory, threads) = (self.temporary_directory(), self.most_threads());
+        let tables = self.workers.iter_mut().map(Worker::take).collect();
+        total(tables, self.runs, &directory, threads)
+    }
+
+    /// The counts of all that was pushed, and the documents themselves, which [`CounterOptions::keep_documents`] kept.
+    pub fn finish_with_documents(mut self) -> Result<(WordCounts, Documents)> {
+        let mut documents = Documents::default();
+        for worker in &mut self.workers {
+            documents.append(worker.kept.take().unwrap_or_default().finish());
         }
-        let threads = self.most_threads();
-        let mut tables: Vec<CountTable> = self.workers.iter_mut().map(Worker::take).collect();
-        while tables.len() > 1 {
-            let mut rounds = Vec::with_capacity(tables.len().div_ceil(2));
-            let mut rest = tables.into_iter();
-            while let Some(table) = rest.next() {
-                rounds.push((table, rest.next()));
-            }
-            tables = parallel::map(rounds, threads, |(table, other)| match other {
-                Some(other) => table.merged(other),
-                None => table,
-            });
-        }
-        Ok(WordCounts::from_table(tables.pop().unwrap_or_default()))
+        Ok((self.finish()?, documents))
     }
 }
 
 impl Worker {
+    fn new(keep_documents: bool) -> Self {
+        Self { kept: keep_documents.then(KeptDocuments::default), ..Self::default() }
+    }
+
     /// Counts one document.
     pub(super) fn count(&mut self, splitter: &Splitter, document: &[u8]) {
-        let Self { table, pieces, pending } = self;
+        let Self { table, pieces, pending, kept } = self;
+        if let Some(kept) = kept {
+            kept.push(document);
+        }
         splitter.split(document, pieces, |text, pieces| {
             let text = &text[pieces.base..];
             for &(begin, end) in &pieces.ends {

@@ -200,6 +200,11 @@ impl Entries {
         self.byte_ids[usize::from(byte)]
     }
 
+    /// The vocabulary so far.
+    pub(super) fn vocab(&self) -> &Vocab {
+        &self.vocab
+    }
+
     /// The vocabulary and the special tokens.
     pub(super) fn into_parts(self) -> (Vocab, Vec<(String, u32)>) {
         (self.vocab, self.special_tokens)

@@ -9,6 +9,8 @@
 //! - Counts of existing pairs only fall. So a queue entry is an upper bound, checked when it comes up, and a pair
 //!   below the count of the last merge to come can be forgotten from the start. That count is not known, so it is
 //!   guessed, low; if the queue runs dry the guess is lowered and all pairs are counted afresh. The table stays small.
+//! - Large corpora are merged in rounds: only the most frequent pairs, as many as there is room for, have their
+//!   positions listed. When they are used up the corpus, shorter by then, is squeezed, and counted again.
 //! - Neighbours are summed in dense arrays ([`Neighbours`]) before the table is asked.
 //!
 //! One exception: where the merged string already is an entry, the result is that entry, whose pairs may then grow.
@@ -19,10 +21,14 @@
 
 use std::ops::Range;
 
+use hashbrown::HashSet;
+
+use super::census::{Wanted, count_pairs, select};
 use super::neighbours::Neighbours;
 use super::pair_table::{PairSlot, PairTable, pair, unpair};
 use super::queue::PairQueue;
-use super::symbols::{SEPARATOR, Symbols};
+use super::rows::{Cell, Rows};
+use super::symbols::Symbols;
 
 /// The state between two merges.
 #[derive(Debug)]
@@ -33,13 +39,30 @@ pub(super) struct MergeLoop {
     positions: Vec<u32>,
     /// All pairs that count at least `threshold`.
     queue: PairQueue,
-    /// Pairs that count less are not known.
+    /// Pairs that count less are not listed.
     threshold: u64,
+    /// A guess of the last count that will be merged: pairs that count less are not looked at.
+    floor: u64,
     /// Pairs that count less are never merged.
     min_frequency: u64,
+    /// Pairs that were given up.
+    refused: HashSet<u64>,
+    /// Ids are below this.
+    ids: usize,
+    /// Merges to come, as far as is known.
+    wanted: usize,
+    limits: Limits,
     left: Neighbours,
     right: Neighbours,
     work: u64,
+}
+
+/// What a merge loop may use.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Limits {
+    /// Positions that are listed at a time, about.
+    pub(super) positions: usize,
+    pub(super) threads: usize,
 }
 
 /// Two neighbours that may be merged next.
@@ -74,33 +97,48 @@ struct Pending {
     weight: u64,
 }
 
+/// Pairs of a large corpus that are listed for each merge to come.
+const WANTED_PAIRS: usize = 4;
+
 /// How many occurrences before its turn the cells of an occurrence are fetched.
 const PREFETCH_AHEAD: usize = 12;
 
 impl MergeLoop {
-    /// Counts the pairs of `symbols`, whose ids are below `ids`. `guess` is about the count of the last merge to come,
-    /// better too low.
-    pub(super) fn new(symbols: Symbols, ids: usize, min_frequency: u64, guess: u64) -> Self {
+    /// A loop over `symbols`, whose ids are below `ids`. `guess` is about the count of the last merge to come, better too
+    /// low.
+    pub(super) fn new(symbols: Symbols, ids: usize, min_frequency: u64, guess: u64, limits: Limits) -> Self {
         let min_frequency = min_frequency.max(1);
         let mut merge_loop = Self {
             symbols,
             pairs: PairTable::default(),
             positions: Vec::new(),
             queue: PairQueue::default(),
-            threshold: guess.max(min_frequency),
+            threshold: u64::MAX,
+            floor: guess.max(min_frequency),
             min_frequency,
+            refused: HashSet::new(),
+            ids,
+            wanted: usize::MAX,
+            limits,
             left: Neighbours::default(),
             right: Neighbours::default(),
             work: 0,
         };
         merge_loop.left.reserve(ids);
         merge_loop.right.reserve(ids);
-        merge_loop.recount();
         merge_loop
     }
 
-    /// The pair to merge next, or `None` where none is left that occurs often enough.
-    pub(super) fn next(&mut self) -> Option<Candidate> {
+    /// A loop with nothing to merge.
+    pub(super) fn empty() -> Self {
+        let nothing = Symbols::Wide(Rows::new(Vec::new(), Vec::new(), Vec::new()));
+        Self::new(nothing, 0, 1, 1, Limits { positions: 0, threads: 1 })
+    }
+
+    /// The pair to merge next, or `None` where none is left that occurs often enough. Pairs that `may_merge` refuses
+    /// never come up. So many merges are `wanted`, this one included.
+    pub(super) fn next(&mut self, wanted: usize, may_merge: impl Fn(u32, u32) -> bool) -> Option<Candidate> {
+        self.wanted = wanted;
         loop {
             let count_of = |key| self.pairs.get(key).map_or(0, |slot| slot.count);
             if let Some((key, count)) = self.queue.pop(self.threshold, count_of) {
@@ -110,8 +148,10 @@ impl MergeLoop {
             if self.threshold == self.min_frequency {
                 return None;
             }
-            self.threshold = (self.threshold / 8).max(self.min_frequency);
-            self.recount();
+            if self.threshold == self.floor {
+                self.floor = (self.floor / 8).max(self.min_frequency);
+            }
+            self.recount(&may_merge);
         }
     }
 
@@ -120,28 +160,32 @@ impl MergeLoop {
         self.work
     }
 
-    /// Counts all pairs, and lists the positions of those that reach the threshold.
-    fn recount(&mut self) {
-        let mut all = PairTable::default();
-        self.symbols.for_each_pair(|left, right, _, weight| {
-            let slot = all.entry(pair(left, right), 0);
-            slot.count += weight;
-            slot.len += 1;
-        });
+    /// Counts all pairs, and lists the positions of the most frequent ones.
+    fn recount(&mut self, may_merge: impl Fn(u32, u32) -> bool) {
         self.pairs = PairTable::default();
         self.queue = PairQueue::default();
-        let mut end = 0;
-        for (key, slot) in all.iter().filter(|(_, slot)| slot.count >= self.threshold) {
-            let listed = self.pairs.entry(key, 0);
-            (listed.count, listed.begin) = (slot.count, end);
-            end += slot.len;
-            self.queue.push(key, slot.count);
+        self.positions = Vec::new();
+        if self.work > 0 {
+            self.symbols.squeeze(false);
         }
-        self.positions.clear();
+        // Merging makes the pairs beside it rarer, so the last of the merges to come is not among as many pairs.
+        let wanted =
+            Wanted { least: self.floor, pairs: self.wanted.saturating_mul(WANTED_PAIRS), below: self.threshold };
+        let (all, least) = count_pairs(&self.symbols, self.ids, wanted, self.limits.threads);
+        let (listed, threshold) = select(&all, least, self.limits.positions, &self.refused, may_merge);
+        drop(all);
+        self.threshold = threshold;
+        let mut end = 0;
+        for (key, count, len) in listed {
+            let slot = self.pairs.entry(key, 0);
+            (slot.count, slot.begin) = (count, end);
+            end += len;
+            self.queue.push(key, count);
+        }
         self.positions.reserve_exact(end + end / 2);
         self.positions.resize(end, 0);
         let Self { symbols, pairs, positions, .. } = self;
-        symbols.for_each_pair(|left, right, position, _| {
+        symbols.for_each_pair(1..symbols.len(), |left, right, position, _| {
             if let Some(slot) = pairs.get_mut(pair(left, right)) {
                 positions[slot.begin + slot.len] = position as u32;
                 slot.len += 1;
@@ -152,15 +196,18 @@ impl MergeLoop {
     /// All pairs and their counts, by pair.
     pub(super) fn counts(&self) -> Vec<(u32, u32, u64)> {
         let mut all = PairTable::default();
-        self.symbols.for_each_pair(|left, right, _, weight| all.entry(pair(left, right), 0).count += weight);
+        let share = 1..self.symbols.len();
+        self.symbols.for_each_pair(share, |left, right, _, weight| all.entry(pair(left, right), 0).count += weight);
         let mut counts: Vec<_> = all.iter().map(|(key, slot)| (key, slot.count)).collect();
         counts.sort_unstable();
         counts.into_iter().map(|(key, count)| (unpair(key).0, unpair(key).1, count)).collect()
     }
 
-    /// Gives up a pair, whatever its count.
+    /// Gives up a pair for good, whatever its count.
     pub(super) fn drop_pair(&mut self, candidate: Candidate) {
-        if let Some(slot) = self.pairs.get_mut(pair(candidate.left, candidate.right)) {
+        let key = pair(candidate.left, candidate.right);
+        self.refused.insert(key);
+        if let Some(slot) = self.pairs.get_mut(key) {
             (slot.count, slot.len) = (0, 0);
         }
     }
@@ -177,6 +224,11 @@ impl MergeLoop {
     ) {
         let Candidate { left: a, right: b, count } = candidate;
         let merged = pair(a, b);
+        self.ids = self.ids.max(result as usize + 1);
+        if !self.symbols.holds(result) {
+            self.symbols.squeeze(true);
+            self.recount(&may_merge);
+        }
         self.make_room(merged);
         let Some(slot) = self.pairs.get_mut(merged) else { return };
         let list = slot.begin..slot.begin + slot.len;
@@ -184,7 +236,11 @@ impl MergeLoop {
         self.work += list.len() as u64;
         self.left.reserve(result as usize + 1);
         self.right.reserve(result as usize + 1);
-        let effects = self.join_all(list, a, b, result);
+        let Self { symbols, positions, left, right, .. } = self;
+        let effects = match symbols {
+            Symbols::Narrow(rows) => join_all(rows, &positions[list], (a, b), result, [left, right]),
+            Symbols::Wide(rows) => join_all(rows, &positions[list], (a, b), result, [left, right]),
+        };
 
         note(Change { left: a, right: b, delta: -(count as i64) });
         let Self { pairs, positions, queue, threshold, left, right, .. } = self;
@@ -219,82 +275,23 @@ impl MergeLoop {
         }
     }
 
-    /// Joins the occurrences of (a, b) that are still there, and notes their neighbours.
-    fn join_all(&mut self, list: Range<usize>, a: u32, b: u32, result: u32) -> Effects {
-        let Self { symbols, positions, left, right, .. } = self;
-        let mut effects = Effects::default();
-        let mut pending: Option<Pending> = None;
-        let list = &positions[list];
-        for (at, &position) in list.iter().enumerate() {
-            if let Some(&ahead) = list.get(at + PREFETCH_AHEAD) {
-                symbols.prefetch(ahead as usize);
-            }
-            let position = position as usize;
-            if symbols.at(position) != a {
-                continue;
-            }
-            let middle = symbols.end(position);
-            if symbols.at(middle) != b {
-                continue;
-            }
-            let end = symbols.end(middle);
-            let weight = symbols.weight(position);
-            match pending {
-                Some(before) if before.end == position => {
-                    effects.doubled += weight;
-                    effects.doubled_at.push(before.position as u32);
-                }
-                _ => {
-                    settle_right(symbols, right, pending);
-                    let before = symbols.before(position);
-                    let x = symbols.at(before);
-                    if x != SEPARATOR {
-                        left.add(x, before, weight);
-                    }
-                }
-            }
-            symbols.join(position, middle, end, result);
-            pending = Some(Pending { position, end, weight });
-        }
-        settle_right(symbols, right, pending);
-        effects
-    }
-
     /// Makes room for the lists of positions that a merge may add.
     fn make_room(&mut self, merged: u64) {
         let more = 2 * self.pairs.get(merged).map_or(0, |slot| slot.len);
         if self.positions.len() + more > self.positions.capacity() {
-            self.compact();
+            let Self { symbols, pairs, positions, .. } = self;
+            match symbols {
+                Symbols::Narrow(rows) => compact(rows, pairs, positions),
+                Symbols::Wide(rows) => compact(rows, pairs, positions),
+            }
             self.positions.reserve_exact(more.max(self.positions.len() / 2));
         }
-    }
-
-    /// Closes the gaps that merged pairs left, and drops the positions at which their pair is no longer.
-    fn compact(&mut self) {
-        let Self { symbols, pairs, positions, .. } = self;
-        let mut lists: Vec<(u64, &mut PairSlot)> = pairs.iter_mut().filter(|(_, slot)| slot.len > 0).collect();
-        lists.sort_unstable_by_key(|(_, slot)| slot.begin);
-        let mut end = 0;
-        for (key, slot) in lists {
-            let list = slot.begin..slot.begin + slot.len;
-            slot.begin = end;
-            for at in list {
-                let position = positions[at] as usize;
-                let (left, right) = unpair(key);
-                if symbols.at(position) == left && symbols.at(symbols.end(position)) == right {
-                    positions[end] = positions[at];
-                    end += 1;
-                }
-            }
-            slot.len = end - slot.begin;
-        }
-        positions.truncate(end);
     }
 
     /// Counts the pairs that contain `symbol` afresh, after it has come into being by another path.
     fn recount_symbol(&mut self, symbol: u32, may_merge: impl Fn(u32, u32) -> bool) {
         let mut found: Vec<(u64, u32, u64)> = Vec::new();
-        self.symbols.for_each_pair(|left, right, position, weight| {
+        self.symbols.for_each_pair(1..self.symbols.len(), |left, right, position, weight| {
             if left == symbol || right == symbol {
                 found.push((pair(left, right), position as u32, weight));
             }
@@ -314,12 +311,129 @@ impl MergeLoop {
     }
 }
 
+/// Joins the occurrences of (a, b) that are still at the positions of `list`, and notes their neighbours.
+fn join_all<C: Cell>(
+    rows: &mut Rows<C>,
+    list: &[u32],
+    (a, b): (u32, u32),
+    result: u32,
+    [left, right]: [&mut Neighbours; 2],
+) -> Effects {
+    let mut effects = Effects::default();
+    let mut pending: Option<Pending> = None;
+    for (at, &position) in list.iter().enumerate() {
+        if let Some(&ahead) = list.get(at + PREFETCH_AHEAD) {
+            rows.prefetch(ahead as usize);
+        }
+        let position = position as usize;
+        if rows.at(position) != a {
+            continue;
+        }
+        let middle = rows.end(position);
+        if rows.at(middle) != b {
+            continue;
+        }
+        let end = rows.end(middle);
+        let weight = rows.weight(position);
+        match pending {
+            Some(before) if before.end == position => {
+                effects.doubled += weight;
+                effects.doubled_at.push(before.position as u32);
+            }
+            _ => {
+                settle_right(rows, right, pending);
+                let before = rows.before(position);
+                let x = rows.at(before);
+                if x != C::SEPARATOR {
+                    left.add(x, before, weight);
+                }
+            }
+        }
+        rows.join(position, middle, end, result);
+        pending = Some(Pending { position, end, weight });
+    }
+    settle_right(rows, right, pending);
+    effects
+}
+
 /// Notes the right neighbour of the latest occurrence, now that it is known not to be an occurrence itself.
-fn settle_right(symbols: &Symbols, right: &mut Neighbours, pending: Option<Pending>) {
+fn settle_right<C: Cell>(rows: &Rows<C>, right: &mut Neighbours, pending: Option<Pending>) {
     if let Some(Pending { position, end, weight }) = pending {
-        let y = symbols.at(end);
-        if y != SEPARATOR {
+        let y = rows.at(end);
+        if y != C::SEPARATOR {
             right.add(y, position, weight);
+        }
+    }
+}
+
+/// Closes the gaps that merged pairs left, and drops the positions at which their pair is no longer.
+fn compact<C: Cell>(rows: &Rows<C>, pairs: &mut PairTable, positions: &mut Vec<u32>) {
+    let mut lists: Vec<(u64, &mut PairSlot)> = pairs.iter_mut().filter(|(_, slot)| slot.len > 0).collect();
+    lists.sort_unstable_by_key(|(_, slot)| slot.begin);
+    let mut end = 0;
+    for (key, slot) in lists {
+        let list = slot.begin..slot.begin + slot.len;
+        slot.begin = end;
+        let (left, right) = unpair(key);
+        for at in list {
+            if rows.has_pair(positions[at] as usize, left, right) {
+                positions[end] = positions[at];
+                end += 1;
+            }
+        }
+        slot.len = end - slot.begin;
+    }
+    positions.truncate(end);
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Merges pairs while there are any, and gives up those whose ids add up to a multiple of seven.
+    fn merges(pieces: &[(Vec<u32>, u64)], guess: u64, narrow: bool, wanted: usize, limits: Limits) -> Vec<Candidate> {
+        let narrow_from = if narrow { 0 } else { usize::MAX };
+        let symbols = Symbols::with_narrow_cells(narrow_from, |visit| {
+            for (piece, count) in pieces {
+                visit(piece, *count);
+            }
+            Ok(())
+        });
+        // Ids go on where narrow cells end.
+        let mut ids = 0x7FFD;
+        let mut merge_loop = MergeLoop::new(symbols.unwrap(), ids as usize, 1, guess, limits);
+        let mut all = Vec::new();
+        while let Some(candidate) = merge_loop.next(wanted, |left, _| left % 11 != 10) {
+            if (candidate.left + candidate.right) % 7 == 0 {
+                merge_loop.drop_pair(candidate);
+                continue;
+            }
+            all.push(candidate);
+            merge_loop.merge(candidate, ids, false, |left, _| left % 11 != 10, |_| ());
+            ids += 1;
+        }
+        all
+    }
+
+    proptest! {
+        #[test]
+        fn rounds_and_widths_change_nothing(
+            pieces in prop::collection::vec((prop::collection::vec(0u32..3, 1..60), 1u64..4), 1..20),
+            guess in 1u64..50,
+            positions in 1usize..100,
+            threads in 1usize..4,
+            wanted in 1usize..20,
+        ) {
+            let expected = merges(&pieces, 1, false, usize::MAX, Limits { positions: usize::MAX, threads: 1 });
+            let pairs: BTreeSet<_> = expected.iter().map(|candidate| (candidate.left, candidate.right)).collect();
+            prop_assert_eq!(pairs.len(), expected.len());
+            for narrow in [false, true] {
+                prop_assert_eq!(&merges(&pieces, guess, narrow, wanted, Limits { positions, threads }), &expected);
+            }
         }
     }
 }

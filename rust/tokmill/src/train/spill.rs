@@ -1,13 +1,14 @@
 //! Counts that do not fit into memory: sorted runs in temporary files, merged as they are read.
 
 use std::path::{Path, PathBuf};
-use std::process;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::error::Result;
 
 use super::count_file::{Reader, Writer};
 use super::count_table::CountTable;
+use super::counts::WordCounts;
+use super::spool::temporary_path;
+use crate::parallel;
 
 /// Sorted counts in a temporary file, which goes when they go.
 #[derive(Debug)]
@@ -30,9 +31,7 @@ impl Run {
     }
 
     fn write(directory: &Path, fill: impl FnOnce(&mut Writer) -> Result<()>) -> Result<Self> {
-        static SERIAL: AtomicU64 = AtomicU64::new(0);
-        let serial = SERIAL.fetch_add(1, Ordering::Relaxed);
-        let path = directory.join(format!("tokmill-{}-{serial}.counts", process::id()));
+        let path = temporary_path(directory, "counts");
         let mut writer = Writer::create(&path)?;
         fill(&mut writer)?;
         let len = writer.finish()?;
@@ -50,6 +49,42 @@ impl Drop for Run {
         // A file that cannot be removed is in a directory for temporary files.
         let _ = std::fs::remove_file(&self.path);
     }
+}
+
+/// The counts of all tables and runs; where there are runs, in a run in `directory`.
+pub(super) fn total(
+    tables: Vec<CountTable>,
+    mut runs: Vec<Run>,
+    directory: &Path,
+    threads: usize,
+) -> Result<WordCounts> {
+    if !runs.is_empty() {
+        let tables: Vec<CountTable> = tables.into_iter().filter(|table| table.len() > 0).collect();
+        for run in parallel::map(tables, threads, |table| Run::spill(table, directory)) {
+            runs.push(run?);
+        }
+        let run = match runs.pop() {
+            Some(only) if runs.is_empty() => only,
+            last => {
+                runs.extend(last);
+                Run::merge(&runs.iter().collect::<Vec<_>>(), directory)?
+            }
+        };
+        return Ok(WordCounts::from_run(run));
+    }
+    let mut tables = tables;
+    while tables.len() > 1 {
+        let mut rounds = Vec::with_capacity(tables.len().div_ceil(2));
+        let mut rest = tables.into_iter();
+        while let Some(table) = rest.next() {
+            rounds.push((table, rest.next()));
+        }
+        tables = parallel::map(rounds, threads, |(table, other)| match other {
+            Some(other) => table.merged(other),
+            None => table,
+        });
+    }
+    Ok(WordCounts::from_table(tables.pop().unwrap_or_default()))
 }
 
 /// Calls `visit` with each piece of all runs and the sum of its counts, in byte order, until it fails.

@@ -24,9 +24,8 @@ impl Splitter {
         &self.pretokenizer
     }
 
-    /// Calls `visit` with a text and the pieces in it, again and again until the document is used up. Bytes that are
-    /// not UTF-8 are left as they are by the normaliser, and treated by the pretokenizer as it documents.
-    pub(super) fn split(&self, text: &[u8], pieces: &mut Pieces, mut visit: impl FnMut(&[u8], &Pieces)) {
+    /// The text that is cut. Bytes that are not UTF-8 are left as they are by the normaliser.
+    pub(super) fn prepare<'t>(&self, text: &'t [u8]) -> Cow<'t, [u8]> {
         let mut text = match &self.normalizer {
             Some(normalizer) => normalize(normalizer, text),
             None => Cow::Borrowed(text),
@@ -34,6 +33,13 @@ impl Splitter {
         if self.pretokenizer.adds_prefix_space() && text.first().is_some_and(|&byte| byte != b' ') {
             text.to_mut().insert(0, b' ');
         }
+        text
+    }
+
+    /// Calls `visit` with a text and the pieces in it, again and again until the document is used up. Bytes that are
+    /// not UTF-8 are treated by the pretokenizer as it documents.
+    pub(super) fn split(&self, text: &[u8], pieces: &mut Pieces, mut visit: impl FnMut(&[u8], &Pieces)) {
+        let text = self.prepare(text);
         let mut from = 0;
         while from < text.len() {
             from = self.pretokenizer.fill(&text, from, pieces);

@@ -1,158 +1,111 @@
-//! The corpus while merges are made: every distinct piece as a row of cells, merged in place.
-//!
-//! A symbol starts out as one cell that holds its id. Merged, it covers the cells of both its parts: the first cell
-//! holds the id, the others are marked interior, and the second and the last of them hold the symbol's length. So the
-//! neighbours of a symbol are found from the cells beside it in constant time, nothing moves, positions stay valid
-//! for good, and pieces of three bytes and of three megabytes are served alike.
-//!
-//! Pieces lie in order of falling count, so a position's count is a step function, kept as one entry a step.
+//! Laying out pieces as rows of symbols, in cells that are as wide as they have to be.
+
+use std::ops::Range;
 
 use crate::error::{Error, Result};
 
-use super::prefetch::prefetch;
-
-/// Stands before, between and after pieces. Not the id of any symbol.
-pub(super) const SEPARATOR: u32 = 0x7FFF_FFFF;
-
-/// Marks a cell inside a symbol; the other bits may hold the symbol's length in cells.
-const INTERIOR: u32 = 1 << 31;
-
-/// Cells for each entry of [`Weights::first`], as a binary logarithm.
-const BLOCK_LOG2: u32 = 4;
+use super::rows::{Cell, Rows};
 
 /// All pieces of a corpus as symbols.
 #[derive(Debug)]
-pub(super) struct Symbols {
-    cells: Vec<u32>,
-    weights: Weights,
+pub(super) enum Symbols {
+    Narrow(Rows<u16>),
+    Wide(Rows<u32>),
 }
 
-/// How often the piece at a position occurs.
-#[derive(Debug, Default)]
-struct Weights {
-    /// Where each run of pieces with equal counts ends.
-    ends: Vec<usize>,
-    /// The count of each run.
-    counts: Vec<u64>,
-    /// For each block of cells, the run of its first cell.
-    first: Vec<u32>,
-}
-
-impl Weights {
-    fn new(ends: Vec<usize>, counts: Vec<u64>) -> Self {
-        let cells = ends.last().copied().unwrap_or(0);
-        let mut run = 0;
-        let first = (0..cells >> BLOCK_LOG2)
-            .chain((cells > 0).then_some(cells >> BLOCK_LOG2))
-            .map(|block| {
-                while block << BLOCK_LOG2 >= ends[run] && run + 1 < ends.len() {
-                    run += 1;
-                }
-                run as u32
-            })
-            .collect();
-        Self { ends, counts, first }
-    }
-
-    #[inline]
-    fn at(&self, position: usize) -> u64 {
-        let mut run = self.first[position >> BLOCK_LOG2] as usize;
-        while position >= self.ends[run] {
-            run += 1;
-        }
-        self.counts[run]
-    }
-}
+/// Corpora of fewer cells are not worth narrow ones, which have to be widened later.
+const NARROW_FROM: usize = 1 << 24;
 
 impl Symbols {
     /// Lays out pieces. `for_each` calls its argument with the symbols of each piece and the piece's count, and does
     /// the same when it is called again. Pieces of fewer than two symbols are left out: nothing in them can merge.
     pub(super) fn new(for_each: impl Fn(&mut dyn FnMut(&[u32], u64)) -> Result<()>) -> Result<Self> {
+        Self::with_narrow_cells(NARROW_FROM, for_each)
+    }
+
+    /// Lays out pieces, in narrow cells where there are at least `narrow_from` of them and they fit.
+    pub(super) fn with_narrow_cells(
+        narrow_from: usize,
+        for_each: impl Fn(&mut dyn FnMut(&[u32], u64)) -> Result<()>,
+    ) -> Result<Self> {
         let mut runs = Runs::default();
         for_each(&mut |symbols, count| {
             if symbols.len() > 1 {
-                runs.add(count, symbols.len() + 1);
+                runs.add(count, symbols);
             }
         })?;
-        let (counts, mut cursors) = runs.into_layout();
-        let total = cursors.last().copied().unwrap_or(1);
-        if u32::try_from(total).is_err() {
-            let why =
-                format!("has {total} bytes of distinct pieces, more than 2^32: use a pretokenizer that cuts shorter");
-            return Err(Error::option("source", why));
-        }
-        let mut cells = vec![SEPARATOR; total];
-        let lookup = CountIndex::new(&counts);
-        for_each(&mut |symbols, count| {
-            if symbols.len() > 1 {
-                let cursor = &mut cursors[lookup.index(count)];
-                cells[*cursor..*cursor + symbols.len()].copy_from_slice(symbols);
-                *cursor += symbols.len() + 1;
-            }
-        })?;
-        // Each cursor has moved from the beginning of its run to the end; the last one stands for the end of all.
-        cursors.pop();
-        Ok(Self { cells, weights: Weights::new(cursors, counts) })
-    }
-
-    /// Asks for the cells around `position` to be fetched into the cache.
-    #[inline]
-    pub(super) fn prefetch(&self, position: usize) {
-        prefetch(&self.cells, position);
-    }
-
-    /// The symbol that begins at `position`; something that is no symbol's id where none begins there.
-    #[inline]
-    pub(super) fn at(&self, position: usize) -> u32 {
-        self.cells[position]
-    }
-
-    /// Where the symbol that begins at `position` ends and the next one, or the separator, begins.
-    #[inline]
-    pub(super) fn end(&self, position: usize) -> usize {
-        let next = self.cells[position + 1];
-        position + if next & INTERIOR == 0 { 1 } else { (next ^ INTERIOR) as usize }
-    }
-
-    /// Where the symbol, or the separator, before the one at `position` begins.
-    #[inline]
-    pub(super) fn before(&self, position: usize) -> usize {
-        let last = self.cells[position - 1];
-        position - if last & INTERIOR == 0 { 1 } else { (last ^ INTERIOR) as usize }
-    }
-
-    /// How often the piece around `position` occurs.
-    #[inline]
-    pub(super) fn weight(&self, position: usize) -> u64 {
-        self.weights.at(position)
-    }
-
-    /// Makes one symbol `result` of those that begin at `left` and `right`, of which the second ends at `end`.
-    #[inline]
-    pub(super) fn join(&mut self, left: usize, right: usize, end: usize, result: u32) {
-        let length = INTERIOR | (end - left) as u32;
-        self.cells[left] = result;
-        self.cells[right] = INTERIOR;
-        self.cells[left + 1] = length;
-        self.cells[end - 1] = length;
-    }
-
-    /// Calls `visit` with each pair of neighbours, its position, and the count of its piece, in order of position.
-    pub(super) fn for_each_pair(&self, mut visit: impl FnMut(u32, u32, usize, u64)) {
-        let mut position = 1;
-        for (&end, &count) in self.weights.ends.iter().zip(&self.weights.counts) {
-            let mut left = SEPARATOR;
-            let mut left_at = position;
-            while position < end {
-                let symbol = self.cells[position];
-                if left != SEPARATOR && symbol != SEPARATOR {
-                    visit(left, symbol, left_at, count);
-                }
-                (left, left_at) = (symbol, position);
-                position = if symbol == SEPARATOR { position + 1 } else { self.end(position) };
-            }
+        if runs.cells >= narrow_from && runs.largest < u16::SEPARATOR {
+            lay_out(runs, for_each).map(Self::Narrow)
+        } else {
+            lay_out(runs, for_each).map(Self::Wide)
         }
     }
+
+    /// Number of cells.
+    pub(super) fn len(&self) -> usize {
+        match self {
+            Self::Narrow(rows) => rows.len(),
+            Self::Wide(rows) => rows.len(),
+        }
+    }
+
+    /// Whether a symbol may have this id.
+    pub(super) fn holds(&self, id: u32) -> bool {
+        id < if matches!(self, Self::Narrow(_)) { u16::SEPARATOR } else { u32::SEPARATOR }
+    }
+
+    /// Makes every symbol one cell again, in wide cells if `wide`. Positions change.
+    pub(super) fn squeeze(&mut self, wide: bool) {
+        match self {
+            Self::Narrow(rows) => rows.squeeze(),
+            Self::Wide(rows) => rows.squeeze(),
+        }
+        if let (Self::Narrow(rows), true) = (&mut *self, wide) {
+            let narrow = std::mem::replace(rows, Rows::new(Vec::new(), Vec::new(), Vec::new()));
+            *self = Self::Wide(narrow.widen());
+        }
+    }
+
+    /// All cells in at most `parts` parts that cut no piece.
+    pub(super) fn shares(&self, parts: usize) -> Vec<Range<usize>> {
+        match self {
+            Self::Narrow(rows) => rows.shares(parts),
+            Self::Wide(rows) => rows.shares(parts),
+        }
+    }
+
+    /// Calls `visit` with each pair of neighbours in `share`, its position, and the count of its piece.
+    #[inline]
+    pub(super) fn for_each_pair(&self, share: Range<usize>, visit: impl FnMut(u32, u32, usize, u64)) {
+        match self {
+            Self::Narrow(rows) => rows.for_each_pair(share, visit),
+            Self::Wide(rows) => rows.for_each_pair(share, visit),
+        }
+    }
+}
+
+fn lay_out<C: Cell>(runs: Runs, for_each: impl Fn(&mut dyn FnMut(&[u32], u64)) -> Result<()>) -> Result<Rows<C>> {
+    let (counts, mut cursors) = runs.into_layout();
+    let total = cursors.last().copied().unwrap_or(1);
+    if u32::try_from(total).is_err() {
+        let why =
+            format!("has {total} symbols in distinct pieces, more than 2^32: use a pretokenizer that cuts shorter");
+        return Err(Error::option("source", why));
+    }
+    let mut cells = vec![C::new(C::SEPARATOR); total];
+    let lookup = CountIndex::new(&counts);
+    for_each(&mut |symbols, count| {
+        if symbols.len() > 1 {
+            let cursor = &mut cursors[lookup.index(count)];
+            for (cell, &symbol) in cells[*cursor..].iter_mut().zip(symbols) {
+                *cell = C::new(symbol);
+            }
+            *cursor += symbols.len() + 1;
+        }
+    })?;
+    // Each cursor has moved from the beginning of its run to the end; the last one stands for the end of all.
+    cursors.pop();
+    Ok(Rows::new(cells, cursors, counts))
 }
 
 /// The distinct counts of the pieces and the cells that each needs.
@@ -162,19 +115,27 @@ struct Runs {
     small: Vec<usize>,
     /// Count and cells of the others.
     large: Vec<(u64, usize)>,
+    /// Cells of all.
+    cells: usize,
+    /// The largest id or length.
+    largest: u32,
 }
 
 /// Counts below this are looked up in a table.
 const SMALL_COUNTS: u64 = 1 << 12;
 
 impl Runs {
-    fn add(&mut self, count: u64, cells: usize) {
+    fn add(&mut self, count: u64, symbols: &[u32]) {
+        let cells = symbols.len() + 1;
         if count < SMALL_COUNTS {
             self.small.resize(SMALL_COUNTS as usize, 0);
             self.small[count as usize] += cells;
         } else {
             self.large.push((count, cells));
         }
+        self.cells += cells;
+        let length = u32::try_from(symbols.len()).unwrap_or(u32::MAX);
+        self.largest = symbols.iter().fold(self.largest.max(length), |largest, &symbol| largest.max(symbol));
     }
 
     /// The distinct counts, falling, and where the run of each begins; then where the last one ends.
@@ -221,42 +182,42 @@ impl<'c> CountIndex<'c> {
 mod tests {
     use super::*;
 
+    const PIECES: [(&[u32], u64); 4] = [(&[1, 2, 3], 7), (&[9], 9000), (&[6, 6], 9000), (&[7, 8], 7)];
+
+    fn lay_out(pieces: &[(&[u32], u64)], narrow_from: usize) -> Symbols {
+        Symbols::with_narrow_cells(narrow_from, |visit| {
+            for &(piece, count) in pieces {
+                visit(piece, count);
+            }
+            Ok(())
+        })
+        .unwrap()
+    }
+
     fn pairs(symbols: &Symbols) -> Vec<(u32, u32, usize, u64)> {
         let mut pairs = Vec::new();
-        symbols.for_each_pair(|left, right, position, weight| {
-            assert_eq!(symbols.weight(position), weight);
+        symbols.for_each_pair(1..symbols.len(), |left, right, position, weight| {
             pairs.push((left, right, position, weight));
         });
         pairs
     }
 
     #[test]
-    fn joined_symbols_are_walked_both_ways() {
-        let pieces: [(&[u32], u64); 4] = [(&[1, 2, 3, 4, 5], 7), (&[9], 9000), (&[6, 6], 9000), (&[7, 8], 7)];
-        let mut symbols = Symbols::new(|visit| {
-            for (piece, count) in pieces {
-                visit(piece, count);
-            }
-            Ok(())
-        })
-        .unwrap();
-        // Cells: | 6 6 | 1 2 3 4 5 | 7 8 |
-        assert_eq!(
-            pairs(&symbols),
-            [(6, 6, 1, 9000), (1, 2, 4, 7), (2, 3, 5, 7), (3, 4, 6, 7), (4, 5, 7, 7), (7, 8, 10, 7)]
-        );
-        symbols.join(5, 6, 7, 23);
-        symbols.join(7, 8, 9, 45);
-        assert_eq!(pairs(&symbols)[1..4], [(1, 23, 4, 7), (23, 45, 5, 7), (7, 8, 10, 7)]);
-        assert_eq!((symbols.end(5), symbols.before(7), symbols.before(5)), (7, 5, 4));
-        symbols.join(5, 7, 9, 2345);
-        assert_eq!(pairs(&symbols)[1..], [(1, 2345, 4, 7), (7, 8, 10, 7)]);
-        assert_eq!((symbols.end(5), symbols.before(9)), (9, 5));
-        assert_eq!(symbols.at(symbols.before(4)), SEPARATOR);
+    fn pieces_lie_in_order_of_count_in_either_width() {
+        for narrow_from in [0, NARROW_FROM] {
+            let mut symbols = lay_out(&PIECES, narrow_from);
+            assert_eq!(matches!(symbols, Symbols::Narrow(_)), narrow_from == 0);
+            let expected = [(6, 6, 1, 9000), (1, 2, 4, 7), (2, 3, 5, 7), (7, 8, 8, 7)];
+            assert_eq!(pairs(&symbols), expected);
+            symbols.squeeze(true);
+            assert!(matches!(symbols, Symbols::Wide(_)));
+            assert_eq!(pairs(&symbols), expected);
+        }
+        assert!(matches!(lay_out(&[(&[0x7FFF, 1], 1)], 0), Symbols::Wide(_)));
     }
 
     #[test]
     fn no_pieces_are_no_pairs() {
-        assert_eq!(pairs(&Symbols::new(|_| Ok(())).unwrap()), []);
+        assert_eq!(pairs(&lay_out(&[], 0)), []);
     }
 }

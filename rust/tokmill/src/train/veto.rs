@@ -23,6 +23,8 @@ pub struct VetoRules {
     pub regex: Option<String>,
     /// The most words that an entry may hold: non-empty stretches between blanks (U+0020).
     pub max_words: Option<usize>,
+    /// The lengths in bytes that an entry may have.
+    pub lengths: Option<Vec<usize>>,
 }
 
 impl Veto {
@@ -45,10 +47,27 @@ impl Veto {
         &self.rules
     }
 
+    /// A veto that forbids what either forbids.
+    pub fn and(&self, other: &Self) -> Result<Self> {
+        let (mut rules, other) = (self.rules.clone(), other.rules.clone());
+        rules.substrings.extend(other.substrings);
+        rules.max_words = [rules.max_words, other.max_words].into_iter().flatten().min();
+        rules.lengths = match (rules.lengths, other.lengths) {
+            (Some(some), Some(others)) => Some(some.into_iter().filter(|length| others.contains(length)).collect()),
+            (some, others) => some.or(others),
+        };
+        rules.regex = match (rules.regex, other.regex) {
+            (Some(some), Some(other)) => Some(format!("(?:{some})|(?:{other})")),
+            (some, other) => some.or(other),
+        };
+        Self::new(rules)
+    }
+
     /// Whether a merge may make `entry`.
     pub fn allows(&self, entry: &[u8]) -> bool {
         let words = || entry.split(|&byte| byte == b' ').filter(|word| !word.is_empty()).count();
-        !(self.rules.max_words.is_some_and(|most| words() > most)
+        !(self.rules.lengths.as_ref().is_some_and(|lengths| !lengths.contains(&entry.len()))
+            || self.rules.max_words.is_some_and(|most| words() > most)
             || self.substrings.as_ref().is_some_and(|automaton| automaton.is_match(entry))
             || self.regex.as_ref().is_some_and(|regex| regex.is_match(entry)))
     }
@@ -72,6 +91,7 @@ mod tests {
             substrings: vec![b": ".to_vec(), b"\xff".to_vec()],
             regex: Some(r"^\p{Lu}{2,}$".to_owned()),
             max_words: Some(2),
+            ..VetoRules::default()
         })
         .unwrap();
         for refused in [&b"a: b"[..], b"x\xff", b"AB", b" a b c"] {
@@ -80,6 +100,20 @@ mod tests {
         for allowed in [&b" a b"[..], b":", b"Ab", b"\xc3", b"  a  b  "] {
             assert!(veto.allows(allowed), "{allowed:?}");
         }
+    }
+
+    #[test]
+    fn both_of_two_vetoes_refuse() {
+        let veto = |rules| Veto::new(rules).unwrap();
+        let some = veto(VetoRules { max_words: Some(3), lengths: Some(vec![2, 3, 4]), ..VetoRules::default() });
+        let regex = Some("b|c".to_owned());
+        let other = veto(VetoRules { regex, lengths: Some(vec![1, 3]), ..VetoRules::default() });
+        let both = some.and(&other).unwrap().and(&veto(VetoRules::default())).unwrap();
+        assert!(both.allows(b"aaa"));
+        for refused in [&b"aa"[..], b"a", b"aba", b"aca"] {
+            assert!(!both.allows(refused), "{refused:?}");
+        }
+        assert_eq!(both.rules().max_words, Some(3));
     }
 
     #[test]

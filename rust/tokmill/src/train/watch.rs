@@ -10,6 +10,8 @@ use crate::error::{Error, Result};
 pub enum Phase {
     /// Pieces are counted; the unit is bytes of input as stored (compressed bytes of compressed files).
     Count,
+    /// Documents are encoded for superwords; the unit is bytes.
+    Encode,
     /// Merges are chosen; the unit is merges.
     Merge,
     /// Pieces to begin with are looked for; the unit is bytes of distinct words. Nothing is reported meanwhile.
@@ -23,6 +25,7 @@ impl Phase {
     pub fn name(self) -> &'static str {
         match self {
             Self::Count => "count",
+            Self::Encode => "encode",
             Self::Merge => "merge",
             Self::Seed => "seed",
             Self::Prune => "prune",

@@ -50,7 +50,7 @@ fn any_table_of_ranks_encodes_by_the_rule() {
     let word = |random: &mut Random, longest: usize| -> Vec<u8> {
         (0..2 + random.below(longest - 1)).map(|_| b'a' + random.below(3) as u8).collect()
     };
-    let options = LoadOptions { pattern: Some(r"\s+|\S+".to_owned()), special_tokens: Vec::new() };
+    let options = LoadOptions { pattern: Some(r"\s+|\S+".to_owned()), ..LoadOptions::default() };
     for _ in 0..200 {
         let mut entries: Vec<Vec<u8>> = (0..=255).map(|byte| vec![byte]).collect();
         for _ in 0..random.below(30) {

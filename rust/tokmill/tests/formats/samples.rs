@@ -109,6 +109,7 @@ pub(crate) fn ranks_options() -> LoadOptions {
     LoadOptions {
         pattern: Some(r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+".to_owned()),
         special_tokens: vec![("<|end|>".to_owned(), 300), ("<|pad|>".to_owned(), 260)],
+        ..LoadOptions::default()
     }
 }
 

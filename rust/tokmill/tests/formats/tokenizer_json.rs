@@ -139,8 +139,11 @@ fn a_vocabulary_without_some_bytes_loads() {
     assert_eq!(encode_all(&tokenizer, "azb"), [u32::from(b'a'), u32::from(b'b')]);
     let mut with_unknown = file.clone();
     with_unknown["model"]["unk_token"] = json!("a");
+    let tokenizer = load_json(&with_unknown).unwrap();
+    assert_eq!(encode_all(&tokenizer, "azb"), [u32::from(b'a'), u32::from(b'a'), u32::from(b'b')]);
+    with_unknown["model"]["unk_token"] = json!("none");
     assert_eq!(place(&load_json(&with_unknown).unwrap_err()), "model.unk_token");
-    assert!(load_json(&with("/model/unk_token", json!("a"))).is_ok());
+    assert!(load_json(&with("/model/unk_token", json!("none"))).is_ok());
 }
 
 #[test]
@@ -166,7 +169,6 @@ fn a_latin1_file_is_a_model_of_bytes() {
 fn wrong_files_are_refused_with_their_place() {
     let cases = [
         ("/version", json!(1), "version"),
-        ("/version", json!("2.0"), "version"),
         ("/model", json!(3), "model"),
         ("/model/vocab/h", json!("x"), "model.vocab[\"h\"]"),
         ("/model/vocab/h", json!(-1), "model.vocab[\"h\"]"),
@@ -203,38 +205,26 @@ fn wrong_files_are_refused_with_their_place() {
 #[test]
 fn what_is_not_supported_is_refused_by_name() {
     let cases = [
-        ("/model/dropout", json!(0.1), "model.dropout"),
-        ("/model/end_of_word_suffix", json!("</w>"), "model.end_of_word_suffix"),
-        ("/model/continuing_subword_prefix", json!("##"), "model.continuing_subword_prefix"),
-        ("/model/type", json!("WordPiece"), "model.type"),
-        ("/model/type", json!("Unigram"), "model.type"),
-        ("/normalizer", json!({ "type": "Lowercase" }), "normalizer.type"),
+        ("/version", json!("3.0"), "version"),
+        ("/model/type", json!("Other"), "model.type"),
+        ("/normalizer", json!({ "type": "Other" }), "normalizer.type"),
         (
             "/normalizer",
-            json!({ "type": "Sequence", "normalizers": [{ "type": "NFKC" }] }),
+            json!({ "type": "Sequence", "normalizers": [{ "type": "Other" }] }),
             "normalizer.normalizers[0].type",
         ),
-        ("/pre_tokenizer", json!({ "type": "Metaspace" }), "pre_tokenizer.type"),
-        ("/pre_tokenizer", Value::Null, "pre_tokenizer"),
-        ("/post_processor", json!({ "type": "RobertaProcessing" }), "post_processor.type"),
-        ("/decoder", json!({ "type": "WordPiece" }), "decoder.type"),
+        ("/pre_tokenizer", json!({ "type": "Other" }), "pre_tokenizer.type"),
+        ("/decoder", json!({ "type": "Other" }), "decoder.type"),
+        ("/post_processor", json!({ "type": "Other" }), "post_processor.type"),
     ];
     for (pointer, value, expected) in cases {
         let error = load_json(&with(pointer, value.clone())).expect_err(pointer);
         assert!(matches!(error, Error::Unsupported { .. }), "{pointer} = {value}: {error}");
         assert_eq!(place(&error), expected, "{error}");
     }
-    let files: [&[u8]; 5] = [
-        b"GGUF\x03\x00\x00\x00",
-        b"\x0a\x0e\x0a\x05<unk>\x15\x00\x00\x00\x00\x18\x02",
-        b"[PAD]\n[UNK]\n[CLS]\nthe\n##s\n",
-        b"\"bpe_simple_vocab_16e6.txt#version: 0.2\ni n\nt h\n",
-        br#"{"model": {"vocab": [["a", 0.0]], "unk_id": 0}}"#,
-    ];
-    for file in files {
-        let error = from_bytes(file, &LoadOptions::default()).unwrap_err();
-        assert!(matches!(error, Error::Unsupported { .. }), "{error}");
-    }
+    let clip = b"\"bpe_simple_vocab_16e6.txt#version: 0.2\ni n\nt h\n";
+    let error = from_bytes(clip, &LoadOptions::default()).unwrap_err();
+    assert!(matches!(error, Error::Unsupported { .. }), "{error}");
     for file in [&b""[..], b" \n ", b"{}", b"[1, 2]", b"{\"a\": ", b"\xFF\xFE", b"plain text is no tokenizer"] {
         let error = from_bytes(file, &LoadOptions::default()).unwrap_err();
         assert!(matches!(error, Error::Format { .. }), "{error}");

@@ -3,6 +3,7 @@
 use hashbrown::HashMap;
 
 use super::super::json::excerpt;
+use super::bpe;
 use super::proto::{ModelProto, ModelType, NormalizerSpec, TrainerSpec};
 use crate::added_tokens::AddedToken;
 use crate::decode::{Decoder, SentencePieceDecoder};
@@ -79,7 +80,7 @@ fn model(pieces: &[Piece], trainer: &TrainerSpec, escaped: bool) -> Result<Model
             };
             Ok(Model::Unigram(Unigram::new(pieces, options)?))
         }
-        ModelType::Bpe => refuse("a SentencePiece model of type BPE"),
+        ModelType::Bpe => Ok(Model::Bpe(bpe::model(pieces, trainer.byte_fallback, escaped)?)),
         ModelType::Word => refuse("a SentencePiece model of type WORD"),
         ModelType::Char => refuse("a SentencePiece model of type CHAR"),
     }

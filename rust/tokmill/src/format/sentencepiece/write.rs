@@ -1,12 +1,13 @@
 //! From a tokenizer to the bytes of a SentencePiece model.
 
+use super::bpe;
 use super::proto::{ModelProto, ModelType, NormalizerSpec, TrainerSpec};
 use crate::decode::{Decoder, SentencePieceDecoder};
 use crate::error::{Error, Result};
 use crate::model::Model;
 use crate::model::unigram::Rule;
 use crate::normalize::{Normalizer, SentencePiece};
-use crate::pieces::PieceKind;
+use crate::pieces::{Piece, PieceKind};
 use crate::tokenizer::Tokenizer;
 
 fn refused(what: impl Into<String>) -> Error {
@@ -23,23 +24,25 @@ pub(crate) fn to_bytes(tokenizer: &Tokenizer) -> Result<Vec<u8>> {
     if !tokenizer.pretokenizer().steps().is_empty() || tokenizer.post_processor().is_some() {
         return Err(refused("a pretokenizer or a post-processor"));
     }
-    let Model::Unigram(unigram) = tokenizer.model() else { return Err(refused("a model that is not Unigram")) };
-    if unigram.options().rule != Rule::SentencePiece {
-        return Err(refused("a Unigram model by the rule of tokenizers"));
-    }
-    let pieces: Vec<_> = unigram.pieces().collect();
+    let (model_type, byte_fallback, pieces) = match tokenizer.model() {
+        Model::Unigram(unigram) if unigram.options().rule == Rule::SentencePiece => {
+            (ModelType::Unigram, unigram.options().byte_fallback, unigram.pieces().collect())
+        }
+        Model::Bpe(model) => (ModelType::Bpe, model.options().byte_fallback, bpe::pieces(model, &decoder.kinds)),
+        Model::Unigram(_) => return Err(refused("a Unigram model by the rule of tokenizers")),
+        _ => return Err(refused("a model that is neither Unigram nor BPE")),
+    };
     for token in tokenizer.added_tokens() {
         let kind = pieces.get(token.id as usize).map(|piece| piece.kind);
         if !token.special || !matches!(kind, Some(PieceKind::Control | PieceKind::Unknown)) {
             return Err(refused(format!("the added token {:?}", token.content)));
         }
     }
-    let trainer = TrainerSpec { model_type: ModelType::Unigram, ..trainer(normalizer, decoder, &pieces) };
-    let trainer = TrainerSpec { byte_fallback: unigram.options().byte_fallback, ..trainer };
+    let trainer = TrainerSpec { model_type, byte_fallback, ..trainer(normalizer, decoder, &pieces) };
     Ok(ModelProto { trainer, normalizer: spec(normalizer), denormalizer: None, pieces }.write())
 }
 
-fn trainer(normalizer: &SentencePiece, decoder: &SentencePieceDecoder, pieces: &[crate::pieces::Piece]) -> TrainerSpec {
+fn trainer(normalizer: &SentencePiece, decoder: &SentencePieceDecoder, pieces: &[Piece]) -> TrainerSpec {
     let mut trainer = TrainerSpec {
         unk_surface: decoder.unk_surface.clone(),
         treat_whitespace_as_suffix: normalizer.rules().treat_whitespace_as_suffix,
@@ -52,7 +55,7 @@ fn trainer(normalizer: &SentencePiece, decoder: &SentencePieceDecoder, pieces: &
         unk_piece.clone_from(&pieces[id].text);
     }
     for (id, name) in others {
-        let is_it = |piece: &crate::pieces::Piece| piece.kind == PieceKind::Control && piece.text == *name;
+        let is_it = |piece: &Piece| piece.kind == PieceKind::Control && piece.text == *name;
         *id = pieces.iter().position(is_it).map_or(-1, |id| id as i32);
     }
     trainer

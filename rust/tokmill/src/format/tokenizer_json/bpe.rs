@@ -19,7 +19,8 @@ pub(super) struct BpeParts {
     pub(super) options: BpeOptions,
 }
 
-/// Reads a BPE model; `bare` says that the file has no normalizer, pretokenizer and decoder.
+/// Reads a BPE model; `bare` says that the file has no normalizer, no pretokenizer, and no decoder that does more
+/// than join.
 pub(super) fn read(
     model: ModelEntries,
     normalizer: Option<&Normalizer>,

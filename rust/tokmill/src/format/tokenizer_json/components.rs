@@ -118,19 +118,31 @@ pub(crate) fn behavior_name(behavior: SplitBehavior) -> &'static str {
 
 /// Reads a post-processor; one without a type is told by its fields.
 pub(crate) fn post_processor(node: &Node<'_>) -> Result<PostProcessor> {
-    let name = match node.get("type") {
-        Some(name) => name.string()?,
-        None if node.get("sep").is_some() => "BertProcessing",
-        None => "TemplateProcessing",
-    };
-    match name {
+    let signs = [("trim_offsets", "RobertaProcessing"), ("sep", "BertProcessing"), ("single", "TemplateProcessing")];
+    match node.type_or_told_by(&signs)? {
         "ByteLevel" => {
             let (add_prefix_space, trim_offsets, use_regex) = byte_level_flags(node)?;
             Ok(PostProcessor::ByteLevel { add_prefix_space, trim_offsets, use_regex })
         }
         "TemplateProcessing" => Ok(PostProcessor::Template(template(node)?)),
+        "BertProcessing" => Ok(PostProcessor::Bert { sep: token_pair(node, "sep")?, cls: token_pair(node, "cls")? }),
+        "RobertaProcessing" => Ok(PostProcessor::Roberta {
+            sep: token_pair(node, "sep")?,
+            cls: token_pair(node, "cls")?,
+            trim_offsets: node.flag("trim_offsets")?,
+            add_prefix_space: node.flag("add_prefix_space")?,
+        }),
         "Sequence" => Ok(PostProcessor::Sequence(elements(node, "processors", post_processor)?)),
         other => Err(node.unsupported(format!("the post-processor {other}"))),
+    }
+}
+
+/// A token and its id, as a list of the two.
+fn token_pair(node: &Node<'_>, key: &str) -> Result<(String, u32)> {
+    let pair = node.field(key)?;
+    match pair.items()?.collect::<Vec<_>>().as_slice() {
+        [token, id] => Ok((token.string()?.to_owned(), id.id()?)),
+        _ => Err(pair.wrong("a list of a token and its id")),
     }
 }
 

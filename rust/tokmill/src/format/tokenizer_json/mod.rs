@@ -13,6 +13,8 @@ mod normalizers;
 mod read;
 mod stream;
 mod unigram;
+mod version2;
+mod words;
 mod write;
 
 pub(crate) use dialect::to_oniguruma;

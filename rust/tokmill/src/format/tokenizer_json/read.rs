@@ -6,7 +6,7 @@ use super::super::json::{Node, excerpt};
 use super::super::spelled::assign_ids;
 use super::bpe::{self, BpeParts};
 use super::stream::{self, ModelEntries};
-use super::{components, decoders, normalizers, unigram};
+use super::{components, decoders, normalizers, unigram, version2, words};
 use crate::added_tokens::AddedToken;
 use crate::decode::Decoder;
 use crate::error::{Error, Result};
@@ -14,37 +14,49 @@ use crate::lengths::Lengths;
 use crate::model::{Bpe, Model};
 use crate::pretokenize::Pretokenizer;
 use crate::tokenizer::Parts;
+use crate::vocab::Spelling;
 
 /// Reads the parts of a tokenizer from a tokenizer.json.
 pub(crate) fn parts(text: &str) -> Result<Parts> {
-    let document = stream::document(text)?;
-    let Some(model) = document.model else { return Err(Error::format("model", "is missing")) };
-    check_version(&document.fields)?;
+    let mut document = stream::document(text)?;
+    let Some(mut model) = document.model else { return Err(Error::format("model", "is missing")) };
+    if is_version_2(&document.fields)? {
+        version2::to_version_1(&mut document.fields, &mut model.fields)?;
+    }
     let fields = Value::Object(document.fields);
     let component = |key: &str| fields.get(key).filter(|value| !value.is_null()).map(|value| Node::new(value, key));
 
     let kind = model_kind(&model)?;
     let normalizer = component("normalizer").map(|node| normalizers::read(&node)).transpose()?;
     let steps = component("pre_tokenizer").map(|node| components::steps(&node)).transpose()?.unwrap_or_default();
-    let bare = ["normalizer", "pre_tokenizer", "decoder"].iter().all(|key| component(key).is_none());
     let decoder = match component("decoder") {
         Some(node) => decoders::read(&node)?,
         None => Decoder::Joined,
     };
+    let bare = component("normalizer").is_none()
+        && component("pre_tokenizer").is_none()
+        && matches!(decoder, Decoder::Joined | Decoder::Fuse);
     let tokens = component("added_tokens").map(|node| added_tokens(&node)).transpose()?.unwrap_or_default();
     let (model, added_tokens) = match kind {
         ModelKind::Bpe => {
             let BpeParts { spelled, merges, options } = bpe::read(model, normalizer.as_ref(), &steps, bare)?;
-            let added_tokens = spelled.assign_ids(tokens, "added_tokens")?;
-            (Model::Bpe(Bpe::new(spelled.into_vocab(), merges, options)?), added_tokens)
+            let added_tokens = spelled.assign_ids(tokens);
+            (Model::Bpe(Bpe::of_spelled(spelled.into_vocab(), merges, options)?), added_tokens)
         }
         ModelKind::Unigram => {
             let unigram = unigram::read(model, normalizer.as_ref(), &steps)?;
             let vocab = unigram.vocab();
-            let added_tokens = assign_ids(vocab, |token| vocab.id_spelled(token), tokens, "added_tokens")?;
+            let added_tokens = assign_ids(vocab, |token| vocab.id_spelled(token), tokens);
             (Model::Unigram(unigram), added_tokens)
         }
+        ModelKind::WordPiece | ModelKind::WordLevel => {
+            let (spelled, options) = words::read(model, &kind, normalizer.as_ref(), &steps)?;
+            let added_tokens = spelled.assign_ids(tokens);
+            (options.model(spelled.into_vocab())?, added_tokens)
+        }
     };
+    // The tokens of a byte model are bytes end to end, which a file may spell as a decoder or not.
+    let decoder = if model.vocab().spelling() == Spelling::Latin1 { Decoder::Joined } else { decoder };
     Ok(Parts {
         normalizer,
         added_tokens,
@@ -59,21 +71,27 @@ pub(crate) fn parts(text: &str) -> Result<Parts> {
     })
 }
 
-fn check_version(fields: &Map<String, Value>) -> Result<()> {
+/// Whether a file is of version 2.0 and not 1.0; others are refused.
+fn is_version_2(fields: &Map<String, Value>) -> Result<bool> {
     match fields.get("version") {
-        None => Ok(()),
-        Some(Value::String(version)) if version == "1.0" => Ok(()),
-        Some(Value::String(version)) => {
-            Err(Error::unsupported("version", format!("version {}, only \"1.0\" is", excerpt(version))))
-        }
+        None => Ok(false),
+        Some(Value::String(version)) => match version.as_str() {
+            "1.0" => Ok(false),
+            "2.0" => Ok(true),
+            other => {
+                Err(Error::unsupported("version", format!("version {}, only \"1.0\" and \"2.0\" are", excerpt(other))))
+            }
+        },
         Some(other) => Err(Node::new(other, "version").wrong("a string")),
     }
 }
 
 /// The models that are read.
-enum ModelKind {
+pub(super) enum ModelKind {
     Bpe,
     Unigram,
+    WordPiece,
+    WordLevel,
 }
 
 /// Tells the model; one without a type is told by its fields. Others are refused by name.
@@ -90,6 +108,8 @@ fn model_kind(model: &ModelEntries) -> Result<ModelKind> {
     match name {
         "BPE" => Ok(ModelKind::Bpe),
         "Unigram" => Ok(ModelKind::Unigram),
+        "WordPiece" => Ok(ModelKind::WordPiece),
+        "WordLevel" => Ok(ModelKind::WordLevel),
         other => Err(node.unsupported(format!("the model {other}"))),
     }
 }

@@ -45,6 +45,14 @@ pub(crate) struct VocabEntries {
     pub(crate) ids: Vec<u32>,
 }
 
+impl VocabEntries {
+    /// Adds a token and its id.
+    pub(crate) fn push(&mut self, token: &str, id: u32) {
+        self.tokens.push(token);
+        self.ids.push(id);
+    }
+}
+
 /// The vocabulary of a Unigram model as the file lists it, in order of id.
 #[derive(Debug, Default)]
 pub(crate) struct ScoredEntries {

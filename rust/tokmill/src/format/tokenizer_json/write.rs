@@ -12,6 +12,7 @@ use super::bpe::told_spelling;
 use super::components::{behavior_name, prepend_scheme_name};
 use super::dialect::to_oniguruma;
 use super::unigram::UnigramModel;
+use super::words::{self, WordLevelModel, WordPieceModel};
 use super::{decoders, normalizers};
 use crate::added_tokens::AddedToken;
 use crate::decode::Decoder;
@@ -38,15 +39,44 @@ pub(crate) fn write(tokenizer: &Tokenizer, out: &mut impl io::Write) -> Result<(
             WrittenModel::Bpe(BpeModel { bpe, placed, ignore_merges })
         }
         Model::Unigram(unigram) => {
-            if let Some(token) = placed_tokens(tokenizer.added_tokens(), unigram.vocab())?.first() {
-                let what = format!("its id {} in a tokenizer.json with a Unigram model", token.id);
-                return Err(Error::unsupported(format!("added token {:?}", token.content), what));
-            }
+            check_ids(tokenizer, "a Unigram")?;
             WrittenModel::Unigram(UnigramModel(unigram))
+        }
+        Model::WordPiece(model) => {
+            check_words(tokenizer)?;
+            check_ids(tokenizer, "a WordPiece")?;
+            WrittenModel::WordPiece(WordPieceModel(model))
+        }
+        Model::WordLevel(model) => {
+            check_words(tokenizer)?;
+            check_ids(tokenizer, "a WordLevel")?;
+            WrittenModel::WordLevel(WordLevelModel(model))
         }
     };
     let file = File { tokenizer, model };
     serde_json::to_writer_pretty(out, &file).map_err(|error| Error::format("tokenizer.json", error.to_string()))
+}
+
+/// Refuses added tokens whose ids a reader would not give them. They cannot stand in the vocabulary of a model that
+/// takes any entry from a text.
+fn check_ids(tokenizer: &Tokenizer, model: &str) -> Result<()> {
+    match placed_tokens(tokenizer.added_tokens(), tokenizer.model().vocab())?.first() {
+        None => Ok(()),
+        Some(token) => {
+            let what = format!("its id {} in a tokenizer.json with {model} model", token.id);
+            Err(Error::unsupported(format!("added token {:?}", token.content), what))
+        }
+    }
+}
+
+/// How a vocabulary of words is spelled follows from the stages before the model.
+fn check_words(tokenizer: &Tokenizer) -> Result<()> {
+    let told = words::spelling(tokenizer.normalizer(), tokenizer.pretokenizer().steps())?;
+    if told == tokenizer.model().vocab().spelling() {
+        return Ok(());
+    }
+    let what = format!("a vocabulary that is not in {told:?} spelling with this pretokenizer in a tokenizer.json");
+    Err(Error::unsupported("pre_tokenizer", what))
 }
 
 /// Refuses what works as sentencepiece does, which the format cannot say.
@@ -99,7 +129,7 @@ fn placed_tokens<'p>(tokens: &'p [AddedToken], vocab: &Vocab) -> Result<Vec<&'p 
                 return Err(Error::unsupported(at, what));
             }
             None => {
-                all_right &= token.id == next && vocab.key(next).is_none();
+                all_right &= token.id == next;
                 next += 1;
             }
         }
@@ -110,6 +140,12 @@ fn placed_tokens<'p>(tokens: &'p [AddedToken], vocab: &Vocab) -> Result<Vec<&'p 
     let mut placed: Vec<_> =
         tokens.iter().zip(&known).filter(|(_, known)| known.is_none()).map(|(token, _)| token).collect();
     placed.sort_by_key(|token| token.id);
+    let of_chars = matches!(vocab.spelling(), Spelling::Plain | Spelling::Metaspace);
+    if let Some(token) = placed.iter().find(|token| of_chars && token.content.chars().count() == 1) {
+        // As an entry it would be what merging begins with.
+        let what = format!("its id {} in a tokenizer.json, where the model would find it too", token.id);
+        return Err(Error::unsupported(format!("added token {:?}", token.content), what));
+    }
     match placed.iter().find(|token| vocab.key(token.id).is_some()) {
         Some(token) => {
             let why = format!("has the id {}, which another token has", token.id);
@@ -143,6 +179,8 @@ struct File<'p> {
 enum WrittenModel<'p> {
     Bpe(BpeModel<'p>),
     Unigram(UnigramModel<'p>),
+    WordPiece(WordPieceModel<'p>),
+    WordLevel(WordLevelModel<'p>),
 }
 
 impl Serialize for File<'_> {
@@ -219,9 +257,10 @@ fn ignores_merges(tokenizer: &Tokenizer, bpe: &Bpe, placed: &[&AddedToken]) -> R
     }
 }
 
-struct VocabMap<'v> {
-    vocab: &'v Vocab,
-    placed: &'v [&'v AddedToken],
+/// The entries of a vocabulary and added tokens among them, in order of id.
+pub(super) struct VocabMap<'v> {
+    pub(super) vocab: &'v Vocab,
+    pub(super) placed: &'v [&'v AddedToken],
 }
 
 impl Serialize for VocabMap<'_> {
@@ -314,6 +353,14 @@ fn post_processor(post_processor: &PostProcessor) -> Value {
             byte_level(*add_prefix_space, *trim_offsets, *use_regex)
         }
         PostProcessor::Template(template) => self::template(template),
+        PostProcessor::Bert { sep, cls } => json!({ "type": "BertProcessing", "sep": sep, "cls": cls }),
+        PostProcessor::Roberta { sep, cls, trim_offsets, add_prefix_space } => json!({
+            "type": "RobertaProcessing",
+            "sep": sep,
+            "cls": cls,
+            "trim_offsets": trim_offsets,
+            "add_prefix_space": add_prefix_space,
+        }),
         PostProcessor::Sequence(steps) => {
             json!({ "type": "Sequence", "processors": steps.iter().map(self::post_processor).collect::<Vec<_>>() })
         }

@@ -6,14 +6,14 @@ use std::collections::BinaryHeap;
 use super::symbols::{NONE, Symbols};
 
 /// What two neighbours merge into, and how early.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Product {
     pub(super) rank: u32,
     pub(super) token: u32,
 }
 
-/// Two neighbours that may merge: what into, and where.
-type Candidate = (Product, usize);
+/// Two neighbours that may merge: how early, where, and what into. Of equal ranks the leftmost is first.
+type Candidate = (u32, usize, u32);
 
 /// Reusable memory for merging.
 #[derive(Debug, Default)]
@@ -69,7 +69,8 @@ impl Heap {
                 continue;
             }
             self.candidates.extend(self.skipped.drain(..));
-            let Reverse((merged, at)) = candidate;
+            let Reverse((rank, at, token)) = candidate;
+            let merged = Product { rank, token };
             let (before, next) = self.links[at];
             if self.tokens[at] == NONE || next >= len {
                 continue;
@@ -103,6 +104,6 @@ impl Heap {
 
     fn propose(&mut self, at: usize, next: usize, product: &impl Fn(u32, u32) -> Option<Product>) {
         let pair = (self.tokens[at], self.tokens[next]);
-        self.candidates.extend(product(pair.0, pair.1).map(|product| Reverse((product, at))));
+        self.candidates.extend(product(pair.0, pair.1).map(|product| Reverse((product.rank, at, product.token))));
     }
 }

@@ -22,14 +22,19 @@ pub(super) struct Literal {
     unknown: Option<u32>,
 }
 
-/// A token and how many bytes of its piece it stands for.
+/// A token and how many bytes of its piece, in the owner's spelling, it stands for.
 pub(super) type Counted = (u32, usize);
 
 impl Literal {
     /// Takes a list in order of rank. Of a pair listed twice the later rank counts.
     pub(super) fn new(vocab: &Vocab, merges: &[Merge], options: &BpeOptions) -> Self {
-        let product = |(rank, merge): (u32, &Merge)| ((merge.left, merge.right), Product { rank, token: merge.result });
-        let by_pair = (0..).zip(merges).map(product).collect();
+        Self::ranked(vocab, (0..).zip(merges.iter().copied()), options)
+    }
+
+    /// Takes merges with their ranks; of those of equal rank the leftmost is due first.
+    pub(super) fn ranked(vocab: &Vocab, merges: impl Iterator<Item = (u32, Merge)>, options: &BpeOptions) -> Self {
+        let product = |(rank, merge): (u32, Merge)| ((merge.left, merge.right), Product { rank, token: merge.result });
+        let by_pair = merges.map(product).collect();
         let fallback = options.byte_fallback.then(|| Box::new(byte_tokens(vocab)));
         let unknown = options.unk_token.as_ref().and_then(|token| vocab.id_spelled(token));
         Self { by_pair, fallback, unknown }
@@ -73,8 +78,10 @@ impl Literal {
             if let Some(prefix) = options.continuing_subword_prefix.as_ref().filter(|_| at > 0) {
                 spelled.push_str(prefix);
             }
+            let affix = spelled.len();
             push_unit(vocab.spelling(), &piece[at..at + len], &mut spelled);
             at += len;
+            let len = spelled.len() - affix;
             if let Some(suffix) = options.end_of_word_suffix.as_ref().filter(|_| at == piece.len()) {
                 spelled.push_str(suffix);
             }
@@ -103,6 +110,37 @@ impl Literal {
 /// The ids of `<0x00>` to `<0xFF>`; [`NONE`] for those that are no entries.
 pub(super) fn byte_tokens(vocab: &Vocab) -> [u32; BYTES] {
     std::array::from_fn(|byte| vocab.id_spelled(&format!("<0x{byte:02X}>")).unwrap_or(NONE))
+}
+
+/// Appends the part of `piece` that each token stands for, given how long these are in the owner's spelling.
+pub(super) fn place(
+    spelling: Spelling,
+    piece: &[u8],
+    lens: impl Iterator<Item = usize>,
+    spans: &mut Vec<std::ops::Range<usize>>,
+) {
+    let mut units = Vec::new();
+    let mut spelled = String::new();
+    let mut at = 0;
+    while at < piece.len() {
+        let len = unit_len(spelling, &piece[at..]);
+        spelled.clear();
+        push_unit(spelling, &piece[at..at + len], &mut spelled);
+        if spelled.len() == len {
+            units.extend((at..at + len).map(|at| at..at + 1));
+        } else {
+            units.extend(std::iter::repeat_n(at..at + len, spelled.len()));
+        }
+        at += len;
+    }
+    let mut begin = 0;
+    spans.extend(lens.map(|len| {
+        let end = (begin + len).min(units.len());
+        let first = units.get(begin).map_or(piece.len(), |unit| unit.start);
+        let last = if end > begin { units[end - 1].end } else { first };
+        begin = end;
+        first..last
+    }));
 }
 
 /// Length of what is one character in the owner's spelling.

@@ -28,11 +28,13 @@ mod window;
 pub use cuts::SafeCuts;
 pub use sample::Sampler;
 
+use std::ops::Range;
+
 use crate::error::{Error, Result};
 use crate::merges::Merge;
 use crate::vocab::{Spelling, Vocab};
 use alphabet::Alphabet;
-use literal::{Counted, Literal, byte_tokens};
+use literal::{Counted, Literal, byte_tokens, place};
 use merge::Scratch;
 use symbols::{NONE, Symbols};
 
@@ -55,6 +57,14 @@ pub struct BpeOptions {
     pub ignore_merges: bool,
 }
 
+impl BpeOptions {
+    /// Whether characters have a prefix or suffix in some places of a piece.
+    pub fn has_affixes(&self) -> bool {
+        let affixes = [&self.continuing_subword_prefix, &self.end_of_word_suffix];
+        affixes.into_iter().flatten().any(|affix| !affix.is_empty())
+    }
+}
+
 /// A validated byte-pair encoding.
 #[derive(Clone, Debug)]
 pub struct Bpe {
@@ -64,6 +74,10 @@ pub struct Bpe {
     engine: Engine,
     /// Whether entries are taken whole and some are not reached by merging.
     unmerged: bool,
+    /// What merges pieces with neighbouring blanks, where some entries of these have the same rank.
+    blank_runs: Option<Box<Literal>>,
+    /// The ranks of the merges where some are equal; else empty, and a merge's rank is its place.
+    ranks: Vec<u32>,
 }
 
 /// How pieces are merged.
@@ -110,6 +124,11 @@ impl Bpe {
     /// unknown token is not an entry although some text would need it.
     pub fn new(vocab: Vocab, merges: Vec<Merge>, options: BpeOptions) -> Result<Self> {
         check(&vocab, &merges, options.continuing_subword_prefix.as_deref().unwrap_or_default())?;
+        Self::of_spelled(vocab, merges, options)
+    }
+
+    /// The same for merges that are known to spell their results, as they do where a reader looked the results up.
+    pub(crate) fn of_spelled(vocab: Vocab, merges: Vec<Merge>, options: BpeOptions) -> Result<Self> {
         if options.dropout.is_some_and(|dropout| !(0.0..=1.0).contains(&dropout)) {
             return Err(Error::format("model.dropout", "must be from 0 to 1"));
         }
@@ -136,13 +155,37 @@ impl Bpe {
         Self::assemble(vocab, merges, options, Engine::Symbols(Box::new(compiled)))
     }
 
+    /// As [`Self::new`], with the ranks of the merges, which rise; among merges of equal rank the leftmost is due
+    /// first, whatever it makes. Such entries must all hold two neighbouring blanks (as the runs of blanks do that are
+    /// put into the vocabularies of sentencepiece after training), and the vocabulary must be spelled with blanks.
+    pub fn with_ranks(vocab: Vocab, merges: Vec<Merge>, ranks: &[u32], options: BpeOptions) -> Result<Self> {
+        let pairs = || merges.windows(2).zip(ranks.windows(2));
+        let tied: Vec<u32> = pairs()
+            .filter(|(pair, ranks)| ranks[0] == ranks[1] && pair[0].result != pair[1].result)
+            .flat_map(|(pair, _)| [pair[0].result, pair[1].result])
+            .collect();
+        let literal = || Literal::ranked(&vocab, ranks.iter().copied().zip(merges.iter().copied()), &options);
+        let blank_runs = (!tied.is_empty()).then(|| Box::new(literal()));
+        let has_run = |id: u32| vocab.spelling() == Spelling::Metaspace && vocab.key(id).is_some_and(has_blank_run);
+        if let Some(id) = tied.into_iter().find(|&id| !has_run(id)) {
+            return Err(Error::unsupported(format!("entry {id}"), "merges of equal rank but for those of blanks"));
+        }
+        let ranks = if blank_runs.is_some() { ranks.to_vec() } else { Vec::new() };
+        Ok(Self { blank_runs, ranks, ..Self::new(vocab, merges, options)? })
+    }
+
+    /// The model that merges a piece with neighbouring blanks, if there is one of its own.
+    fn blank_runs(&self, piece: &[u8]) -> Option<&Literal> {
+        self.blank_runs.as_deref().filter(|_| has_blank_run(piece))
+    }
+
     fn assemble(vocab: Vocab, merges: Vec<Merge>, options: BpeOptions, engine: Engine) -> Result<Self> {
         let reaches = |id| match &engine {
             Engine::Symbols(compiled) => compiled.symbols.reaches(id),
             Engine::Literal(_) => false,
         };
         let unmerged = options.ignore_merges && vocab.iter().any(|(id, _)| !reaches(id) && !vocab.is_inexpressible(id));
-        let bpe = Self { vocab, merges, options, engine, unmerged };
+        let bpe = Self { vocab, merges, options, engine, unmerged, blank_runs: None, ranks: Vec::new() };
         if let Some(token) = bpe.options.unk_token.as_ref().filter(|token| bpe.vocab.id_spelled(token).is_none())
             && bpe.has_unknowns()
         {
@@ -169,6 +212,11 @@ impl Bpe {
         &self.merges
     }
 
+    /// The rank of a merge, given its place in the list; some may have the same.
+    pub fn rank(&self, merge: usize) -> u32 {
+        self.ranks.get(merge).copied().unwrap_or(merge as u32)
+    }
+
     /// The switches.
     pub fn options(&self) -> &BpeOptions {
         &self.options
@@ -188,7 +236,26 @@ impl Bpe {
         (!self.reaches(id)).then_some(id)
     }
 
-    fn reaches(&self, id: u32) -> bool {
+    /// The merges that can fire, each with the one entry it makes, in the order in which they do so in ordinary texts
+    /// (see [`Self::late_entries`]). `None` for models that do not merge plain bytes.
+    pub fn live_merges(&self) -> Option<Vec<Merge>> {
+        match &self.engine {
+            Engine::Symbols(compiled) if !compiled.alphabet.is_of_chars() => Some(compiled.symbols.live().collect()),
+            _ => None,
+        }
+    }
+
+    /// The entries in whose neighbourhood merges fire in another order than that of [`Self::live_merges`]; `None` where
+    /// that may happen in any text.
+    pub fn late_entries(&self) -> Option<&[u32]> {
+        match &self.engine {
+            Engine::Symbols(compiled) => compiled.symbols.late(),
+            Engine::Literal(_) => None,
+        }
+    }
+
+    /// Whether merging leads from what begins an entry to the entry.
+    pub fn reaches(&self, id: u32) -> bool {
         match &self.engine {
             Engine::Symbols(compiled) => compiled.symbols.reaches(id),
             Engine::Literal(_) => false,
@@ -203,7 +270,10 @@ impl Bpe {
     /// Entries that are their own encoding, in order of id, with their id. Some may be left out.
     pub fn whole_entries(&self) -> impl Iterator<Item = (u32, &[u8])> {
         let all = self.options.ignore_merges;
-        self.vocab.iter().filter(move |(id, _)| !self.vocab.is_inexpressible(*id) && (all || self.reaches(*id)))
+        let is_whole = move |id: u32, key: &[u8]| {
+            !self.vocab.is_inexpressible(id) && (all || self.reaches(id)) && self.blank_runs(key).is_none()
+        };
+        self.vocab.iter().filter(move |&(id, key)| is_whole(id, key))
     }
 
     /// Whether texts must be UTF-8, since the model is one of characters.
@@ -229,6 +299,11 @@ impl Bpe {
 
     /// Appends the ids of a non-empty piece by merging, also where the piece is an entry.
     pub fn merge(&self, piece: &[u8], scratch: &mut BpeScratch, ids: &mut Vec<u32>) {
+        if let Some(literal) = self.blank_runs(piece) {
+            let heap = &mut scratch.merge.heap;
+            literal.encode(&self.vocab, &self.options, piece, heap, || false, &mut scratch.tokens);
+            return ids.extend(scratch.tokens.iter().map(|&(id, _)| id));
+        }
         match &self.engine {
             Engine::Symbols(compiled) if compiled.alphabet.knows(piece) => compiled.merge(piece, scratch, ids),
             Engine::Symbols(compiled) => {
@@ -247,30 +322,28 @@ impl Bpe {
         }
     }
 
-    /// Appends how many bytes of `piece` each of its `ids` stands for. Characters that are dropped stand for nothing,
-    /// and what follows them moves up, as in tokenizers.
-    pub fn lengths(&self, piece: &[u8], ids: &[u32], lengths: &mut Vec<usize>) {
-        let mut left = piece.len();
-        let mut take = |len: usize| {
-            let len = len.min(left);
-            left -= len;
-            len
-        };
+    /// Appends the range of the bytes of `piece` that each of its `ids` stands for. Characters that are dropped stand
+    /// for nothing, and what follows them moves up, as in tokenizers.
+    pub fn spans(&self, piece: &[u8], ids: &[u32], spans: &mut Vec<Range<usize>>) {
         match &self.engine {
-            _ if ids.len() == 1 && self.whole_unmerged(piece) == Some(ids[0]) => lengths.push(piece.len()),
-            Engine::Symbols(compiled) => {
+            _ if ids.len() == 1 && self.whole_unmerged(piece) == Some(ids[0]) => spans.push(0..piece.len()),
+            Engine::Symbols(compiled) if compiled.unknown.is_some() || compiled.alphabet.knows(piece) => {
                 let mut at = 0;
-                lengths.extend(ids.iter().map(|&id| {
-                    let len = take(compiled.length(&self.vocab, piece.get(at..).unwrap_or_default(), id));
-                    at += len;
-                    len
+                spans.extend(ids.iter().map(|&id| {
+                    let begin = at;
+                    at = piece.len().min(begin + compiled.length(&self.vocab, &piece[begin..], id));
+                    begin..at
                 }));
+            }
+            Engine::Symbols(_) => {
+                let lens = ids.iter().map(|&id| self.vocab.spelled(id).map_or(0, |spelled| spelled.len()));
+                place(self.vocab.spelling(), piece, lens, spans);
             }
             Engine::Literal(literal) => {
                 let mut tokens = Vec::new();
                 let mut scratch = Scratch::default();
                 literal.encode(&self.vocab, &self.options, piece, &mut scratch.heap, || false, &mut tokens);
-                lengths.extend(tokens.iter().map(|&(_, len)| take(len)));
+                place(self.vocab.spelling(), piece, tokens.iter().map(|&(_, len)| len), spans);
             }
         }
     }
@@ -291,8 +364,7 @@ impl Compiled {
     /// Compiles a model, or gives nothing where the same text can become different tokens in different places.
     fn new(vocab: &Vocab, merges: &[Merge], options: &BpeOptions) -> Result<Option<Self>> {
         let of_bytes = matches!(vocab.spelling(), Spelling::ByteLevel | Spelling::Latin1);
-        let affix = |affix: &Option<String>| affix.as_ref().is_some_and(|affix| !affix.is_empty());
-        if affix(&options.continuing_subword_prefix) || affix(&options.end_of_word_suffix) {
+        if options.has_affixes() {
             return Ok(None);
         }
         let mut fallback = None;
@@ -321,7 +393,9 @@ impl Compiled {
         }
         if !apart.is_empty() {
             let mut is_apart = vec![false; vocab.size()];
-            apart.iter().for_each(|&id| is_apart[id as usize] = true);
+            for &id in &apart {
+                is_apart[id as usize] = true;
+            }
             let touches = |merge: &Merge| [merge.left, merge.right, merge.result].map(|id| is_apart[id as usize]);
             if merges.iter().any(|merge| touches(merge).contains(&true)) {
                 return Ok(None);
@@ -387,6 +461,10 @@ impl Compiled {
     }
 }
 
+fn has_blank_run(text: &[u8]) -> bool {
+    memchr::memmem::find(text, b"  ").is_some()
+}
+
 /// Every merge must name entries, and its result must be their concatenation, but for the prefix of the right one.
 fn check(vocab: &Vocab, merges: &[Merge], prefix: &str) -> Result<()> {
     let has_inexpressible = (0..vocab.size() as u32).any(|id| vocab.is_inexpressible(id));
@@ -407,4 +485,70 @@ fn check(vocab: &Vocab, merges: &[Merge], prefix: &str) -> Result<()> {
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A model over the characters `abé ` and all bytes, with random merges, an unknown token or neither.
+    fn random_model(seed: u64, options: &BpeOptions) -> (Vocab, Vec<Merge>) {
+        let mut state = seed;
+        let mut random = move |below: usize| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (state >> 33) as usize % below
+        };
+        let mut vocab = Vocab::new(Spelling::Metaspace);
+        let mut parts: Vec<String> = ["a", "b", "é", "\u{2581}"].map(str::to_owned).to_vec();
+        let bytes = (0..=u8::MAX).filter(|_| options.byte_fallback).map(|byte| format!("<0x{byte:02X}>"));
+        for token in std::iter::once("<unk>".to_owned()).chain(bytes).chain(parts.clone()) {
+            vocab.insert_spelled(vocab.size() as u32, &token).unwrap();
+        }
+        let mut merges: Vec<Merge> = Vec::new();
+        for _ in 0..20 {
+            let (left, right) = (parts[random(parts.len())].clone(), parts[random(parts.len())].clone());
+            let made = format!("{left}{right}");
+            if vocab.id_spelled(&made).is_none() {
+                vocab.insert_spelled(vocab.size() as u32, &made).unwrap();
+                parts.push(made.clone());
+            }
+            let [left, right, result] = [left, right, made].map(|token| vocab.id_spelled(&token).unwrap());
+            let merge = Merge { left, right, result };
+            if !merges.contains(&merge) {
+                merges.push(merge);
+            }
+        }
+        (vocab, merges)
+    }
+
+    #[test]
+    fn symbols_give_what_merging_by_ids_gives() {
+        for seed in 0..300 {
+            let options = BpeOptions {
+                unk_token: (seed % 3 > 0).then(|| "<unk>".to_owned()),
+                fuse_unk: seed % 2 == 0,
+                byte_fallback: seed % 5 < 2,
+                ..BpeOptions::default()
+            };
+            let (vocab, merges) = random_model(seed, &options);
+            let literal = Literal::new(&vocab, &merges, &options);
+            let bpe = Bpe::new(vocab, merges, options).unwrap();
+            assert!(bpe.cuts().is_some(), "compiled to symbols");
+            let letters = ["a", "b", "é", " ", "z", "漢", "ab"];
+            for len in [1, 3, 9, 40, 200] {
+                let text: String =
+                    (0..len).map(|at| letters[(at * at + at / 3 * seed as usize) % letters.len()]).collect();
+                let (mut scratch, mut ids, mut tokens) = (BpeScratch::default(), Vec::new(), Vec::new());
+                bpe.merge(text.as_bytes(), &mut scratch, &mut ids);
+                let heap = &mut Scratch::default().heap;
+                literal.encode(&bpe.vocab, &bpe.options, text.as_bytes(), heap, || false, &mut tokens);
+                assert_eq!(ids, tokens.iter().map(|&(id, _)| id).collect::<Vec<_>>(), "seed {seed}: {text}");
+                let mut spans = Vec::new();
+                bpe.spans(text.as_bytes(), &ids, &mut spans);
+                let mut expected = Vec::new();
+                place(bpe.vocab.spelling(), text.as_bytes(), tokens.iter().map(|&(_, len)| len), &mut expected);
+                assert_eq!(spans, expected, "seed {seed}: {text}");
+            }
+        }
+    }
 }

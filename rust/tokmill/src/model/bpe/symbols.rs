@@ -42,8 +42,8 @@ pub(super) struct Symbols {
 enum Order {
     /// All do.
     Regular,
-    /// All do but those whose result is found by this search.
-    RegularWithout(AhoCorasick),
+    /// All do but those whose result is found by this search for these entries.
+    RegularWithout(AhoCorasick, Vec<u32>),
     /// Nothing is known.
     Unknown,
 }
@@ -241,6 +241,21 @@ impl Symbols {
         self.of_id.get(id as usize).is_some_and(|&symbol| symbol != NONE)
     }
 
+    /// All products as merges, in order of their symbols.
+    pub(super) fn live(&self) -> impl Iterator<Item = Merge> {
+        let made = self.splits.iter().zip(&self.ids[self.atoms as usize..]);
+        made.map(|(&(left, right), &result)| Merge { left: self.id(left), right: self.id(right), result })
+    }
+
+    /// The entries that are made out of order; `None` where that is not known.
+    pub(super) fn late(&self) -> Option<&[u32]> {
+        match &self.order {
+            Order::Regular => Some(&[]),
+            Order::RegularWithout(_, late) => Some(late),
+            Order::Unknown => None,
+        }
+    }
+
     /// Whether tokens of a text are surely made in order of their symbols, so that [`Self::separable`] holds in it.
     pub(super) fn ordered_in(&self, text: &[u8]) -> bool {
         self.order.holds_in(text)
@@ -276,14 +291,14 @@ impl Order {
     fn without(vocab: &Vocab, late: &[u32]) -> Result<Self> {
         let keys = late.iter().filter_map(|&id| vocab.key(id));
         let search = AhoCorasick::new(keys).map_err(|error| Error::format("model.merges", error.to_string()))?;
-        Ok(Self::RegularWithout(search))
+        Ok(Self::RegularWithout(search, late.to_vec()))
     }
 
     /// Whether nothing out of order can happen in a text.
     fn holds_in(&self, text: &[u8]) -> bool {
         match self {
             Self::Regular => true,
-            Self::RegularWithout(search) => !search.is_match(text),
+            Self::RegularWithout(search, _) => !search.is_match(text),
             Self::Unknown => false,
         }
     }

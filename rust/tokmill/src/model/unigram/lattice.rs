@@ -106,14 +106,6 @@ impl Unigram {
         self.ids_of(text, parts.into_iter())
     }
 
-    /// A random one of the `count` best segmentations: each is as likely as the exponential of `alpha` times its score.
-    pub fn sample_nbest(&self, text: &[u8], count: usize, alpha: f64, random: &mut Random) -> Vec<u32> {
-        let mut found = self.nbest(text, count.max(1));
-        let best = found[0].score;
-        let chosen = random.choose(found.iter().map(|other| (alpha * (other.score - best)).exp()));
-        found.swap_remove(chosen).ids
-    }
-
     /// For each place, what `join` makes of all ways from there to the end, whose scores are taken `alpha` times.
     fn from_right(&self, text: &[u8], alpha: f64, join: impl Fn(f64, f64) -> f64) -> Vec<f64> {
         let mut joined = vec![f64::NEG_INFINITY; text.len() + 1];

@@ -267,7 +267,7 @@ impl Unigram {
         before: &mut f32,
     ) -> bool {
         let near_reset = f64::from(before.abs()) + word.len() as f64 * self.largest_weight > RESET;
-        if !near_reset {
+        if !near_reset && word.len() <= LONGEST_REMEMBERED {
             scratch.run::<true>(&self.trie, weights, word, 0.0);
             let chars = word.iter().filter(|byte| **byte & 0xC0 != 0x80).count();
             let (mut pieces, mut sum) = (0, *before);
@@ -338,6 +338,9 @@ impl Unigram {
         }
     }
 }
+
+/// A longer word seldom comes again, and seldom leads by enough to be the same everywhere.
+const LONGEST_REMEMBERED: usize = 64;
 
 /// Beyond this score sentencepiece begins to count anew.
 const RESET: f64 = 100_000.0;

@@ -1,0 +1,255 @@
+//! What a model makes of one piece, token by token: the part of the byte level that each kind of model answers for
+//! itself.
+//!
+//! The rest of the byte level asks three things. Which tokens stand for which bytes; whether a token is what the model
+//! makes of its bytes ([`Standing`]); and which tokens can follow those of a piece that goes on. For BPE, encodings are
+//! closed under taking prefixes, whatever the merges: what begins an encoding is the encoding of its bytes. So tokens
+//! can follow if the piece with them encodes to them, which for lists that a trainer could have made is a test of two
+//! neighbours ([`super::adjacency`]). Near the odd merges of other lists the piece is encoded again.
+
+use aho_corasick::AhoCorasick;
+use hashbrown::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::adjacency::Adjacency;
+use super::bits::Bits;
+use super::index::{Index, ROOT};
+use super::tree::Node;
+use crate::error::{Error, Result};
+use crate::model::Model;
+use crate::model::bpe::{Bpe, BpeScratch};
+use crate::tokenizer::Tokenizer;
+
+/// In which pieces a token can stand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Standing {
+    /// In none: the model makes other tokens of its bytes.
+    Nowhere,
+    /// Where it is the whole piece.
+    Alone,
+    /// Wherever its neighbours allow it.
+    Anywhere,
+}
+
+/// Ids of ordinary tokens with the bytes that they stand for. Refuses models whose tokens stand for other bytes in a
+/// text than on their own.
+pub(super) fn ordinary_tokens(tokenizer: &Tokenizer) -> Result<Vec<(u32, &[u8])>> {
+    let vocab = tokenizer.model().vocab();
+    let added: Vec<u32> = tokenizer.added_tokens().iter().map(|token| token.id).collect();
+    let mut tokens = Vec::with_capacity(vocab.entries());
+    for (id, key) in vocab.iter() {
+        if vocab.is_inexpressible(id) || added.binary_search(&id).is_ok() || key.is_empty() {
+            continue;
+        }
+        if tokenizer.token_bytes(id) != Some(key) {
+            let what = format!("byte-level probabilities: the decoder writes the entry {key:?} as other bytes");
+            return Err(Error::unsupported("decoder", what));
+        }
+        tokens.push((id, key));
+    }
+    Ok(tokens)
+}
+
+/// Rows of [`PieceModel::cannot_follow`] that are kept.
+const KEPT_ROWS: usize = 512;
+
+/// A BPE model, as the byte level needs it.
+#[derive(Debug)]
+pub(super) struct PieceModel {
+    tokenizer: Arc<Tokenizer>,
+    standing: Vec<Standing>,
+    adjacency: Adjacency,
+    /// Entries that only a piece of their own becomes.
+    alone: Index,
+    late: Late,
+    rows: Mutex<HashMap<u32, Arc<Bits>>>,
+}
+
+/// Where merges may fire out of order.
+#[derive(Debug)]
+enum Late {
+    Nowhere,
+    /// In texts that hold one of these entries.
+    Near {
+        search: AhoCorasick,
+        keys: Vec<Vec<u8>>,
+        /// Ranks of the tokens that hold one.
+        holders: Vec<u32>,
+    },
+    Anywhere,
+}
+
+impl PieceModel {
+    pub(super) fn new(tokenizer: Arc<Tokenizer>, index: &Index) -> Result<Self> {
+        let Model::Bpe(bpe) = tokenizer.model() else {
+            return Err(Error::unsupported("model", "byte-level probabilities of a model that is not BPE"));
+        };
+        let Some(merges) = bpe.live_merges() else {
+            let what = "byte-level probabilities of a BPE model of characters or with affixes";
+            return Err(Error::unsupported("model", what));
+        };
+        let standing: Vec<Standing> = index
+            .ids()
+            .iter()
+            .map(|&id| match () {
+                () if bpe.reaches(id) => Standing::Anywhere,
+                () if bpe.options().ignore_merges => Standing::Alone,
+                () => Standing::Nowhere,
+            })
+            .collect();
+        let alone = (0..index.len() as u32).filter(|&rank| standing[rank as usize] == Standing::Alone);
+        let alone: Vec<(u32, &[u8])> = alone.map(|rank| (index.id(rank), index.bytes(rank))).collect();
+        let alone = Index::new(alone, bpe.vocab().size());
+        let late = Late::new(bpe, index)?;
+        let adjacency = Adjacency::new(bpe.vocab(), &merges, index);
+        Ok(Self { standing, adjacency, alone, late, rows: Mutex::default(), tokenizer })
+    }
+
+    fn bpe(&self) -> &Bpe {
+        let Model::Bpe(bpe) = self.tokenizer.model() else { unreachable!("`new` takes BPE models alone") };
+        bpe
+    }
+
+    pub(super) fn standing(&self, rank: u32) -> Standing {
+        self.standing[rank as usize]
+    }
+
+    /// Whether tokens of a piece that goes on need more than their last one to know what can follow.
+    fn is_local(&self) -> bool {
+        matches!(self.late, Late::Nowhere)
+    }
+
+    /// Ranks of the tokens that cannot follow `token` wherever merges fire in order.
+    pub(super) fn cannot_follow(&self, token: u32, index: &Index) -> Arc<Bits> {
+        let mut rows = self.rows.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(row) = rows.get(&token) {
+            return row.clone();
+        }
+        if rows.len() >= KEPT_ROWS {
+            rows.clear();
+        }
+        let row = Arc::new(self.adjacency.cannot_follow(token, index.len()));
+        rows.insert(token, row.clone());
+        row
+    }
+
+    /// Leaves those of `candidates` that can follow the tokens of a piece that begins at byte `begin` and holds all of
+    /// `node`'s tokens from there on.
+    pub(super) fn retain_following(&self, node: &Node, begin: usize, index: &Index, candidates: &mut Bits) {
+        let asked = if self.is_local() { Vec::new() } else { self.unsure(node, begin, index, candidates) };
+        candidates.subtract(&self.cannot_follow(node.token, index));
+        if asked.is_empty() {
+            return;
+        }
+        let mut test = Retest::new(self.bpe(), node, begin, index);
+        for rank in asked {
+            if test.holds(index, rank) {
+                candidates.insert(rank);
+            } else {
+                candidates.remove(rank);
+            }
+        }
+    }
+
+    /// Whether a token can follow the tokens of a piece; [`Self::retain_following`] for one.
+    pub(super) fn follows(&self, node: &Node, begin: usize, index: &Index, rank: u32) -> bool {
+        if self.is_local() {
+            return !self.cannot_follow(node.token, index).contains(rank);
+        }
+        Retest::new(self.bpe(), node, begin, index).holds(index, rank)
+    }
+
+    /// The candidates for which neighbours do not decide.
+    fn unsure(&self, node: &Node, begin: usize, index: &Index, candidates: &Bits) -> Vec<u32> {
+        let piece = bytes_of(&node.tokens_from(begin), index);
+        let mut unsure: Vec<u32> = match &self.late {
+            Late::Nowhere => Vec::new(),
+            Late::Near { search, keys, holders } if !search.is_match(&piece) => {
+                let split = |key: &Vec<u8>| {
+                    let prefix = (1..key.len())
+                        .filter(|&cut| piece.ends_with(&key[..cut]))
+                        .filter_map(|cut| index.find(&key[cut..]))
+                        .map(|prefix| index.range(prefix));
+                    prefix.flatten().collect::<Vec<u32>>()
+                };
+                // Tokens that end inside of an odd entry do not hold it.
+                holders.iter().copied().chain(keys.iter().flat_map(split)).collect()
+            }
+            _ => candidates.iter().collect(),
+        };
+        // No merge crosses between bytes that stand together in no entry, in whatever order merges fire.
+        let (cuts, last) = (self.bpe().cuts(), piece.last().copied());
+        let is_apart = |rank: u32| match (cuts, last, index.bytes(rank).first()) {
+            (Some(cuts), Some(last), Some(&first)) => cuts.between(last, first),
+            _ => false,
+        };
+        unsure.retain(|&rank| candidates.contains(rank) && !is_apart(rank));
+        unsure
+    }
+
+    /// Whether a piece of several tokens would be one token instead.
+    pub(super) fn is_alone(&self, node: &Node, begin: usize, rank: u32, index: &Index) -> bool {
+        if self.alone.len() == 0 {
+            return false;
+        }
+        let mut piece = bytes_of(&node.tokens_from(begin), index);
+        piece.extend_from_slice(index.bytes(rank));
+        self.alone.find(&piece).is_some_and(|prefix| !self.alone.exact(prefix).is_empty())
+    }
+
+    /// Ranks of the tokens that would complete a piece of several tokens that would be one token instead.
+    pub(super) fn completing_alone(&self, node: &Node, begin: usize, index: &Index) -> Vec<u32> {
+        if self.alone.len() == 0 {
+            return Vec::new();
+        }
+        let piece = bytes_of(&node.tokens_from(begin), index);
+        let Some(prefix) = self.alone.find(&piece) else { return Vec::new() };
+        let rests = self.alone.range(prefix).map(|entry| &self.alone.bytes(entry)[piece.len()..]);
+        let ends = rests.filter(|rest| !rest.is_empty()).filter_map(|rest| index.find(rest));
+        ends.filter(|&end| end != ROOT).flat_map(|end| index.exact(end)).collect()
+    }
+}
+
+impl Late {
+    fn new(bpe: &Bpe, index: &Index) -> Result<Self> {
+        let Some(late) = bpe.late_entries() else { return Ok(Self::Anywhere) };
+        if late.is_empty() {
+            return Ok(Self::Nowhere);
+        }
+        let keys: Vec<Vec<u8>> = late.iter().filter_map(|&id| bpe.vocab().key(id)).map(<[u8]>::to_vec).collect();
+        let search = AhoCorasick::new(&keys).map_err(|error| Error::format("model.merges", error.to_string()))?;
+        let holders = (0..index.len() as u32).filter(|&rank| search.is_match(index.bytes(rank))).collect();
+        Ok(Self::Near { search, keys, holders })
+    }
+}
+
+/// Encodes a piece again with one more token.
+struct Retest<'a> {
+    bpe: &'a Bpe,
+    tokens: Vec<u32>,
+    piece: Vec<u8>,
+    scratch: BpeScratch,
+    found: Vec<u32>,
+}
+
+impl<'a> Retest<'a> {
+    fn new(bpe: &'a Bpe, node: &Node, begin: usize, index: &Index) -> Self {
+        let tokens = node.tokens_from(begin);
+        let piece = bytes_of(&tokens, index);
+        Self { bpe, tokens, piece, scratch: BpeScratch::default(), found: Vec::new() }
+    }
+
+    /// Whether the piece with the token encodes to its tokens and the token.
+    fn holds(&mut self, index: &Index, rank: u32) -> bool {
+        let length = self.piece.len();
+        self.piece.extend_from_slice(index.bytes(rank));
+        self.found.clear();
+        self.bpe.merge(&self.piece, &mut self.scratch, &mut self.found);
+        self.piece.truncate(length);
+        self.found.split_last() == Some((&index.id(rank), &self.tokens[..]))
+    }
+}
+
+fn bytes_of(tokens: &[u32], index: &Index) -> Vec<u8> {
+    tokens.iter().flat_map(|&token| index.bytes(index.rank(token))).copied().collect()
+}

@@ -1,0 +1,48 @@
+"""The BPE trainer as a textbook has it: count every pair afresh for every merge."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, TypeAlias
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+Model: TypeAlias = "tuple[list[bytes], list[tuple[int, int]]]"
+"""Entries by id, and merges."""
+
+
+def train(
+    pieces: Iterable[bytes],
+    start: Model,
+    vocab_size: int,
+    min_frequency: int = 2,
+    allowed: Callable[[bytes], bool] = lambda entry: True,
+) -> Model:
+    """Goes on from `start`, whose merges are applied in order, until the vocabulary is full or no pair is left."""
+    entries, merges = [*start[0]], [*start[1]]
+    rows = [([entries.index(bytes([byte])) for byte in piece], count) for piece, count in Counter(pieces).items()]
+    for left, right in merges:
+        _apply(rows, left, right, entries.index(entries[left] + entries[right]))
+    while len(entries) < vocab_size:
+        counts: Counter[tuple[int, int]] = Counter()
+        for row, count in rows:
+            for at in range(len(row) - 1):
+                counts[row[at], row[at + 1]] += count
+        candidates = [(-count, pair) for pair, count in counts.items() if allowed(entries[pair[0]] + entries[pair[1]])]
+        negative, (left, right) = min(candidates, default=(0, (0, 0)))
+        if -negative < max(min_frequency, 1):
+            break
+        entries.append(entries[left] + entries[right])
+        merges.append((left, right))
+        _apply(rows, left, right, len(entries) - 1)
+    return entries, merges
+
+
+def _apply(rows: list[tuple[list[int], int]], left: int, right: int, result: int) -> None:
+    for row, _ in rows:
+        at = 0
+        while at + 1 < len(row):
+            if row[at : at + 2] == [left, right]:
+                row[at : at + 2] = [result]
+            at += 1
