@@ -243,7 +243,7 @@ impl<'t> Builder<'t> {
         let depth = self.ends.len() - 1;
         let before = if depth == 0 { 0 } else { self.ends[depth - 1] };
         let end = self.ends[depth];
-        for at in before..end + 1 {
+        for at in before..=end {
             let (begin, node) = if at < end { self.reaching[at] } else { (depth as u32, Trie::ROOT) };
             if let Some(child) = self.trie.child(node, c) {
                 self.reaching.push((begin, child));

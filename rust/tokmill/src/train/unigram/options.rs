@@ -59,7 +59,7 @@ pub enum Method {
 }
 
 impl Method {
-    /// The method of this name, "em" or "score_pruning".
+    /// The method of this name, `em` or `score_pruning`.
     pub fn named(name: &str) -> Result<Self> {
         match name {
             "em" => Ok(Self::Em),

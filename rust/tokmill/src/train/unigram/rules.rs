@@ -58,9 +58,8 @@ impl Checker {
         let mut previous = ANY_SCRIPT;
         for (at, c) in piece.chars().enumerate() {
             let script = match self.classes[c as usize] {
-                FORBIDDEN => return false,
                 BLANK_CLASS if self.allows_blank(at, length) => continue,
-                BLANK_CLASS => return false,
+                FORBIDDEN | BLANK_CLASS => return false,
                 DIGIT if self.rules.split_digits && length > 1 => return false,
                 DIGIT if self.rules.split_by_number => self.common,
                 DIGIT => ANY_SCRIPT,
