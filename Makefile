@@ -24,7 +24,7 @@ RUST_SOURCES := $(shell find rust/tokmill/src rust/tokmill-py/src -name '*.rs') 
 
 .PHONY: help
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 # -- the environment ------------------------------------------------------------------------------------------------
 
@@ -78,6 +78,17 @@ test: $(VENV)/.extension $(VENV)/.group-test ## Run all tests, then the lints
 	$(PYTEST)
 	$(MAKE) lint
 
+# An environment of its own: torch is large, and nothing else needs it.
+.cache/integrations/.created: pyproject.toml | $(VENV)/.created
+	$(PYTHON) -m venv --clear $(@D)
+	$(subst $(VENV),$(@D),$(PIP)) install --upgrade 'pip>=25.1'
+	$(subst $(VENV),$(@D),$(PIP)) install --group integrations numpy
+	@touch $@
+
+.PHONY: test-integrations
+test-integrations: $(VENV)/.extension .cache/integrations/.created ## Run the tests that need torch and transformers
+	PYTHONPATH=python $(subst $(VENV),.cache/integrations,$(PYTEST)) tests_integrations
+
 .PHONY: parity
 parity: $(VENV)/.extension $(VENV)/.group-test ## Compare ids and offsets with the references on whole files
 	TOKMILL_PARITY=whole $(PYTEST) tests -k parity
@@ -122,13 +133,14 @@ bench: $(MEASURE) ## Measure the core and the Python face, beside the peers, wit
 	$(PY) -m bench.training.compare
 
 .PHONY: bench-full
-bench-full: $(MEASURE) corpora ## Measure every case whole, train on 100 MB, and keep the record in bench/record
+bench-full: $(MEASURE) corpora .cache/peers-bytes/.created ## Measure every case whole, train on 100 MB, and keep the record in bench/record
 	cargo bench --locked -p tokmill-bench
 	$(PY) -m bench.harness.own --full
 	$(PY) -m bench.harness.compare --full
 	$(PY) -m bench.training.compare --full
 	$(PY) -m bench.training.superbpe --full
 	$(PY) -m bench.training.binary --full
+	$(PY) -m bench.byte_level.compare --full
 
 # -- documents and releases -----------------------------------------------------------------------------------------
 

@@ -31,6 +31,13 @@ text: str = tokenizer.decode(ids) + tokenizer.decode([1, 2]) + tokenizer.decode_
 stream: tokmill.DecodeStream = tokenizer.stream()
 parts: list[str] = [stream.push(id) for id in ids]
 same: tokmill.Tokenizer = tokenizer.truncated(400).with_special_tokens({"<|x|>": 7})
+engine = tokmill.ByteEngine(tokenizer, semantics="all", beam=5)
+lm = tokmill.ByteLM(engine, tokmill.NgramModel(tokenizer.vocab_size, order=2).fit([ids]), prefix_ids=[7])
+log_probs: npt.NDArray[np.float64] = lm.next("text") + lm.next_batch([b"text", lm.start(b"te")])[0]
+joined = tokmill.Ensemble([lm, tokmill.Ensemble([lm])], mode="product", weights=[1, 2])
+bits: float = joined.score("text", prompt=joined.start(b"te"), end=True).bits_per_byte
+drawn: bytes = joined.sample(5, prompt="text", stop=["x", b"y"], utf8=True, mask=lambda output: [True] * 256)
+cover: npt.NDArray[np.uint32] = lm.sample_cover(b"te", seed=1)
 try:
     tokenizer.token_bytes(5)
 except tokmill.UnknownId as error:
@@ -48,6 +55,8 @@ tokenizer.decode("text")
 tokenizer.encode_with_offsets("text", unit="line")
 tokenizer.encode_batch(["text"]).to_padded(side="up")
 tokenizer.vocab_size = 5
+tokmill.Ensemble([], mode="median")
+tokmill.ByteEngine(tokenizer, semantics="some")
 tokenizer.nothing
 """
 

@@ -69,11 +69,12 @@ class Outcome:
 
 
 def interpreters() -> dict[str, str]:
-    """Return the Python of each environment; `BENCH_STABLE` and `BENCH_NEXT` name others than `make peers` made."""
+    """Return the Python of each environment; `BENCH_STABLE` and so on name others than make has made."""
     return {
         "own": sys.executable,
         "stable": os.environ.get("BENCH_STABLE", str(CACHE / "peers-stable" / "bin" / "python")),
         "next": os.environ.get("BENCH_NEXT", str(CACHE / "peers-next" / "bin" / "python")),
+        "bytes": os.environ.get("BENCH_BYTES", str(CACHE / "peers-bytes" / "bin" / "python")),
     }
 
 

@@ -9,12 +9,12 @@ from __future__ import annotations
 import csv
 from dataclasses import asdict, dataclass, fields
 from statistics import median
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from bench.peers import TOKMILL
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
     from pathlib import Path
 
 EXACT = "exact"
@@ -117,8 +117,8 @@ def ratios(results: list[Result]) -> list[Ratio]:
     return found
 
 
-def write_csv(path: Path, rows: list[Sample] | list[Result]) -> None:
-    """Write rows as CSV with a header."""
+def write_csv(path: Path, rows: Sequence[Any]) -> None:
+    """Write dataclasses as CSV with a header."""
     if not rows:
         return
     with path.open("w", newline="", encoding="utf-8") as file:

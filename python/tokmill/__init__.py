@@ -22,16 +22,20 @@ from tokmill._tokmill import (
     set_default_threads,
 )
 from tokmill.binary import train_binary_bpe
+from tokmill.byte_lm import ByteLM, Ensemble, NgramModel
 from tokmill.training import MergeTrace, count_words, train_bpe, train_superbpe
 from tokmill.unigram import count_unigram_words, train_unigram
 
 __all__ = [
     "ByteEngine",
+    "ByteLM",
     "ByteRequest",
     "ByteState",
     "DecodeStream",
+    "Ensemble",
     "InternalError",
     "MergeTrace",
+    "NgramModel",
     "Ragged",
     "Tokenizer",
     "TokmillError",

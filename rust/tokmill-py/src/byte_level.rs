@@ -93,6 +93,12 @@ impl ByteEngine {
         }
     }
 
+    /// How many contexts are kept at each byte, or `None` for all.
+    #[getter]
+    fn beam(&self) -> Option<usize> {
+        self.core.beam()
+    }
+
     /// One more than the largest id: the logits that a context needs. Further columns are ignored.
     #[getter]
     fn vocab_size(&self) -> usize {
@@ -178,7 +184,11 @@ impl ByteState {
     ///
     /// With a beam, supplying them may lead to more, so ask until there are none.
     fn pending(&self, py: Python<'_>) -> Result<ByteRequest> {
-        let core = call(py, LONG, || Ok::<_, tokmill::Error>(lock(&self.core).pending()))?;
+        let core = call(py, LONG, || {
+            let mut core = lock(&self.core);
+            core.push(&[]); // Moves on through bytes that waited for what a fork has been told by now.
+            Ok::<_, tokmill::Error>(core.pending())
+        })?;
         Ok(ByteRequest { core })
     }
 

@@ -134,6 +134,11 @@ impl ByteEngine {
         self.inner.semantics
     }
 
+    /// How many contexts are kept at each byte; `None` for all.
+    pub fn beam(&self) -> Option<usize> {
+        self.inner.beam
+    }
+
     /// One more than the largest id: how many logits a context has.
     pub fn vocab_size(&self) -> usize {
         self.inner.vocab_size
