@@ -189,6 +189,20 @@ def test_train_equals_the_library(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 @pytest.mark.usefixtures("directory")
+def test_train_unigram_equals_the_library() -> None:
+    options = ["--model", "unigram", "--vocab-size", "300", "--special-token", "<s>", "--character-coverage", "1"]
+    run("train", "text.txt", *options, "--out", "new.json")
+    lines = [line.decode() for line in io.BytesIO(TEXT.encode())]
+    expected = tokmill.train_unigram(lines, 300, special_tokens=["<s>"], character_coverage=1.0)
+    assert tokmill.Tokenizer.from_file("new.json") == expected
+    run("train", "text.txt", *options, "--out", "new.model")
+    expected = tokmill.train_unigram(
+        lines, 300, special_tokens=["<s>"], character_coverage=1.0, normalization="identity", layout="sentencepiece"
+    )
+    assert tokmill.Tokenizer.from_file("new.model") == expected
+
+
+@pytest.mark.usefixtures("directory")
 def test_inspect_shows_the_tokenizer(tokenizer: tokmill.Tokenizer, capsys: pytest.CaptureFixture[str]) -> None:
     run("inspect", "-t", "t.json", "--text", "the cat")
     out = capsys.readouterr().out
@@ -303,6 +317,11 @@ def test_a_bad_line_leaves_the_old_file(line: str, expected: str, capsys: pytest
         (["decode", "floats.npy", "-t", "t.json"], "float64"),
         (["train", "text.txt", "--out", "new.json", "--pattern", "("], "("),
         (["train", "text.txt", "--out", "absent/new.json"], "absent"),
+        (
+            ["train", "text.txt", "--out", "new.json", "--model", "unigram", "--pattern", "gpt2"],
+            "--pattern is no option",
+        ),
+        (["train", "text.txt", "--out", "new.json", "--split-digits"], "--split-digits is no option"),
     ],
 )
 def test_errors_are_one_line(arguments: list[str], expected: str, capsys: pytest.CaptureFixture[str]) -> None:

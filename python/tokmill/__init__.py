@@ -24,6 +24,7 @@ from tokmill._tokmill import (
 from tokmill.binary import train_binary_bpe
 from tokmill.byte_lm import ByteLM, Ensemble, NgramModel
 from tokmill.training import MergeTrace, count_words, train_bpe, train_superbpe
+from tokmill.unigram import count_unigram_words, train_unigram
 
 __all__ = [
     "ByteEngine",
@@ -41,10 +42,12 @@ __all__ = [
     "UnknownId",
     "WordCounts",
     "__version__",
+    "count_unigram_words",
     "count_words",
     "patterns",
     "set_default_threads",
     "train_binary_bpe",
     "train_bpe",
     "train_superbpe",
+    "train_unigram",
 ]

@@ -34,7 +34,8 @@ Source: TypeAlias = Any
 """A corpus; see `train_bpe`."""
 
 Progress: TypeAlias = "Callable[[str, int, int | None], object]"
-"""Called with the phase ("count", "encode" or "merge"), what is done of it (bytes, or merges), and the total."""
+"""Called with the phase ("count", "encode", "merge", "seed" or "prune"), what is done of it (bytes, merges, or pieces),
+and the total where it is known."""
 
 _Unit: TypeAlias = Literal["line", "file", "document"]
 _BATCH_BYTES = 8 << 20

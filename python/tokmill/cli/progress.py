@@ -57,11 +57,11 @@ class Phases:
         return self
 
     def update(self, phase: str, done: int, total: int | None) -> None:
-        """Tells how much of a phase is done: bytes of the corpus counted or encoded, or merges made."""
+        """Tells how much of a phase is done: bytes counted or encoded, merges made, or pieces removed."""
         if self._bar is None or phase != self._phase:
             self._bars.close()
             self._phase = phase
-            unit = " merges" if phase == "merge" else "B"
+            unit = {"merge": " merges", "prune": " pieces", "seed": ""}.get(phase, "B")
             self._bar = self._bars.enter_context(Progress(phase, total, unit=unit))
         self._bar.update(done)
 

@@ -1,4 +1,4 @@
-"""`tokmill train`: a tokenizer from a corpus: words, superwords, or raw bytes."""
+"""`tokmill train`: a tokenizer from a corpus: words, superwords, raw bytes, or a Unigram model."""
 
 from __future__ import annotations
 
@@ -21,13 +21,20 @@ _TRAINERS: dict[str, Callable[..., tokmill.Tokenizer]] = {
     "bpe": tokmill.train_bpe,
     "superbpe": tokmill.train_superbpe,
     "binary": tokmill.train_binary_bpe,
+    "unigram": tokmill.train_unigram,
 }
 
-_TEXT = ("field", "column", "normalizer", "max_token_chars", "initial_alphabet", "alphabet_order", "base")
+_BPE = ("min_frequency", "max_token_bytes", "pad_to")
+_TEXT = (*_BPE, "field", "column", "normalizer", "max_token_chars", "initial_alphabet", "alphabet_order", "base")
 _TAKES = {
     "bpe": (*_TEXT, "pattern", "checkpoint"),
     "superbpe": (*_TEXT, "pattern", "second_pattern", "transition", "max_words"),
-    "binary": ("chunk_bytes", "entropy", "split", "split_probability", "seed", "token_lengths", "checkpoint"),
+    "binary": (*_BPE, "chunk_bytes", "entropy", "split", "split_probability", "seed", "token_lengths", "checkpoint"),
+    "unigram": (
+        *("field", "column", "normalization", "method", "character_coverage", "byte_fallback", "user_defined_symbols"),
+        *("required_chars", "max_piece_chars", "split_by_unicode_script", "split_by_number", "split_by_whitespace"),
+        *("split_digits", "token_cost"),
+    ),
 }
 """The options that not every model takes."""
 
@@ -42,17 +49,22 @@ def register(subparsers: Subparsers) -> None:
         details="The same corpus and options give the same file, whatever the number of threads.",
         example="tokmill train corpus/*.txt --vocab-size 32000 --special-token '<|endoftext|>' --out tokenizer.json\n"
         "  tokmill train corpus/*.txt --model superbpe --vocab-size 64000 --transition 50000 --out tokenizer.json\n"
-        "  tokmill train /usr/bin /usr/lib --model binary --out tokenizer.json",
+        "  tokmill train /usr/bin /usr/lib --model binary --out tokenizer.json\n"
+        "  tokmill train corpus/*.txt --model unigram --vocab-size 32000 --out unigram.model",
     )
     add_input_options(parser, unit="line")
     parser.add_argument(
-        "-o", "--out", required=True, metavar="FILE", help="where the tokenizer goes: .json or .tiktoken"
+        "-o",
+        "--out",
+        required=True,
+        metavar="FILE",
+        help="where the tokenizer goes: .json, .tiktoken or (unigram) .model",
     )
     parser.add_argument(
         "--model",
         choices=tuple(_TRAINERS),
         default="bpe",
-        help="tokens inside words, tokens across words too, or tokens of raw bytes (default: %(default)s)",
+        help="tokens inside words, across words too, of raw bytes, or a Unigram model (default: %(default)s)",
     )
     parser.add_argument(
         "--vocab-size", type=positive, metavar="N", help="ids in all (default: 32000; superbpe 200000; binary 65536)"
@@ -78,6 +90,7 @@ def register(subparsers: Subparsers) -> None:
     _add_text_options(parser.add_argument_group("bpe and superbpe"))
     _add_superword_options(parser.add_argument_group("superbpe"))
     _add_binary_options(parser.add_argument_group("binary"))
+    _add_unigram_options(parser.add_argument_group("unigram"))
     parser.add_argument("--checkpoint", metavar="FILE", help="where merges are left, and taken up again (not superbpe)")
     add_threads_option(parser)
 
@@ -130,6 +143,42 @@ def _add_binary_options(group: argparse._ArgumentGroup) -> None:
     )
 
 
+def _add_unigram_options(group: argparse._ArgumentGroup) -> None:
+    group.add_argument(
+        "--normalization",
+        choices=("identity", "nfc", "nfkc", "nmt_nfkc"),
+        help="what is done to characters first (default: nmt_nfkc; identity for .model)",
+    )
+    group.add_argument("--method", choices=("em", "score_pruning"), help="how pieces are removed (default: em)")
+    group.add_argument(
+        "--character-coverage",
+        type=float,
+        metavar="SHARE",
+        help="the share of the text whose characters are pieces (default: 0.9995)",
+    )
+    group.add_argument(
+        "--user-defined-symbol",
+        action="append",
+        dest="user_defined_symbols",
+        metavar="TEXT",
+        help="a token that is cut out of any text; may be given many times",
+    )
+    group.add_argument("--required-chars", metavar="TEXT", help="characters that are pieces in any case")
+    group.add_argument("--max-piece-chars", type=positive, metavar="N", help="the longest pieces (default: 16)")
+    group.add_argument(
+        "--token-cost", type=float, metavar="NATS", help="what pruning gives for a token less (default: 8)"
+    )
+    for name, effect in (
+        ("byte-fallback", "give bytes no ids; what is not covered is unknown then"),
+        ("split-by-unicode-script", "let pieces hold several scripts"),
+        ("split-by-number", "let pieces hold letters and digits"),
+        ("split-by-whitespace", "let pieces join words"),
+    ):
+        flag = f"--no-{name}"
+        group.add_argument(flag, dest=name.replace("-", "_"), action="store_const", const=False, help=effect)
+    group.add_argument("--split-digits", action="store_const", const=True, help="make each digit a piece of its own")
+
+
 def run(options: argparse.Namespace) -> None:
     """Trains, saves, and says how it went."""
     if not Path(options.out).absolute().parent.is_dir():
@@ -146,7 +195,7 @@ def run(options: argparse.Namespace) -> None:
 def _arguments(options: argparse.Namespace) -> dict[str, Any]:
     """What the trainer is called with. Options that are not given are left to it."""
     model = options.model
-    common = ("vocab_size", "special_tokens", "min_frequency", "max_token_bytes", "template", "pad_to", "memory_limit")
+    common = ("vocab_size", "special_tokens", "template", "memory_limit")
     names = (*common, "threads", *dict.fromkeys(name for names in _TAKES.values() for name in names))
     given = {name: getattr(options, name) for name in names if getattr(options, name) is not None}
     for name in given:
@@ -156,6 +205,8 @@ def _arguments(options: argparse.Namespace) -> dict[str, Any]:
         given["base"] = tokmill.Tokenizer.from_file(given["base"])
     if model == "binary":
         return given | {"paths": options.files}
+    if model == "unigram" and Path(options.out).suffix == ".model":
+        given = {"normalization": "identity", "layout": "sentencepiece"} | given
     if model == "superbpe" and not given.keys().isdisjoint({"pattern", "second_pattern"}):
         given["patterns"] = (given.pop("pattern", "superbpe"), given.pop("second_pattern", "superbpe_2"))
     return given | {"files": options.files, "unit": options.unit}

@@ -11,6 +11,7 @@ mod options;
 mod text;
 mod tokenizer;
 mod train;
+mod train_unigram;
 
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
@@ -59,6 +60,8 @@ mod _tokmill {
     use crate::tokenizer::{DecodeStream, Tokenizer};
     #[pymodule_export]
     use crate::train::{_train_bpe, _train_superbpe, WordCounter, WordCounts};
+    #[pymodule_export]
+    use crate::train_unigram::{_check_unigram, _train_unigram};
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {

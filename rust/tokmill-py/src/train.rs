@@ -19,6 +19,7 @@ use crate::error::{Failure, LONG, Result, call};
 use crate::options::{self, Size};
 use crate::text::{Text, Texts, total_len};
 use crate::tokenizer::Tokenizer;
+use crate::train_unigram;
 
 /// Seconds between two checkpoints of a training run.
 const SECONDS_BETWEEN_CHECKPOINTS: u64 = 60;
@@ -30,6 +31,13 @@ const SECONDS_BETWEEN_CHECKPOINTS: u64 = 60;
 #[pyclass(frozen, mapping, module = "tokmill")]
 pub(crate) struct WordCounts {
     core: train::WordCounts,
+}
+
+impl WordCounts {
+    /// The counts themselves.
+    pub(crate) fn core(&self) -> &train::WordCounts {
+        &self.core
+    }
 }
 
 #[pymethods]
@@ -138,6 +146,20 @@ impl WordCounter {
             Ok::<_, Error>(Counter::new(Splitter::new(normalizer, pretokenizer), options))
         })?;
         Ok(Self { core: Mutex::new(Some(counter)) })
+    }
+
+    /// A counter of the words that a Unigram model is trained on; `text` says what is done to texts.
+    #[staticmethod]
+    #[pyo3(signature = (text, *, threads, memory_limit))]
+    fn for_unigram(
+        py: Python<'_>,
+        text: train_unigram::Text,
+        threads: Option<Size>,
+        memory_limit: Option<Size>,
+    ) -> Result<Self> {
+        let threads = options::threads(threads.as_ref())?;
+        let memory_limit = memory_limit.map(|limit| limit.get("memory_limit")).transpose()?;
+        Ok(Self { core: Mutex::new(Some(text.counter(py, threads, memory_limit)?)) })
     }
 
     /// Counts an iterable of texts or an Arrow column.
@@ -377,7 +399,7 @@ pub(crate) fn _train_superbpe(
 }
 
 /// Runs the core with an eye on signals, and tells `progress` how far it has come.
-fn watched<T: Send>(
+pub(crate) fn watched<T: Send>(
     py: Python<'_>,
     progress: Option<Py<PyAny>>,
     work: impl FnOnce(&PythonWatch) -> Result<T, Error> + Send,
@@ -391,7 +413,7 @@ fn watched<T: Send>(
 }
 
 /// Passes progress on to Python, and a signal or an exception of the callback back as the wish to stop.
-struct PythonWatch {
+pub(crate) struct PythonWatch {
     progress: Option<Py<PyAny>>,
     raised: Mutex<Option<PyErr>>,
 }

@@ -13,6 +13,7 @@ mod staged;
 mod step;
 
 pub use rewrite::Rewritten;
+pub(crate) use scripts::Scripts;
 pub use step::{PrependScheme, SplitBehavior, SplitPattern, Step};
 
 use std::ops::Range;

@@ -27,17 +27,17 @@ const MOVED: [(u32, &str); 5] =
     [(0x0589, "Common"), (0x061C, "Common"), (0x0953, "Devanagari"), (0x0954, "Devanagari"), (0x30FC, "Han")];
 
 /// A number for each script.
-type Script = u8;
+pub(crate) type Script = u8;
 
 /// Cuts where the script changes.
 #[derive(Debug)]
-pub(super) struct Scripts {
+pub(crate) struct Scripts {
     /// First and last character and script of each run, sorted. Characters between runs have no script.
     runs: Vec<(u32, u32, Script)>,
 }
 
 impl Scripts {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let mut runs = Vec::new();
         for (number, name) in NAMES.split(' ').enumerate() {
             let kana = if name == "Han" { r"\p{sc=Hiragana}\p{sc=Katakana}" } else { "" };
@@ -50,6 +50,16 @@ impl Scripts {
         }
         runs.sort_unstable();
         Self { runs }
+    }
+
+    /// First and last character and script of each run. Characters between runs have no script.
+    pub(crate) fn runs(&self) -> &[(u32, u32, Script)] {
+        &self.runs
+    }
+
+    /// The number of a script of Unicode 9.
+    pub(crate) fn number(name: &str) -> Option<Script> {
+        NAMES.split(' ').position(|other| other == name).map(|number| number as Script)
     }
 
     fn script_of(&self, c: u32) -> Option<Script> {

@@ -48,6 +48,7 @@ mod spool;
 mod superbpe;
 mod symbols;
 mod trace;
+pub mod unigram;
 mod unpack;
 mod veto;
 mod watch;

@@ -14,6 +14,10 @@ pub enum Phase {
     Encode,
     /// Merges are chosen; the unit is merges.
     Merge,
+    /// Pieces to begin with are looked for; the unit is bytes of distinct words. Nothing is reported meanwhile.
+    Seed,
+    /// Pieces are fitted and removed; the unit is pieces removed.
+    Prune,
 }
 
 impl Phase {
@@ -23,6 +27,8 @@ impl Phase {
             Self::Count => "count",
             Self::Encode => "encode",
             Self::Merge => "merge",
+            Self::Seed => "seed",
+            Self::Prune => "prune",
         }
     }
 }

@@ -1,0 +1,241 @@
+"""Unigram training beside sentencepiece: `python -m bench.training.unigram [--full]`, on two threads.
+
+Both train on the same lines without normalisation; every tenth line is kept back. What they made is then judged on
+those lines by one evaluator, which knows pieces and scores only: the logarithm of the probability that all
+segmentations of the words have together, and the tokens of the best one, each for a byte of text. Characters that are
+no piece cost ten nats more than the worst piece, for both.
+
+Languages are LibreOffice's help, where `make corpora` has fetched it, and else what the data directory holds. `--full`
+also trains on the first 100 MB of `english.txt` to 32,000, and tokmill alone on `mixed.txt`, a gigabyte.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bench.cases import CACHE, DATA, ROOT
+from bench.corpora import recipes
+from bench.harness import machine, report
+from bench.harness.jobs import interpreters
+from bench.harness.results import write_csv
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+CORPORA = CACHE / "corpora"
+WORK = CACHE / "training"
+THREADS = 2
+MB = 1_000_000
+LIBRARIES = ("sentencepiece", "tokmill")
+
+HELP = {"German": ("de", 8_000), "Turkish": ("tr", 8_000), "Hindi": ("hi", 4_000), "Japanese": ("ja", 8_000)}
+"""Languages of LibreOffice's help, with the size of a vocabulary that their texts allow."""
+
+TEXTS = {
+    "English": ("text/english_16m.txt", 8_000),
+    "English, 32k": ("text/english_16m.txt", 32_000),
+    "code": ("text/code_python_stdlib.py.txt", 8_000),
+    "Finnish": ("parallel/tatoeba/tatoeba.fin-eng.fin", 1_000),
+    "German, small": ("parallel/xquad/de.txt", 4_000),
+    "Turkish, small": ("parallel/xquad/tr.txt", 4_000),
+    "Hindi, small": ("parallel/xquad/hi.txt", 2_000),
+}
+"""Texts of the data directory, with the size of a vocabulary that they allow."""
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What one process did, and what its model is worth on text that was kept back."""
+
+    text: str
+    megabytes: float
+    vocab_size: int
+    library: str
+    seconds: float
+    cpu_seconds: float
+    peak: int
+    """Bytes of memory."""
+    log_likelihood: float
+    """Nats a byte."""
+    tokens: float
+    """Tokens a byte."""
+
+
+def main() -> None:
+    """Measure, and leave a table and the rows of it under `record/`."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--full", action="store_true", help="100 MB and a gigabyte as well; and keep the record")
+    parser.add_argument("--worker", nargs=4, metavar=("LIBRARY", "TEXT", "SIZE", "TARGET"), help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.worker:
+        worker(*options.worker)
+        return
+    WORK.mkdir(parents=True, exist_ok=True)
+    rows = [row for name, lines, size in texts() for row in compare(name, lines, size)]
+    if options.full and (CORPORA / "english.txt").exists():
+        lines = (CORPORA / "english.txt").read_bytes()[: 100 * MB].splitlines(keepends=True)
+        rows += compare("English, 100 MB", lines, 32_000)
+        rows += [train("tokmill", "English and code, 1 GB", CORPORA / "mixed.txt", [], 32_000)]
+    directory = machine.record_directory(keep=options.full)
+    write_csv(directory / "unigram.csv", rows)
+    parts = ["# Training Unigram models beside sentencepiece", report.machine_table(machine.facts()), table(rows)]
+    (directory / "unigram.md").write_text("\n\n".join(parts) + "\n", encoding="utf-8")
+    print(directory / "unigram.md")
+
+
+def texts() -> Iterable[tuple[str, list[bytes], int]]:
+    """Return names, lines and sizes."""
+    for name, (code, size) in HELP.items():
+        if packages := sorted((CORPORA / "packages").glob(f"libreoffice-help-{code}_*.deb")):
+            with tempfile.TemporaryDirectory() as directory:
+                subprocess.run(["dpkg-deb", "-x", str(packages[-1]), directory], check=True)
+                text = "".join(recipes.web_pages(Path(directory)))
+            yield name, text.encode().splitlines(keepends=True), size
+    for name, (path, size) in TEXTS.items():
+        if (DATA / path).exists():
+            yield name, (DATA / path).read_bytes().splitlines(keepends=True), size
+
+
+def compare(name: str, lines: list[bytes], vocab_size: int) -> list[Trained]:
+    """Train with each library, and judge."""
+    path = WORK / "unigram.txt"
+    path.write_bytes(b"".join(line for number, line in enumerate(lines) if number % 10))
+    return [train(library, name, path, lines[::10], vocab_size) for library in LIBRARIES]
+
+
+def train(library: str, name: str, path: Path, kept_back: list[bytes], vocab_size: int) -> Trained:
+    """Train in a fresh process, and judge what it made."""
+    target = WORK / f"unigram-{library}.json"
+    python = interpreters()["own" if library == "tokmill" else "stable"]
+    arguments = [library, str(path), str(vocab_size), str(target)]
+    command = [python, "-m", "bench.training.unigram", "--worker", *arguments]
+    found = json.loads(subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE).stdout.splitlines()[-1])
+    scores = json.loads(target.read_text(encoding="utf-8"))
+    likelihood, tokens = judge(scores, b"".join(kept_back)) if kept_back else (math.nan, math.nan)
+    row = Trained(
+        name, path.stat().st_size / MB, vocab_size, library, **found, log_likelihood=likelihood, tokens=tokens
+    )
+    print(f"  {row}", file=sys.stderr)
+    return row
+
+
+def worker(library: str, path: str, vocab_size: str, target: str) -> None:
+    """Train; print seconds and peak memory as JSON, and leave the scores of pieces in a file."""
+    os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[-THREADS:])
+    __import__(library)
+    begun, cpu = time.perf_counter(), time.process_time()
+    scores = {"tokmill": with_tokmill, "sentencepiece": with_sentencepiece}[library](path, int(vocab_size))
+    found = {"seconds": time.perf_counter() - begun, "cpu_seconds": time.process_time() - cpu}
+    found["peak"] = peak()
+    Path(target).write_text(json.dumps(scores()), encoding="utf-8")
+    print(json.dumps(found))
+
+
+def peak() -> int:
+    """Return the largest resident set of this process, without that of the one that started it."""
+    status = Path("/proc/self/status").read_text(encoding="ascii")
+    return next(int(line.split()[1]) * 1024 for line in status.splitlines() if line.startswith("VmHWM:"))
+
+
+def with_tokmill(path: str, vocab_size: int) -> Any:
+    """Train with tokmill."""
+    import tokmill
+
+    trained = tokmill.train_unigram(
+        path, vocab_size, normalization="identity", byte_fallback=False, threads=THREADS, layout="tokenizers"
+    )
+
+    def scores() -> dict[str, float]:
+        with tempfile.TemporaryDirectory() as directory:
+            trained.save(Path(directory, "tokenizer.json"))
+            model = json.loads(Path(directory, "tokenizer.json").read_text(encoding="utf-8"))["model"]
+        return dict(model["vocab"][3:])
+
+    return scores
+
+
+def with_sentencepiece(path: str, vocab_size: int) -> Any:
+    """Train with sentencepiece."""
+    import sentencepiece
+
+    prefix = str(Path(tempfile.mkdtemp(), "model"))
+    sentencepiece.SentencePieceTrainer.Train(
+        input=path,
+        model_prefix=prefix,
+        model_type="unigram",
+        vocab_size=vocab_size,
+        num_threads=THREADS,
+        normalization_rule_name="identity",
+        max_sentence_length=100_000_000,
+        minloglevel=2,
+    )
+
+    def scores() -> dict[str, float]:
+        model = sentencepiece.SentencePieceProcessor(model_file=f"{prefix}.model")
+        return {model.id_to_piece(i): model.get_score(i) for i in range(3, model.get_piece_size())}
+
+    return scores
+
+
+def judge(scores: dict[str, float], text: bytes) -> tuple[float, float]:
+    """Return log-likelihood and tokens, each for a byte."""
+    words = Counter("\u2581" + word for word in text.decode(errors="replace").replace("\n", " ").split(" ") if word)
+    unknown = min(scores.values()) - 10.0
+    longest = max(map(len, scores))
+    likelihood, tokens = 0.0, 0
+    for word, count in words.items():
+        logarithm, length = segment(word, scores, unknown, longest)
+        likelihood += count * logarithm
+        tokens += count * length
+    return likelihood / len(text), tokens / len(text)
+
+
+def segment(word: str, scores: dict[str, float], unknown: float, longest: int) -> tuple[float, int]:
+    """Return the logarithm of the sum over all segmentations, and the tokens of the best one."""
+    total = [0.0] + [-math.inf] * len(word)
+    best = [(0.0, 0)] + [(-math.inf, 0)] * len(word)
+    for begin in range(len(word)):
+        for end in range(begin + 1, min(len(word), begin + longest) + 1):
+            score = scores.get(word[begin:end], unknown if end == begin + 1 else None)
+            if score is None:
+                continue
+            high, low = max(total[end], total[begin] + score), min(total[end], total[begin] + score)
+            total[end] = high + math.log1p(math.exp(low - high))
+            if best[begin][0] + score > best[end][0]:
+                best[end] = (best[begin][0] + score, best[begin][1] + 1)
+    return total[-1], best[-1][1]
+
+
+def table(rows: list[Trained]) -> str:
+    """Return the results, and how tokmill's differ."""
+    cells = []
+    for row in rows:
+        peer = next((other for other in rows if other.text == row.text and other.library == "sentencepiece"), row)
+        percent = [f"{100 * (ours / theirs - 1):+.2f} %" for ours, theirs in gains(row, peer)]
+        cells.append(
+            [row.text, f"{row.megabytes:.1f}", str(row.vocab_size), row.library, f"{row.seconds:.1f}"]
+            + [f"{row.cpu_seconds:.1f}", f"{row.peak / 2**20:.0f}", f"{row.log_likelihood:.5f}", f"{row.tokens:.5f}"]
+            + (["", ""] if row is peer else percent)
+        )
+    header = ["text", "MB", "entries", "library", "seconds", "CPU seconds", "peak MiB", "nats a byte", "tokens a byte"]
+    return report.table([*header, "likelihood", "tokens"], cells)
+
+
+def gains(ours: Trained, theirs: Trained) -> list[tuple[float, float]]:
+    """Return the figures that are compared; more likelihood and fewer tokens are better."""
+    return [(-theirs.log_likelihood, -ours.log_likelihood), (ours.tokens, theirs.tokens)]
+
+
+if __name__ == "__main__":
+    main()
