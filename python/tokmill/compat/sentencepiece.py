@@ -1,0 +1,852 @@
+"""sentencepiece's `SentencePieceProcessor` on tokmill's core, with the interface of sentencepiece 0.2.3.
+
+Ids, pieces, offsets and defaults are those of sentencepiece; batches are encoded by the core's threads in one call.
+Models are trained by `tokmill.train_unigram` or by sentencepiece itself; there is no trainer here.
+
+>>> from tokmill.compat import sentencepiece
+>>> processor = sentencepiece.SentencePieceProcessor(model_file="m.model")
+>>> processor.encode("hello world", out_type=str)
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import random
+import re
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+import tokmill
+from tokmill.compat import _sentencepiece_model as spm
+from tokmill.compat._batch import rows, threads
+from tokmill.compat._sentencepiece_model import NBestSentencePieceText, SentencePiece, SentencePieceText
+
+__version__ = "0.2.3"
+
+__all__ = [
+    "NBestSentencePieceText",
+    "SentencePiece",
+    "SentencePieceNormalizer",
+    "SentencePieceProcessor",
+    "SentencePieceText",
+    "ThreadPool",
+    "set_min_log_level",
+    "set_random_generator_seed",
+]
+
+ReturnType: TypeAlias = (
+    type[int] | type[str] | type[bytes] | Literal["proto", "serialized_proto", "numpy", "offset_mapping"]
+)
+Text: TypeAlias = str | bytes
+_RETURN_TYPES = (int, str, bytes, "proto", "serialized_proto", "numpy", "offset_mapping")
+_PLAIN_ONLY = "UNIMPLEMENTED: add_bos, add_eos, reverse, and emit_unk_piece is not supported in proto API"
+_MAX_NBEST = 512
+
+_random = random.Random()
+
+
+def set_random_generator_seed(seed: int) -> None:
+    """Makes the samples that follow in this process the same each time."""
+    _random.seed(seed)
+
+
+def set_min_log_level(level: int) -> None:
+    """Does nothing: tokmill writes no log."""
+
+
+class ThreadPool:
+    """How many threads a batch may use. The core starts its threads for each call, so this only holds the number."""
+
+    def __init__(self, num_threads: int = -1) -> None:
+        self._num_threads = num_threads if num_threads > 0 else os.cpu_count() or 1
+
+    def num_threads(self) -> int:
+        """The number of threads."""
+        return self._num_threads
+
+
+class SentencePieceProcessor:
+    """Encodes and decodes with a sentencepiece model, given by its file or its bytes.
+
+    The other arguments are defaults for the methods. `out_type` and `return_type` are names for the same: int, str,
+    bytes, "numpy", "offset_mapping", "proto" or "serialized_proto". A text is a str or bytes; a list of texts gives a
+    list of results.
+    """
+
+    def __init__(
+        self,
+        model_file: str | os.PathLike[str] | None = None,
+        model_proto: Any = None,
+        out_type: ReturnType | None = None,
+        add_bos: bool = False,
+        add_eos: bool = False,
+        reverse: bool = False,
+        emit_unk_piece: bool = False,
+        enable_sampling: bool = False,
+        nbest_size: int = -1,
+        alpha: float = 0.1,
+        num_threads: int = -1,
+        return_type: ReturnType | None = None,
+    ) -> None:
+        self._return_type: ReturnType = int
+        self._return_type = self._resolve(return_type, out_type)
+        self._add_bos = add_bos
+        self._add_eos = add_eos
+        self._reverse = reverse
+        self._emit_unk_piece = emit_unk_piece
+        self._enable_sampling = enable_sampling
+        self._nbest_size = nbest_size
+        self._alpha = alpha
+        self._num_threads = num_threads
+        self._proto = b""
+        if model_file or model_proto:
+            self.Load(model_file=model_file, model_proto=model_proto)
+
+    # -- loading ------------------------------------------------------------------------------------------------------
+
+    @classmethod
+    def from_file(cls, model_file: str | os.PathLike[str], **kwargs: Any) -> SentencePieceProcessor:
+        """A processor of a model file."""
+        _no_model(kwargs)
+        return cls(model_file=model_file, **kwargs)
+
+    @classmethod
+    def from_proto(cls, model_proto: Any, **kwargs: Any) -> SentencePieceProcessor:
+        """A processor of the bytes of a model file, or of a protobuf message."""
+        _no_model(kwargs)
+        return cls(model_proto=model_proto, **kwargs)
+
+    def load(self, model_file: str | os.PathLike[str] | None = None, model_proto: Any = None) -> bool:
+        """Loads a model from its file or its bytes."""
+        if model_file and model_proto:
+            raise ValueError("model_file and model_proto must be exclusive.")
+        if model_proto:
+            return self.LoadFromSerializedProto(model_proto)
+        if model_file:
+            return self.LoadFromFile(model_file)
+        raise ValueError("Either model_file or model_proto must be specified.")
+
+    def load_from_file(self, filename: str | os.PathLike[str]) -> bool:
+        """Loads a model file."""
+        try:
+            with open(filename, "rb") as file:
+                data = file.read()
+        except OSError as error:
+            raise RuntimeError(f'NOT_FOUND: "{os.fspath(filename)}": {error.strerror}') from error
+        return self.LoadFromSerializedProto(data)
+
+    def load_from_serialized_proto(self, serialized: Any) -> bool:
+        """Loads the bytes of a model file, or a protobuf message."""
+        if hasattr(serialized, "SerializeToString"):
+            serialized = serialized.SerializeToString()
+        try:
+            core = tokmill.Tokenizer.from_bytes(serialized)
+        except tokmill.TokmillError as error:
+            raise RuntimeError(f"INTERNAL: {error}") from error
+        for name in ("_core", "_model", "_normalizer"):
+            self.__dict__.pop(name, None)
+        self._core, self._proto = core, bytes(serialized)
+        return True
+
+    def serialized_model_proto(self) -> bytes:
+        """The bytes of the model file."""
+        return self._proto
+
+    # -- text to ids --------------------------------------------------------------------------------------------------
+
+    def encode(
+        self,
+        input: Text | list[Text],
+        add_bos: bool | None = None,
+        add_eos: bool | None = None,
+        reverse: bool | None = None,
+        emit_unk_piece: bool | None = None,
+        enable_sampling: bool | None = None,
+        nbest_size: int | None = None,
+        alpha: float | None = None,
+        num_threads: int | None = None,
+        thread_pool: ThreadPool | None = None,
+        return_type: ReturnType | None = None,
+        out_type: ReturnType | None = None,
+        return_bytes: bool | None = None,
+    ) -> Any:
+        """The segmentation of a text, or of each of a list, in the form that `return_type` says.
+
+        - int, "numpy": ids, as a list or as int32[n] that is not to be written to
+        - str, bytes: pieces; unknown text stands for itself unless `emit_unk_piece`
+        - "offset_mapping": a dict of ids, pieces and offsets, in characters of a str and in bytes of bytes
+        - "proto", "serialized_proto": a `SentencePieceText`, or its bytes
+
+        `enable_sampling` draws a random segmentation: of all (`nbest_size` -1) or of the `nbest_size` best of a Unigram
+        model, with weights of exponent `alpha`; of a BPE model, passing over merges as often as `alpha` says.
+        """
+        return_type = self._resolve(return_type, out_type)
+        if return_bytes is not None and return_type != "offset_mapping":
+            raise ValueError("return_bytes is only supported when return_type='offset_mapping'")
+        form = self._form(return_type, add_bos, add_eos, reverse, emit_unk_piece, return_bytes)
+        sampling = self._sampling(enable_sampling, nbest_size, alpha)
+        wanted = self._threads(num_threads, thread_pool)
+        if not isinstance(input, list):
+            _check_text(input, "Input must be str or bytes")
+            if sampling is not None:
+                return form.one(input, sampling(input))
+            return form.one(input, None)
+        for text in input:
+            _check_text(text, "List elements must be str or bytes")
+        if sampling is not None:
+            return [form.one(text, sampling(text)) for text in input]
+        return form.batch(input, wanted)
+
+    def nbest_encode(
+        self,
+        input: Text | list[Text],
+        add_bos: bool | None = None,
+        add_eos: bool | None = None,
+        reverse: bool | None = None,
+        emit_unk_piece: bool | None = None,
+        nbest_size: int | None = None,
+        return_type: ReturnType | None = None,
+        out_type: ReturnType | None = None,
+    ) -> Any:
+        """The `nbest_size` best segmentations by a Unigram model, best first, each in the form of `encode`."""
+        return_type = self._resolve(return_type, out_type)
+        if return_type == "offset_mapping":
+            raise ValueError(f"unknown return_type={return_type}")
+        form = self._form(return_type, add_bos, add_eos, reverse, emit_unk_piece, None)
+        count = max(1, self._nbest_size if nbest_size is None else nbest_size)
+        if count > _MAX_NBEST:
+            raise RuntimeError(f"INTERNAL: nbest_size must be nbest_size <= {_MAX_NBEST}")
+        if not self._model.is_unigram:
+            raise RuntimeError("INTERNAL: NBestEncode is not available for the current model.")
+
+        def one(text: Text) -> Any:
+            _check_text(text, "Input must be str or bytes")
+            with _surrogates():
+                found = self._core.nbest(text, count)
+            if return_type in ("proto", "serialized_proto"):
+                nbests = NBestSentencePieceText([form.message(text, ids, score) for ids, score in found])
+                return nbests if return_type == "proto" else nbests.SerializeToString()
+            return [form.one(text, ids) for ids, _ in found]
+
+        return [one(text) for text in input] if isinstance(input, list) else one(input)
+
+    def parallel_encode(
+        self,
+        input: Text | list[Text],
+        add_bos: bool | None = None,
+        add_eos: bool | None = None,
+        reverse: bool | None = None,
+        emit_unk_piece: bool | None = None,
+        chunk_len: int | None = None,
+        num_threads: int | None = None,
+        thread_pool: ThreadPool | None = None,
+        return_type: ReturnType | None = None,
+        out_type: ReturnType | None = None,
+    ) -> Any:
+        """Encodes one long text on several threads, with the ids of `encode`. The core chooses where to cut."""
+        return_type = self._resolve(return_type, out_type)
+        wanted = self._threads(num_threads, thread_pool)
+        if chunk_len is None or not isinstance(chunk_len, int) or chunk_len <= 0:
+            raise ValueError("chunk_len must be positive.")
+        if return_type == "offset_mapping":
+            raise ValueError(f"unknown return_type={return_type}")
+        form = self._form(return_type, add_bos, add_eos, reverse, emit_unk_piece, None)
+
+        def one(text: Text) -> Any:
+            _check_text(text, "Input must be str or bytes")
+            if form.spans:
+                return form.one(text, None)
+            with _surrogates():
+                return form.one(text, self._core.encode(text, threads=wanted))
+
+        return [one(text) for text in input] if isinstance(input, list) else one(input)
+
+    def sample_encode_as_pieces(
+        self, input: Any, nbest_size: int | None = None, alpha: float | None = None, **kwargs: Any
+    ) -> Any:
+        """`encode` with `enable_sampling` to pieces."""
+        return self.encode(input, nbest_size=nbest_size, alpha=alpha, return_type=str, enable_sampling=True, **kwargs)
+
+    def sample_encode_as_ids(
+        self, input: Any, nbest_size: int | None = None, alpha: float | None = None, **kwargs: Any
+    ) -> Any:
+        """`encode` with `enable_sampling` to ids."""
+        return self.encode(input, nbest_size=nbest_size, alpha=alpha, return_type=int, enable_sampling=True, **kwargs)
+
+    def sample_encode_as_numpy(
+        self, input: Any, nbest_size: int | None = None, alpha: float | None = None, **kwargs: Any
+    ) -> Any:
+        """`encode` with `enable_sampling` to int32[n]."""
+        return self.encode(
+            input, nbest_size=nbest_size, alpha=alpha, return_type="numpy", enable_sampling=True, **kwargs
+        )
+
+    def sample_encode_as_proto(
+        self, input: Any, nbest_size: int | None = None, alpha: float | None = None, **kwargs: Any
+    ) -> Any:
+        """`encode` with `enable_sampling` to a `SentencePieceText`."""
+        return self.encode(
+            input, nbest_size=nbest_size, alpha=alpha, return_type="proto", enable_sampling=True, **kwargs
+        )
+
+    # -- ids to text --------------------------------------------------------------------------------------------------
+
+    def decode(
+        self,
+        input: Any,
+        return_type: ReturnType | None = None,
+        out_type: ReturnType | None = None,
+        num_threads: int | None = None,
+        thread_pool: ThreadPool | None = None,
+        return_bytes: bool | None = None,
+    ) -> Any:
+        """The text of ids or of pieces, or of each row of a batch of them: lists, tuples or arrays.
+
+        `return_type` is str, bytes, "offset_mapping", "proto" or "serialized_proto". An id out of range raises an
+        `IndexError`.
+        """
+        return_type = self._resolve(return_type, out_type, default=str)
+        if return_bytes is not None and return_type != "offset_mapping":
+            raise ValueError("return_bytes is only supported when return_type='offset_mapping'")
+        wanted = self._threads(num_threads, thread_pool)
+        if return_type in (int, "numpy"):
+            raise ValueError(f"unknown return_type={return_type} or input type")
+        if input is None or (isinstance(input, str | bytes) and not input):
+            input = []
+        if not _is_sequence(input):
+            input = [input]
+        batch = input.ndim > 1 if hasattr(input, "ndim") else len(input) > 0 and _is_sequence(input[0])
+        if not batch:
+            return self._decode_one(input, return_type, bool(return_bytes))
+        if return_type is str and not any(_are_pieces(row) for row in input):
+            with _bad_ids():
+                return self._core.decode_batch(list(input), threads=wanted)
+        return [self._decode_one(row, return_type, bool(return_bytes)) for row in input]
+
+    def _decode_one(self, row: Any, return_type: ReturnType, return_bytes: bool) -> Any:
+        pieces = _are_pieces(row)
+        if not pieces and return_type in (str, bytes):
+            with _bad_ids():
+                text = self._core.decode(row)
+            return text if return_type is str else text.encode()
+        if pieces:
+            return_bytes = return_bytes or isinstance(row[0], bytes)
+            spelled = [piece.decode() if isinstance(piece, bytes) else piece for piece in row]
+            items = [(piece, self._model.ids.get(piece, self._model.unk_id)) for piece in spelled]
+        else:
+            with _bad_ids():
+                ids = [int(id) for id in np.asarray(row, dtype=np.int64)] if len(row) else []
+                items = [(self._piece(id), id) for id in ids]
+        surfaces = self._model.decode(items)
+        text = "".join(surfaces)
+        if return_type is str:
+            return text
+        if return_type is bytes:
+            return text.encode()
+        encoded = [surface.encode() for surface in surfaces]
+        in_bytes = return_bytes or return_type != "offset_mapping"
+        spans = _running(encoded if in_bytes else surfaces)
+        if return_type == "offset_mapping":
+            return {
+                "text": text.encode() if return_bytes else text,
+                "ids": [id for _, id in items],
+                "pieces": [piece.encode() if return_bytes else piece for piece, _ in items],
+                "offsets": spans,
+            }
+        rows = [(*item, surface, *span) for item, surface, span in zip(items, encoded, spans, strict=True)]
+        message = spm.text_message(text.encode(), rows)
+        return message if return_type == "proto" else message.SerializeToString()
+
+    # -- the normaliser -----------------------------------------------------------------------------------------------
+
+    def normalize(self, input: Text | list[Text], with_offsets: bool | None = None) -> Any:
+        """What the model makes of a text before it is segmented, or of each of a list.
+
+        `with_offsets` gives with it the place in the text of each character, and of its end; bytes of bytes.
+        """
+        return _normalize(self._normalizer, input, with_offsets)
+
+    @functools.cached_property
+    def _normalizer(self) -> spm.Normalizer:
+        model = self._model
+        user_defined = [
+            piece for piece, kind in zip(model.pieces, model.types, strict=True) if kind == spm.USER_DEFINED
+        ]
+        return spm.Normalizer(model.normalizer_spec, user_defined)
+
+    # -- the vocabulary -----------------------------------------------------------------------------------------------
+
+    def get_piece_size(self) -> int:
+        """The number of pieces; 0 before a model is loaded."""
+        return self._core.vocab_size if self._proto else 0
+
+    def piece_size(self) -> int:
+        """The number of pieces."""
+        return self.get_piece_size()
+
+    def vocab_size(self) -> int:
+        """The number of pieces."""
+        return self.get_piece_size()
+
+    def piece_to_id(self, piece: Any) -> Any:
+        """The id of a piece, or of each of a sequence; of unknown pieces `unk_id()`."""
+        if isinstance(piece, str | bytes):
+            spelled = piece.decode() if isinstance(piece, bytes) else piece
+            return self._model.ids.get(spelled, self._model.unk_id)
+        if not isinstance(piece, Sequence) or any(not isinstance(one, str | bytes) for one in piece):
+            raise TypeError("Sequence elements must be str or bytes")
+        return [self.piece_to_id(one) for one in piece]
+
+    def id_to_piece(self, id: Any) -> Any:
+        """The piece of an id, or of each of a sequence."""
+        return self._of_ids(id, self._piece)
+
+    def get_score(self, id: Any) -> Any:
+        """The score of an id, or of each of a sequence."""
+        return self._of_ids(id, lambda one: self._model.scores[self._checked(one)])
+
+    def is_unknown(self, id: Any) -> Any:
+        """Whether an id, or each of a sequence, is the unknown piece."""
+        return self._of_ids(id, lambda one: self._model.types[self._checked(one)] == spm.UNKNOWN)
+
+    def is_control(self, id: Any) -> Any:
+        """Whether an id, or each of a sequence, is a control piece, such as `<s>`."""
+        return self._of_ids(id, lambda one: self._model.types[self._checked(one)] == spm.CONTROL)
+
+    def is_unused(self, id: Any) -> Any:
+        """Whether an id, or each of a sequence, is of a piece that is not used."""
+        return self._of_ids(id, lambda one: self._model.types[self._checked(one)] == spm.UNUSED)
+
+    def is_byte(self, id: Any) -> Any:
+        """Whether an id, or each of a sequence, stands for a byte."""
+        return self._of_ids(id, lambda one: self._model.types[self._checked(one)] == spm.BYTE)
+
+    def unk_id(self) -> int:
+        """The id of the unknown piece."""
+        return self._model.unk_id
+
+    def bos_id(self) -> int:
+        """The id of the piece for the beginning of a text, or -1."""
+        return self._model.control_id(46, "<s>")
+
+    def eos_id(self) -> int:
+        """The id of the piece for the end of a text, or -1."""
+        return self._model.control_id(47, "</s>")
+
+    def pad_id(self) -> int:
+        """The id of the piece for padding, or -1."""
+        return self._model.control_id(48, "<pad>")
+
+    def __len__(self) -> int:
+        return self.get_piece_size()
+
+    def __getitem__(self, piece: Any) -> Any:
+        return self.piece_to_id(piece)
+
+    def set_encode_extra_options(self, options: str) -> bool:
+        """Sets defaults of `encode` in the way of sentencepiece 0.2.1: "bos:eos:reverse:unk", in any choice."""
+        names = set(filter(None, options.split(":")))
+        if unknown := names - {"bos", "eos", "reverse", "unk", "unk_piece"}:
+            raise RuntimeError(f"option {min(unknown)!r} is not available")
+        self._add_bos, self._add_eos, self._reverse = "bos" in names, "eos" in names, "reverse" in names
+        self._emit_unk_piece = bool(names & {"unk", "unk_piece"})
+        return True
+
+    # -- pickling -----------------------------------------------------------------------------------------------------
+
+    def __getstate__(self) -> dict[str, Any]:
+        left_out = ("_core", "_model", "_normalizer", "_proto")
+        state = {name: value for name, value in self.__dict__.items() if name not in left_out}
+        return {**state, "model_proto": self._proto}
+
+    def __setstate__(self, state: Any) -> None:
+        # Pickles of old versions hold the model alone.
+        state = dict(state) if isinstance(state, dict) else {"model_proto": state}
+        SentencePieceProcessor.__init__(self)
+        if proto := state.pop("model_proto"):
+            self.LoadFromSerializedProto(proto)
+        self.__dict__.update(state)
+
+    # -- what the methods share ---------------------------------------------------------------------------------------
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "_core":
+            raise RuntimeError("INTERNAL: Model is not initialized.")
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+
+    @functools.cached_property
+    def _model(self) -> spm.Model:
+        if not self._proto:
+            raise RuntimeError("INTERNAL: Model is not initialized.")
+        return spm.Model(self._proto)
+
+    def _resolve(
+        self, return_type: ReturnType | None, out_type: ReturnType | None, default: ReturnType | None = None
+    ) -> ReturnType:
+        if out_type is not None and return_type is not None:
+            raise ValueError("Cannot specify both out_type and return_type. Use return_type instead.")
+        chosen = next((one for one in (return_type, out_type, default) if one is not None), self._return_type)
+        if chosen not in _RETURN_TYPES:
+            raise ValueError(f"Invalid return_type: {chosen}. Must be one of {_RETURN_TYPES}")
+        return chosen
+
+    def _form(
+        self,
+        return_type: ReturnType,
+        add_bos: bool | None,
+        add_eos: bool | None,
+        reverse: bool | None,
+        emit_unk_piece: bool | None,
+        return_bytes: bool | None,
+    ) -> _Form:
+        bos = self._add_bos if add_bos is None else add_bos
+        eos = self._add_eos if add_eos is None else add_eos
+        turned = self._reverse if reverse is None else reverse
+        unk = self._emit_unk_piece if emit_unk_piece is None else emit_unk_piece
+        form = _Form(self, return_type, bos, eos, turned, unk, return_bytes)
+        if form.spans and (bos or eos or turned or unk):
+            raise RuntimeError(_PLAIN_ONLY)
+        return form
+
+    def _sampling(
+        self, enable: bool | None, nbest_size: int | None, alpha: float | None
+    ) -> Callable[[Text], npt.NDArray[np.uint32]] | None:
+        if not (self._enable_sampling if enable is None else enable):
+            return None
+        size = self._nbest_size if nbest_size is None else nbest_size
+        exponent = self._alpha if alpha is None else alpha
+        if size in (None, 0, 1) or exponent is None:
+            raise ValueError(
+                'When enable_sampling is True, We must specify "nbest_size > 1" or "nbest_size = -1", and "alpha". '
+                '"nbest_size" is enabled only on unigram mode ignored in BPE-dropout. '
+                'when "nbest_size = -1" , this method samples from all candidates on the lattice '
+                "instead of nbest segmentations."
+            )
+        if not self._model.is_unigram:
+            return lambda text: self._core.sample(text, dropout=min(1.0, exponent), seed=_random.getrandbits(63))
+        if size > _MAX_NBEST:
+            raise RuntimeError(f"INTERNAL: nbest_size must be nbest_size <= {_MAX_NBEST}")
+        nbest = size if size > 1 else None
+        return lambda text: self._core.sample(text, alpha=exponent, nbest=nbest, seed=_random.getrandbits(63))
+
+    def _threads(self, num_threads: int | None, pool: ThreadPool | None) -> int | None:
+        wanted = self._num_threads if num_threads is None else num_threads
+        if not isinstance(wanted, int):
+            raise TypeError("num_threads must be int")
+        if pool is not None:
+            wanted = pool.num_threads()
+        return threads(wanted) if wanted > 0 else None
+
+    def _checked(self, id: int) -> int:
+        if not 0 <= id < self.get_piece_size():
+            raise IndexError("OUT_OF_RANGE: piece id is out of range.")
+        return id
+
+    def _piece(self, id: int) -> str:
+        return self._model.pieces[self._checked(id)]
+
+    def _of_ids(self, ids: Any, of: Callable[[int], Any]) -> Any:
+        if isinstance(ids, int | np.integer):
+            return of(int(ids))
+        if isinstance(ids, Sequence | np.ndarray) and all(isinstance(id, int | np.integer) for id in ids):
+            return [of(int(id)) for id in ids]
+        raise TypeError("Input must be an integer buffer, list of integers, or a sequence of integers.")
+
+
+class _Form:
+    """How a segmentation is returned: the kind of result and what is put around it."""
+
+    def __init__(
+        self,
+        processor: SentencePieceProcessor,
+        return_type: ReturnType,
+        bos: bool,
+        eos: bool,
+        reverse: bool,
+        emit_unk: bool,
+        return_bytes: bool | None,
+    ) -> None:
+        self.core = processor._core
+        self.processor = processor
+        self.return_type = return_type
+        self.before = [self._control(processor.bos_id, "bos")] if bos else []
+        self.after = [self._control(processor.eos_id, "eos")] if eos else []
+        self.reverse = reverse
+        self.emit_unk = emit_unk
+        self.return_bytes = return_bytes
+        self.spans = return_type in ("offset_mapping", "proto", "serialized_proto")
+
+    @staticmethod
+    def _control(id: Callable[[], int], name: str) -> int:
+        if (found := id()) < 0:
+            raise ValueError(f"INVALID_ARGUMENT: id for `{name}` is not defined.")
+        return found
+
+    def batch(self, texts: list[Text], wanted: int | None) -> list[Any]:
+        if self.spans:
+            return [self.one(text, None) for text in texts]
+        with _surrogates():
+            batch = self.core.encode_batch(texts, threads=wanted)
+        if self.return_type == "numpy":
+            return [self._plain(text, row) for text, row in zip(texts, batch, strict=True)]
+        if self.return_type is int:
+            return [self._around(row) for row in rows(batch)]
+        return [self._pieces(text, row) for text, row in zip(texts, rows(batch), strict=True)]
+
+    def one(self, text: Text, ids: npt.NDArray[np.uint32] | None) -> Any:
+        """A text with its ids, or with the best ones."""
+        if self.return_type == "offset_mapping":
+            return self._offset_mapping(text, ids)
+        if self.spans:
+            message = self.message(text, ids)
+            return message if self.return_type == "proto" else message.SerializeToString()
+        if ids is None:
+            with _surrogates():
+                ids = self.core.encode(text)
+        if self.return_type == "numpy":
+            return self._plain(text, ids)
+        return self._around(ids.tolist()) if self.return_type is int else self._pieces(text, ids.tolist())
+
+    def message(
+        self, text: Text, ids: npt.NDArray[np.uint32] | None, score: float | None = None
+    ) -> SentencePieceText:
+        data = text.encode() if isinstance(text, str) else text
+        chosen, spans = self._located(data, ids)
+        pieces = self._spelled(text, chosen)
+        found = [
+            (piece, id, data[begin:end], begin, end)
+            for piece, id, (begin, end) in zip(pieces, chosen, spans, strict=True)
+        ]
+        return spm.text_message(data, found, score)
+
+    def _offset_mapping(self, text: Text, ids: npt.NDArray[np.uint32] | None) -> dict[str, Any]:
+        in_bytes = isinstance(text, bytes) if self.return_bytes is None else self.return_bytes
+        data: Text = text
+        if in_bytes != isinstance(text, bytes):
+            data = text.encode() if isinstance(text, str) else text.decode()
+        chosen, spans = self._located(data, ids)
+        pieces = self._spelled(data, chosen)
+        return {"ids": chosen, "pieces": [piece.encode() for piece in pieces] if in_bytes else pieces, "offsets": spans}
+
+    def _located(
+        self, text: Text, ids: npt.NDArray[np.uint32] | None
+    ) -> tuple[list[int], list[tuple[int, int]]]:
+        """The ids and where each comes from, in characters of a str and in bytes of bytes."""
+        if ids is None:
+            with _surrogates():
+                ids, found = self.core.encode_with_offsets(text, unit="char" if isinstance(text, str) else "byte")
+            return ids.tolist(), [(begin, end) for begin, end in found.tolist()]
+        # Of a segmentation that is not the best one the core gives no offsets; the normaliser knows where they come from.
+        chosen = ids.tolist()
+        _, places = self.processor._normalizer.with_offsets(text)
+        return chosen, self._spans(text, chosen, places)
+
+    def _spans(self, text: Text, ids: list[int], places: list[int]) -> list[tuple[int, int]]:
+        types = self.processor._model.types
+        at, spans, last = 0, [], 0
+        size = (lambda piece: len(piece)) if isinstance(text, str) else (lambda piece: len(piece.encode()))
+        characters = _byte_surfaces_of(self.processor._model, ids)
+        for place, (piece, id) in enumerate(zip(self._spelled(text, ids), ids, strict=True)):
+            at += size(characters[place] if types[id] == spm.BYTE else piece)
+            end = places[at]
+            spans.append((last, end))
+            last = end
+        return spans
+
+    def _plain(self, text: Text, ids: npt.NDArray[np.uint32]) -> npt.NDArray[np.int32]:
+        if self.reverse:
+            ids = ids[::-1]
+        if self.before or self.after:
+            ids = np.concatenate([self.before, ids, self.after]).astype(np.uint32)
+        return spm.read_only(ids)
+
+    def _around(self, ids: list[int]) -> list[int]:
+        if self.reverse:
+            ids = ids[::-1]
+        return [*self.before, *ids, *self.after] if self.before or self.after else ids
+
+    def _pieces(self, text: Text, ids: list[int]) -> list[str] | list[bytes]:
+        pieces = self._spelled(text, ids)
+        if self.reverse:
+            pieces = pieces[::-1]
+        names = self.processor._model.pieces
+        pieces = [*(names[id] for id in self.before), *pieces, *(names[id] for id in self.after)]
+        return [piece.encode() for piece in pieces] if self.return_type is bytes else pieces
+
+    def _spelled(self, text: Text, ids: list[int]) -> list[str]:
+        """The pieces of ids; an unknown one is the normalised text that it stands for, unless `emit_unk`."""
+        model = self.processor._model
+        pieces = [model.pieces[id] for id in ids]
+        if self.emit_unk or model.unk_id not in ids:
+            return pieces
+        normalized = self.processor._normalizer.normalize(text).decode()
+        at = 0
+        for place, id in enumerate(ids):
+            if id != model.unk_id:
+                at += 0 if model.types[id] == spm.BYTE else len(pieces[place])
+                continue
+            # Unknown text runs on to where the next piece stands.
+            following = pieces[place + 1] if place + 1 < len(ids) else None
+            end = len(normalized) if following is None else normalized.find(following, at + 1)
+            pieces[place] = normalized[at : end if end >= 0 else len(normalized)]
+            at += len(pieces[place])
+        return pieces
+
+
+class SentencePieceNormalizer:
+    """The normaliser of a model or of a serialized normaliser spec, some of its flags set as given."""
+
+    def __init__(
+        self,
+        model_file: str | os.PathLike[str] | None = None,
+        model_proto: Any = None,
+        normalizer_spec: Any = None,
+        add_dummy_prefix: bool | None = None,
+        escape_whitespaces: bool | None = None,
+        remove_extra_whitespaces: bool | None = None,
+    ) -> None:
+        if model_file or model_proto:
+            spec = SentencePieceProcessor(model_file=model_file, model_proto=model_proto)._model.normalizer_spec
+        elif normalizer_spec:
+            given = normalizer_spec
+            spec = given.SerializeToString() if hasattr(given, "SerializeToString") else bytes(given)
+        else:
+            raise ValueError("no model is specified")
+        flags = {3: add_dummy_prefix, 4: remove_extra_whitespaces, 5: escape_whitespaces}
+        spec = spm.with_flags(spec, {number: value for number, value in flags.items() if value is not None})
+        self.__setstate__(spec)
+
+    def normalize(self, input: Text | list[Text], with_offsets: bool | None = None) -> Any:
+        """The normalised text, or that of each of a list; see `SentencePieceProcessor.normalize`."""
+        return _normalize(self._normalizer, input, with_offsets)
+
+    Normalize = normalize
+
+    def serialized_normalizer_spec(self) -> bytes:
+        """The spec, in protobuf's wire format."""
+        return self._spec
+
+    def __getstate__(self) -> bytes:
+        return self._spec
+
+    def __setstate__(self, spec: bytes) -> None:
+        self._spec = spec
+        self._normalizer = spm.Normalizer(spec)
+
+
+# -- helpers --------------------------------------------------------------------------------------------------------------
+
+
+def _normalize(normalizer: spm.Normalizer, input: Text | list[Text], with_offsets: bool | None) -> Any:
+    if isinstance(input, list):
+        return [_normalize(normalizer, text, with_offsets) for text in input]
+    _check_text(input, "Input must be str or bytes")
+    if not with_offsets:
+        found = normalizer.normalize(input)
+        return found if isinstance(input, bytes) else found.decode()
+    found, places = normalizer.with_offsets(input)
+    return (found if isinstance(input, bytes) else found.decode()), places
+
+
+def _byte_surfaces_of(model: spm.Model, ids: list[int]) -> list[str]:
+    """For each id that stands for a byte the character that it completes."""
+    items = [(model.pieces[id] if model.types[id] == spm.BYTE else "", id) for id in ids]
+    return [
+        surface if model.types[id] == spm.BYTE else ""
+        for surface, (_, id) in zip(model.decode(items), items, strict=True)
+    ]
+
+
+def _running(parts: Sequence[str] | Sequence[bytes]) -> list[tuple[int, int]]:
+    spans, at = [], 0
+    for part in parts:
+        spans.append((at, at + len(part)))
+        at += len(part)
+    return spans
+
+
+def _is_sequence(value: Any) -> bool:
+    return hasattr(value, "__len__") and not isinstance(value, str | bytes)
+
+
+def _are_pieces(row: Any) -> bool:
+    return _is_sequence(row) and len(row) > 0 and not hasattr(row, "dtype") and isinstance(row[0], str | bytes)
+
+
+def _check_text(text: Any, message: str) -> None:
+    if not isinstance(text, str | bytes):
+        raise TypeError(message)
+
+
+def _no_model(kwargs: dict[str, Any]) -> None:
+    if "model_file" in kwargs or "model_proto" in kwargs:
+        raise ValueError("model_file and model_proto cannot be passed via kwargs")
+
+
+@contextmanager
+def _surrogates() -> Iterator[None]:
+    """Text that is not Unicode is a `RuntimeError`, as with sentencepiece."""
+    try:
+        yield
+    except tokmill.TokmillError as error:
+        raise RuntimeError(str(error)) from error
+
+
+@contextmanager
+def _bad_ids() -> Iterator[None]:
+    try:
+        yield
+    except tokmill.UnknownId as error:
+        raise IndexError("OUT_OF_RANGE: piece id is out of range.") from error
+    except TypeError as error:
+        raise TypeError(
+            "Input must be an integer buffer, list of integers, or a sequence of integers."
+        ) from error
+
+
+def _as(method: str, return_type: ReturnType) -> Callable[..., Any]:
+    """A method that calls another with a return type."""
+
+    def call(self: SentencePieceProcessor, input: Any, *args: Any, **kwargs: Any) -> Any:
+        if method == "nbest_encode" and args:
+            kwargs["nbest_size"], *args = args  # type: ignore[assignment]
+        return getattr(self, method)(input, *args, return_type=return_type, **kwargs)
+
+    call.__doc__ = f"`{method}` with `return_type={return_type!r}`."
+    return call
+
+
+def _aliases() -> None:
+    """The methods that fix a return type, and all methods under their names in CamelCase too."""
+    kinds: dict[str, ReturnType] = {
+        "pieces": str,
+        "ids": int,
+        "numpy": "numpy",
+        "proto": "proto",
+        "serialized_proto": "serialized_proto",
+    }
+    for kind, return_type in kinds.items():
+        for method in ("encode", "nbest_encode", "parallel_encode"):
+            setattr(SentencePieceProcessor, f"{method}_as_{kind}", _as(method, return_type))
+    SentencePieceProcessor.encode_as_offset_mapping = _as("encode", "offset_mapping")  # type: ignore[attr-defined]
+    for kind in ("pieces", "ids"):
+        setattr(SentencePieceProcessor, f"decode_{kind}", SentencePieceProcessor.decode)
+        for form in ("proto", "serialized_proto"):
+            setattr(SentencePieceProcessor, f"decode_{kind}_as_{form}", _as("decode", form))  # type: ignore[arg-type]
+    SentencePieceProcessor.tokenize = SentencePieceProcessor.encode  # type: ignore[attr-defined]
+    SentencePieceProcessor.detokenize = SentencePieceProcessor.decode  # type: ignore[attr-defined]
+    keep = {"from_file", "from_proto", "piece_size", "vocab_size", "serialized_model_proto"}
+    for name, method in list(vars(SentencePieceProcessor).items()):
+        if callable(method) and not name.startswith("_") and name not in keep and not re.match("(unk|bos|eos|pad)_", name):
+            camel = "".join(part.capitalize() for part in name.split("_")).replace("Nbest", "NBest")
+            setattr(SentencePieceProcessor, camel, method)
+
+
+_aliases()
+SetRandomGeneratorSeed = set_random_generator_seed
+SetMinLogLevel = set_min_log_level
