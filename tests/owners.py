@@ -3,9 +3,9 @@
     python tests/owners.py tiktoken path/to/tiktoken-0.14.0 [pytest options]
     python tests/owners.py sentencepiece path/to/sentencepiece-0.2.3 [pytest options]
 
-The path is the unpacked source distribution, from `pip download --no-deps --no-binary :all:`; its tests are not ours and
-are not kept here. Nothing is fetched: rank files are made from the vocabularies in `TOKMILL_DATA`. `--owner` runs the
-tests on the owner's library instead.
+The path is the unpacked source distribution, from `pip download --no-deps --no-binary :all:`; its tests are not
+ours and not kept here. Nothing is fetched: rank files are made from the vocabularies in `TOKMILL_DATA`. `--owner` runs
+the tests on the owner's library instead.
 """
 
 import importlib
@@ -40,7 +40,9 @@ def main(library: str, source: Path, *options: str) -> int:
             published.write_cache(data / "vocabs", Path(cache))
             os.environ["TIKTOKEN_CACHE_DIR"] = cache
         paths = [str(source / test) for test in TESTS[library]]
-        return pytest.main(["-q", "-c", os.devnull, "--rootdir", str(source), "-p", "no:cacheprovider", *paths, *options])
+        return pytest.main(
+            ["-q", "-c", os.devnull, "--rootdir", str(source), "-p", "no:cacheprovider", *paths, *options]
+        )
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """The rank files of tiktoken's published encodings, made from the vocabularies at hand, in tiktoken's cache layout.
 
-p50k is r50k with 24 runs of spaces more; GPT-2's pair of files is written from its `tokenizer.json`. tiktoken accepts all
-of them by their SHA-256.
+p50k is r50k with 24 runs of spaces more; GPT-2's pair of files is written from its `tokenizer.json`. tiktoken accepts
+all of them by their SHA-256.
 """
 
 import base64

@@ -5,6 +5,9 @@ from __future__ import annotations
 import os
 from itertools import pairwise
 
+import numpy as np
+import numpy.typing as npt
+
 from tokmill import Ragged
 
 
@@ -12,6 +15,12 @@ def rows(batch: Ragged) -> list[list[int]]:
     """The rows of a batch as lists of Python integers."""
     values = batch.values.tolist()
     return [values[begin:end] for begin, end in pairwise(batch.offsets.tolist())]
+
+
+def as_list(ids: npt.NDArray[np.uint32]) -> list[int]:
+    """Ids as a list of Python integers."""
+    found: list[int] = ids.tolist()
+    return found
 
 
 def threads(wanted: int) -> int | None:

@@ -201,7 +201,7 @@ def _checked(path: Path, remote: str) -> bytes:
 
 
 def _gpt2_ranks(merges: bytes, vocabulary: bytes) -> dict[bytes, int]:
-    """The ranks of the pair of files that GPT-2 came with, whose tokens are spelled in a printable alphabet of bytes."""
+    """The ranks of the pair of files that GPT-2 came with; they spell bytes as printable characters."""
     printable = [byte for byte in range(256) if chr(byte).isprintable() and chr(byte) != " "]
     rest = [byte for byte in range(256) if byte not in printable]
     to_byte = {chr(byte): byte for byte in printable} | {chr(256 + n): byte for n, byte in enumerate(rest)}

@@ -57,15 +57,15 @@ class NBestSentencePieceText:
 
 
 def text_message(
-    text: bytes, rows: Sequence[tuple[str, int, bytes, int, int]], score: float | None = None
+    text: bytes, rows: Sequence[tuple[str, int, bytes | None, int, int]], score: float | None = None
 ) -> SentencePieceText:
-    """The message of a text and its (piece, id, surface, begin, end)."""
+    """The message of a text and its (piece, id, surface, begin, end). A surface of `None` is left out."""
     data = bytearray(_bytes_field(1, text))
     for piece, id, surface, begin, end in rows:
         inner = (
             _bytes_field(1, piece.encode())
             + _varint_field(2, id)
-            + _bytes_field(3, surface)
+            + (b"" if surface is None else _bytes_field(3, surface))
             + _varint_field(4, begin)
             + _varint_field(5, end)
         )
@@ -73,7 +73,8 @@ def text_message(
     if score is not None:
         data += b"\x1d" + struct.pack("<f", score)
     pieces = [
-        SentencePiece(piece, id, surface.decode(errors="replace"), begin, end) for piece, id, surface, begin, end in rows
+        SentencePiece(piece, id, (surface or b"").decode(errors="replace"), begin, end)
+        for piece, id, surface, begin, end in rows
     ]
     return SentencePieceText(text.decode(errors="replace"), pieces, score, bytes(data))
 
@@ -99,6 +100,9 @@ class Model:
                 self._denormalizer.update(_fields(value))
         self.ids = {piece: id for id, piece in reversed(list(enumerate(self.pieces)))}
         self.unk_id = self.types.index(UNKNOWN) if UNKNOWN in self.types else -1
+        self.bos_id = self._control_id(46, "<s>")
+        self.eos_id = self._control_id(47, "</s>")
+        self.pad_id = self._control_id(48, "<pad>")
 
     def _add(self, message: bytes) -> None:
         fields = dict(_fields(message))
@@ -109,8 +113,7 @@ class Model:
         self.scores.append(struct.unpack("<f", score)[0])
         self.types.append(kind)
 
-    def control_id(self, number: int, default: str) -> int:
-        """The id of the control piece that a field of the trainer spec names, or -1."""
+    def _control_id(self, number: int, default: str) -> int:
         id = self.ids.get(self._text(number, default), -1)
         return id if id >= 0 and self.types[id] == CONTROL else -1
 
@@ -178,7 +181,7 @@ class Normalizer:
         model = bytearray()
         for piece, kind in pieces:
             model += _bytes_field(1, _bytes_field(1, piece.encode()) + b"\x15\0\0\0\0" + _varint_field(3, kind))
-        trainer = _varint_field(3, 2) + _varint_field(35, 1) + b"".join(_varint_field(n, -1) for n in (41, 42, 43))
+        trainer = _varint_field(3, 1) + _varint_field(35, 1) + b"".join(_varint_field(n, -1) for n in (41, 42, 43))
         model += _bytes_field(2, trainer) + _bytes_field(3, spec)
         self._core = tokmill.Tokenizer.from_bytes(bytes(model))
         self._bytes = [b"", *(bytes([byte]) for byte in range(256)), *(piece.encode() for piece in user_defined)]
@@ -193,15 +196,45 @@ class Normalizer:
         Places and characters are bytes where `text` is bytes.
         """
         in_bytes = isinstance(text, bytes)
-        ids, spans = self._core.encode_with_offsets(text, unit="byte" if in_bytes else "char")
-        parts = [self._bytes[id] for id in ids.tolist()]
-        places = []
-        for part, (begin, _) in zip(parts, spans.tolist(), strict=True):
+        ids, spans = located(self._core, text)
+        parts = [self._bytes[id] for id in ids]
+        places: list[int] = []
+        for part, (begin, _) in zip(parts, spans, strict=True):
             if len(part) == 1:
                 places += [begin] if in_bytes or part[0] & 0xC0 != 0x80 else []
             else:
                 places += range(begin, begin + len(part if in_bytes else part.decode()))
-        return b"".join(parts), [*places, int(spans[-1, 1]) if len(spans) else 0]
+        if spans:
+            places.append(spans[-1][1])
+        elif not in_bytes or SPACE.encode() in text:
+            places.append(0)
+        return b"".join(parts), places
+
+
+class Loaded:
+    """A model in its parts: the core that encodes, and, read when they are asked for, its pieces and its normaliser."""
+
+    def __init__(self, proto: bytes) -> None:
+        self.proto = proto
+        self.core = tokmill.Tokenizer.from_bytes(proto)
+
+    @functools.cached_property
+    def model(self) -> Model:
+        """The pieces and the specs."""
+        return Model(self.proto)
+
+    @functools.cached_property
+    def normalizer(self) -> Normalizer:
+        """The normaliser."""
+        kinds = zip(self.model.pieces, self.model.types, strict=True)
+        return Normalizer(self.model.normalizer_spec, [piece for piece, kind in kinds if kind == USER_DEFINED])
+
+
+def located(core: tokmill.Tokenizer, text: str | bytes) -> tuple[list[int], list[tuple[int, int]]]:
+    """The ids of a text and where each comes from: in characters of a str, in bytes of bytes."""
+    ids, found = core.encode_with_offsets(text, unit="char" if isinstance(text, str) else "byte")
+    spans = [(begin, end) for begin, end in found.tolist()]
+    return ids.tolist(), spans
 
 
 def with_flags(spec: bytes, flags: dict[int, bool]) -> bytes:
@@ -211,7 +244,7 @@ def with_flags(spec: bytes, flags: dict[int, bool]) -> bytes:
 
 def read_only(ids: npt.NDArray[np.uint32]) -> npt.NDArray[np.int32]:
     """Ids as the arrays that sentencepiece returns: int32[n], not to be written to."""
-    array = ids.astype(np.int32)
+    array = np.ascontiguousarray(ids).view(np.int32)
     array.flags.writeable = False
     return array
 

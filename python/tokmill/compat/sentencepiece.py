@@ -10,20 +10,21 @@ Models are trained by `tokmill.train_unigram` or by sentencepiece itself; there 
 
 from __future__ import annotations
 
-import functools
 import os
 import random
 import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, Literal, TypeAlias
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 import tokmill
 from tokmill.compat import _sentencepiece_model as spm
-from tokmill.compat._batch import rows, threads
+from tokmill.compat._batch import threads
+from tokmill.compat._sentencepiece_form import Form, ReturnType, Text, not_unicode
 from tokmill.compat._sentencepiece_model import NBestSentencePieceText, SentencePiece, SentencePieceText
 
 __version__ = "0.2.3"
@@ -36,15 +37,11 @@ __all__ = [
     "SentencePieceText",
     "ThreadPool",
     "set_min_log_level",
+    "set_nbest_timeout",
     "set_random_generator_seed",
 ]
 
-ReturnType: TypeAlias = (
-    type[int] | type[str] | type[bytes] | Literal["proto", "serialized_proto", "numpy", "offset_mapping"]
-)
-Text: TypeAlias = str | bytes
 _RETURN_TYPES = (int, str, bytes, "proto", "serialized_proto", "numpy", "offset_mapping")
-_PLAIN_ONLY = "UNIMPLEMENTED: add_bos, add_eos, reverse, and emit_unk_piece is not supported in proto API"
 _MAX_NBEST = 512
 
 _random = random.Random()
@@ -57,6 +54,12 @@ def set_random_generator_seed(seed: int) -> None:
 
 def set_min_log_level(level: int) -> None:
     """Does nothing: tokmill writes no log."""
+
+
+def set_nbest_timeout(milliseconds: int) -> None:
+    """Takes 0, for no limit; the search for the best segmentations cannot be cut short by a clock."""
+    if milliseconds != 0:
+        raise NotImplementedError("a time limit for nbest_encode is not supported")
 
 
 class ThreadPool:
@@ -103,9 +106,9 @@ class SentencePieceProcessor:
         self._nbest_size = nbest_size
         self._alpha = alpha
         self._num_threads = num_threads
-        self._proto = b""
+        self._model: spm.Loaded | None = None
         if model_file or model_proto:
-            self.Load(model_file=model_file, model_proto=model_proto)
+            self.load(model_file=model_file, model_proto=model_proto)
 
     # -- loading ------------------------------------------------------------------------------------------------------
 
@@ -126,36 +129,32 @@ class SentencePieceProcessor:
         if model_file and model_proto:
             raise ValueError("model_file and model_proto must be exclusive.")
         if model_proto:
-            return self.LoadFromSerializedProto(model_proto)
+            return self.load_from_serialized_proto(model_proto)
         if model_file:
-            return self.LoadFromFile(model_file)
+            return self.load_from_file(model_file)
         raise ValueError("Either model_file or model_proto must be specified.")
 
     def load_from_file(self, filename: str | os.PathLike[str]) -> bool:
         """Loads a model file."""
         try:
-            with open(filename, "rb") as file:
-                data = file.read()
+            data = Path(filename).read_bytes()
         except OSError as error:
             raise RuntimeError(f'NOT_FOUND: "{os.fspath(filename)}": {error.strerror}') from error
-        return self.LoadFromSerializedProto(data)
+        return self.load_from_serialized_proto(data)
 
     def load_from_serialized_proto(self, serialized: Any) -> bool:
         """Loads the bytes of a model file, or a protobuf message."""
         if hasattr(serialized, "SerializeToString"):
             serialized = serialized.SerializeToString()
         try:
-            core = tokmill.Tokenizer.from_bytes(serialized)
+            self._model = spm.Loaded(bytes(serialized))
         except tokmill.TokmillError as error:
             raise RuntimeError(f"INTERNAL: {error}") from error
-        for name in ("_core", "_model", "_normalizer"):
-            self.__dict__.pop(name, None)
-        self._core, self._proto = core, bytes(serialized)
         return True
 
     def serialized_model_proto(self) -> bytes:
         """The bytes of the model file."""
-        return self._proto
+        return self._model.proto if self._model else b""
 
     # -- text to ids --------------------------------------------------------------------------------------------------
 
@@ -221,15 +220,17 @@ class SentencePieceProcessor:
         count = max(1, self._nbest_size if nbest_size is None else nbest_size)
         if count > _MAX_NBEST:
             raise RuntimeError(f"INTERNAL: nbest_size must be nbest_size <= {_MAX_NBEST}")
-        if not self._model.is_unigram:
+        if not self._loaded.model.is_unigram:
             raise RuntimeError("INTERNAL: NBestEncode is not available for the current model.")
 
         def one(text: Text) -> Any:
             _check_text(text, "Input must be str or bytes")
-            with _surrogates():
-                found = self._core.nbest(text, count)
+            with not_unicode():
+                found = self._loaded.core.nbest(text, count)
             if return_type in ("proto", "serialized_proto"):
-                nbests = NBestSentencePieceText([form.message(text, ids, score) for ids, score in found])
+                nbests = NBestSentencePieceText(
+                    [form.message(text, ids, score if count > 1 else 0.0) for ids, score in found]
+                )
                 return nbests if return_type == "proto" else nbests.SerializeToString()
             return [form.one(text, ids) for ids, _ in found]
 
@@ -261,8 +262,8 @@ class SentencePieceProcessor:
             _check_text(text, "Input must be str or bytes")
             if form.spans:
                 return form.one(text, None)
-            with _surrogates():
-                return form.one(text, self._core.encode(text, threads=wanted))
+            with not_unicode():
+                return form.one(text, self._loaded.core.encode(text, threads=wanted))
 
         return [one(text) for text in input] if isinstance(input, list) else one(input)
 
@@ -325,24 +326,24 @@ class SentencePieceProcessor:
             return self._decode_one(input, return_type, bool(return_bytes))
         if return_type is str and not any(_are_pieces(row) for row in input):
             with _bad_ids():
-                return self._core.decode_batch(list(input), threads=wanted)
+                return self._loaded.core.decode_batch(list(input), threads=wanted)
         return [self._decode_one(row, return_type, bool(return_bytes)) for row in input]
 
     def _decode_one(self, row: Any, return_type: ReturnType, return_bytes: bool) -> Any:
         pieces = _are_pieces(row)
         if not pieces and return_type in (str, bytes):
             with _bad_ids():
-                text = self._core.decode(row)
+                text = self._loaded.core.decode(row)
             return text if return_type is str else text.encode()
         if pieces:
             return_bytes = return_bytes or isinstance(row[0], bytes)
             spelled = [piece.decode() if isinstance(piece, bytes) else piece for piece in row]
-            items = [(piece, self._model.ids.get(piece, self._model.unk_id)) for piece in spelled]
+            items = [(piece, self._loaded.model.ids.get(piece, self._loaded.model.unk_id)) for piece in spelled]
         else:
             with _bad_ids():
                 ids = [int(id) for id in np.asarray(row, dtype=np.int64)] if len(row) else []
                 items = [(self._piece(id), id) for id in ids]
-        surfaces = self._model.decode(items)
+        surfaces = self._loaded.model.decode(items)
         text = "".join(surfaces)
         if return_type is str:
             return text
@@ -369,21 +370,13 @@ class SentencePieceProcessor:
 
         `with_offsets` gives with it the place in the text of each character, and of its end; bytes of bytes.
         """
-        return _normalize(self._normalizer, input, with_offsets)
-
-    @functools.cached_property
-    def _normalizer(self) -> spm.Normalizer:
-        model = self._model
-        user_defined = [
-            piece for piece, kind in zip(model.pieces, model.types, strict=True) if kind == spm.USER_DEFINED
-        ]
-        return spm.Normalizer(model.normalizer_spec, user_defined)
+        return _normalize(self._loaded.normalizer, input, with_offsets)
 
     # -- the vocabulary -----------------------------------------------------------------------------------------------
 
     def get_piece_size(self) -> int:
         """The number of pieces; 0 before a model is loaded."""
-        return self._core.vocab_size if self._proto else 0
+        return self._model.core.vocab_size if self._model else 0
 
     def piece_size(self) -> int:
         """The number of pieces."""
@@ -397,7 +390,7 @@ class SentencePieceProcessor:
         """The id of a piece, or of each of a sequence; of unknown pieces `unk_id()`."""
         if isinstance(piece, str | bytes):
             spelled = piece.decode() if isinstance(piece, bytes) else piece
-            return self._model.ids.get(spelled, self._model.unk_id)
+            return self._loaded.model.ids.get(spelled, self._loaded.model.unk_id)
         if not isinstance(piece, Sequence) or any(not isinstance(one, str | bytes) for one in piece):
             raise TypeError("Sequence elements must be str or bytes")
         return [self.piece_to_id(one) for one in piece]
@@ -408,39 +401,39 @@ class SentencePieceProcessor:
 
     def get_score(self, id: Any) -> Any:
         """The score of an id, or of each of a sequence."""
-        return self._of_ids(id, lambda one: self._model.scores[self._checked(one)])
+        return self._of_ids(id, lambda one: self._loaded.model.scores[self._checked(one)])
 
     def is_unknown(self, id: Any) -> Any:
         """Whether an id, or each of a sequence, is the unknown piece."""
-        return self._of_ids(id, lambda one: self._model.types[self._checked(one)] == spm.UNKNOWN)
+        return self._of_ids(id, lambda one: self._loaded.model.types[self._checked(one)] == spm.UNKNOWN)
 
     def is_control(self, id: Any) -> Any:
         """Whether an id, or each of a sequence, is a control piece, such as `<s>`."""
-        return self._of_ids(id, lambda one: self._model.types[self._checked(one)] == spm.CONTROL)
+        return self._of_ids(id, lambda one: self._loaded.model.types[self._checked(one)] == spm.CONTROL)
 
     def is_unused(self, id: Any) -> Any:
         """Whether an id, or each of a sequence, is of a piece that is not used."""
-        return self._of_ids(id, lambda one: self._model.types[self._checked(one)] == spm.UNUSED)
+        return self._of_ids(id, lambda one: self._loaded.model.types[self._checked(one)] == spm.UNUSED)
 
     def is_byte(self, id: Any) -> Any:
         """Whether an id, or each of a sequence, stands for a byte."""
-        return self._of_ids(id, lambda one: self._model.types[self._checked(one)] == spm.BYTE)
+        return self._of_ids(id, lambda one: self._loaded.model.types[self._checked(one)] == spm.BYTE)
 
     def unk_id(self) -> int:
         """The id of the unknown piece."""
-        return self._model.unk_id
+        return self._loaded.model.unk_id
 
     def bos_id(self) -> int:
         """The id of the piece for the beginning of a text, or -1."""
-        return self._model.control_id(46, "<s>")
+        return self._loaded.model.bos_id
 
     def eos_id(self) -> int:
         """The id of the piece for the end of a text, or -1."""
-        return self._model.control_id(47, "</s>")
+        return self._loaded.model.eos_id
 
     def pad_id(self) -> int:
         """The id of the piece for padding, or -1."""
-        return self._model.control_id(48, "<pad>")
+        return self._loaded.model.pad_id
 
     def __len__(self) -> int:
         return self.get_piece_size()
@@ -460,30 +453,28 @@ class SentencePieceProcessor:
     # -- pickling -----------------------------------------------------------------------------------------------------
 
     def __getstate__(self) -> dict[str, Any]:
-        left_out = ("_core", "_model", "_normalizer", "_proto")
-        state = {name: value for name, value in self.__dict__.items() if name not in left_out}
-        return {**state, "model_proto": self._proto}
+        state = {name: value for name, value in self.__dict__.items() if name != "_model"}
+        return {**state, "model_proto": self.serialized_model_proto()}
 
     def __setstate__(self, state: Any) -> None:
         # Pickles of old versions hold the model alone.
         state = dict(state) if isinstance(state, dict) else {"model_proto": state}
         SentencePieceProcessor.__init__(self)
         if proto := state.pop("model_proto"):
-            self.LoadFromSerializedProto(proto)
+            self.load_from_serialized_proto(proto)
         self.__dict__.update(state)
 
     # -- what the methods share ---------------------------------------------------------------------------------------
 
-    def __getattr__(self, name: str) -> Any:
-        if name == "_core":
+    @property
+    def _loaded(self) -> spm.Loaded:
+        if self._model is None:
             raise RuntimeError("INTERNAL: Model is not initialized.")
-        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        return self._model
 
-    @functools.cached_property
-    def _model(self) -> spm.Model:
-        if not self._proto:
-            raise RuntimeError("INTERNAL: Model is not initialized.")
-        return spm.Model(self._proto)
+    if TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any: ...  # the names that `_aliases` sets
 
     def _resolve(
         self, return_type: ReturnType | None, out_type: ReturnType | None, default: ReturnType | None = None
@@ -503,15 +494,12 @@ class SentencePieceProcessor:
         reverse: bool | None,
         emit_unk_piece: bool | None,
         return_bytes: bool | None,
-    ) -> _Form:
+    ) -> Form:
         bos = self._add_bos if add_bos is None else add_bos
         eos = self._add_eos if add_eos is None else add_eos
         turned = self._reverse if reverse is None else reverse
         unk = self._emit_unk_piece if emit_unk_piece is None else emit_unk_piece
-        form = _Form(self, return_type, bos, eos, turned, unk, return_bytes)
-        if form.spans and (bos or eos or turned or unk):
-            raise RuntimeError(_PLAIN_ONLY)
-        return form
+        return Form(self._loaded, return_type, bos, eos, turned, unk, return_bytes)
 
     def _sampling(
         self, enable: bool | None, nbest_size: int | None, alpha: float | None
@@ -527,12 +515,12 @@ class SentencePieceProcessor:
                 'when "nbest_size = -1" , this method samples from all candidates on the lattice '
                 "instead of nbest segmentations."
             )
-        if not self._model.is_unigram:
-            return lambda text: self._core.sample(text, dropout=min(1.0, exponent), seed=_random.getrandbits(63))
+        if not self._loaded.model.is_unigram:
+            return lambda text: self._loaded.core.sample(text, dropout=min(1.0, exponent), seed=_random.getrandbits(63))
         if size > _MAX_NBEST:
             raise RuntimeError(f"INTERNAL: nbest_size must be nbest_size <= {_MAX_NBEST}")
         nbest = size if size > 1 else None
-        return lambda text: self._core.sample(text, alpha=exponent, nbest=nbest, seed=_random.getrandbits(63))
+        return lambda text: self._loaded.core.sample(text, alpha=exponent, nbest=nbest, seed=_random.getrandbits(63))
 
     def _threads(self, num_threads: int | None, pool: ThreadPool | None) -> int | None:
         wanted = self._num_threads if num_threads is None else num_threads
@@ -548,7 +536,7 @@ class SentencePieceProcessor:
         return id
 
     def _piece(self, id: int) -> str:
-        return self._model.pieces[self._checked(id)]
+        return self._loaded.model.pieces[self._checked(id)]
 
     def _of_ids(self, ids: Any, of: Callable[[int], Any]) -> Any:
         if isinstance(ids, int | np.integer):
@@ -556,146 +544,6 @@ class SentencePieceProcessor:
         if isinstance(ids, Sequence | np.ndarray) and all(isinstance(id, int | np.integer) for id in ids):
             return [of(int(id)) for id in ids]
         raise TypeError("Input must be an integer buffer, list of integers, or a sequence of integers.")
-
-
-class _Form:
-    """How a segmentation is returned: the kind of result and what is put around it."""
-
-    def __init__(
-        self,
-        processor: SentencePieceProcessor,
-        return_type: ReturnType,
-        bos: bool,
-        eos: bool,
-        reverse: bool,
-        emit_unk: bool,
-        return_bytes: bool | None,
-    ) -> None:
-        self.core = processor._core
-        self.processor = processor
-        self.return_type = return_type
-        self.before = [self._control(processor.bos_id, "bos")] if bos else []
-        self.after = [self._control(processor.eos_id, "eos")] if eos else []
-        self.reverse = reverse
-        self.emit_unk = emit_unk
-        self.return_bytes = return_bytes
-        self.spans = return_type in ("offset_mapping", "proto", "serialized_proto")
-
-    @staticmethod
-    def _control(id: Callable[[], int], name: str) -> int:
-        if (found := id()) < 0:
-            raise ValueError(f"INVALID_ARGUMENT: id for `{name}` is not defined.")
-        return found
-
-    def batch(self, texts: list[Text], wanted: int | None) -> list[Any]:
-        if self.spans:
-            return [self.one(text, None) for text in texts]
-        with _surrogates():
-            batch = self.core.encode_batch(texts, threads=wanted)
-        if self.return_type == "numpy":
-            return [self._plain(text, row) for text, row in zip(texts, batch, strict=True)]
-        if self.return_type is int:
-            return [self._around(row) for row in rows(batch)]
-        return [self._pieces(text, row) for text, row in zip(texts, rows(batch), strict=True)]
-
-    def one(self, text: Text, ids: npt.NDArray[np.uint32] | None) -> Any:
-        """A text with its ids, or with the best ones."""
-        if self.return_type == "offset_mapping":
-            return self._offset_mapping(text, ids)
-        if self.spans:
-            message = self.message(text, ids)
-            return message if self.return_type == "proto" else message.SerializeToString()
-        if ids is None:
-            with _surrogates():
-                ids = self.core.encode(text)
-        if self.return_type == "numpy":
-            return self._plain(text, ids)
-        return self._around(ids.tolist()) if self.return_type is int else self._pieces(text, ids.tolist())
-
-    def message(
-        self, text: Text, ids: npt.NDArray[np.uint32] | None, score: float | None = None
-    ) -> SentencePieceText:
-        data = text.encode() if isinstance(text, str) else text
-        chosen, spans = self._located(data, ids)
-        pieces = self._spelled(text, chosen)
-        found = [
-            (piece, id, data[begin:end], begin, end)
-            for piece, id, (begin, end) in zip(pieces, chosen, spans, strict=True)
-        ]
-        return spm.text_message(data, found, score)
-
-    def _offset_mapping(self, text: Text, ids: npt.NDArray[np.uint32] | None) -> dict[str, Any]:
-        in_bytes = isinstance(text, bytes) if self.return_bytes is None else self.return_bytes
-        data: Text = text
-        if in_bytes != isinstance(text, bytes):
-            data = text.encode() if isinstance(text, str) else text.decode()
-        chosen, spans = self._located(data, ids)
-        pieces = self._spelled(data, chosen)
-        return {"ids": chosen, "pieces": [piece.encode() for piece in pieces] if in_bytes else pieces, "offsets": spans}
-
-    def _located(
-        self, text: Text, ids: npt.NDArray[np.uint32] | None
-    ) -> tuple[list[int], list[tuple[int, int]]]:
-        """The ids and where each comes from, in characters of a str and in bytes of bytes."""
-        if ids is None:
-            with _surrogates():
-                ids, found = self.core.encode_with_offsets(text, unit="char" if isinstance(text, str) else "byte")
-            return ids.tolist(), [(begin, end) for begin, end in found.tolist()]
-        # Of a segmentation that is not the best one the core gives no offsets; the normaliser knows where they come from.
-        chosen = ids.tolist()
-        _, places = self.processor._normalizer.with_offsets(text)
-        return chosen, self._spans(text, chosen, places)
-
-    def _spans(self, text: Text, ids: list[int], places: list[int]) -> list[tuple[int, int]]:
-        types = self.processor._model.types
-        at, spans, last = 0, [], 0
-        size = (lambda piece: len(piece)) if isinstance(text, str) else (lambda piece: len(piece.encode()))
-        characters = _byte_surfaces_of(self.processor._model, ids)
-        for place, (piece, id) in enumerate(zip(self._spelled(text, ids), ids, strict=True)):
-            at += size(characters[place] if types[id] == spm.BYTE else piece)
-            end = places[at]
-            spans.append((last, end))
-            last = end
-        return spans
-
-    def _plain(self, text: Text, ids: npt.NDArray[np.uint32]) -> npt.NDArray[np.int32]:
-        if self.reverse:
-            ids = ids[::-1]
-        if self.before or self.after:
-            ids = np.concatenate([self.before, ids, self.after]).astype(np.uint32)
-        return spm.read_only(ids)
-
-    def _around(self, ids: list[int]) -> list[int]:
-        if self.reverse:
-            ids = ids[::-1]
-        return [*self.before, *ids, *self.after] if self.before or self.after else ids
-
-    def _pieces(self, text: Text, ids: list[int]) -> list[str] | list[bytes]:
-        pieces = self._spelled(text, ids)
-        if self.reverse:
-            pieces = pieces[::-1]
-        names = self.processor._model.pieces
-        pieces = [*(names[id] for id in self.before), *pieces, *(names[id] for id in self.after)]
-        return [piece.encode() for piece in pieces] if self.return_type is bytes else pieces
-
-    def _spelled(self, text: Text, ids: list[int]) -> list[str]:
-        """The pieces of ids; an unknown one is the normalised text that it stands for, unless `emit_unk`."""
-        model = self.processor._model
-        pieces = [model.pieces[id] for id in ids]
-        if self.emit_unk or model.unk_id not in ids:
-            return pieces
-        normalized = self.processor._normalizer.normalize(text).decode()
-        at = 0
-        for place, id in enumerate(ids):
-            if id != model.unk_id:
-                at += 0 if model.types[id] == spm.BYTE else len(pieces[place])
-                continue
-            # Unknown text runs on to where the next piece stands.
-            following = pieces[place + 1] if place + 1 < len(ids) else None
-            end = len(normalized) if following is None else normalized.find(following, at + 1)
-            pieces[place] = normalized[at : end if end >= 0 else len(normalized)]
-            at += len(pieces[place])
-        return pieces
 
 
 class SentencePieceNormalizer:
@@ -711,7 +559,7 @@ class SentencePieceNormalizer:
         remove_extra_whitespaces: bool | None = None,
     ) -> None:
         if model_file or model_proto:
-            spec = SentencePieceProcessor(model_file=model_file, model_proto=model_proto)._model.normalizer_spec
+            spec = SentencePieceProcessor(model_file=model_file, model_proto=model_proto)._loaded.model.normalizer_spec
         elif normalizer_spec:
             given = normalizer_spec
             spec = given.SerializeToString() if hasattr(given, "SerializeToString") else bytes(given)
@@ -739,7 +587,7 @@ class SentencePieceNormalizer:
         self._normalizer = spm.Normalizer(spec)
 
 
-# -- helpers --------------------------------------------------------------------------------------------------------------
+# -- helpers ----------------------------------------------------------------------------------------------------------
 
 
 def _normalize(normalizer: spm.Normalizer, input: Text | list[Text], with_offsets: bool | None) -> Any:
@@ -751,15 +599,6 @@ def _normalize(normalizer: spm.Normalizer, input: Text | list[Text], with_offset
         return found if isinstance(input, bytes) else found.decode()
     found, places = normalizer.with_offsets(input)
     return (found if isinstance(input, bytes) else found.decode()), places
-
-
-def _byte_surfaces_of(model: spm.Model, ids: list[int]) -> list[str]:
-    """For each id that stands for a byte the character that it completes."""
-    items = [(model.pieces[id] if model.types[id] == spm.BYTE else "", id) for id in ids]
-    return [
-        surface if model.types[id] == spm.BYTE else ""
-        for surface, (_, id) in zip(model.decode(items), items, strict=True)
-    ]
 
 
 def _running(parts: Sequence[str] | Sequence[bytes]) -> list[tuple[int, int]]:
@@ -789,24 +628,13 @@ def _no_model(kwargs: dict[str, Any]) -> None:
 
 
 @contextmanager
-def _surrogates() -> Iterator[None]:
-    """Text that is not Unicode is a `RuntimeError`, as with sentencepiece."""
-    try:
-        yield
-    except tokmill.TokmillError as error:
-        raise RuntimeError(str(error)) from error
-
-
-@contextmanager
 def _bad_ids() -> Iterator[None]:
     try:
         yield
     except tokmill.UnknownId as error:
         raise IndexError("OUT_OF_RANGE: piece id is out of range.") from error
     except TypeError as error:
-        raise TypeError(
-            "Input must be an integer buffer, list of integers, or a sequence of integers."
-        ) from error
+        raise TypeError("Input must be an integer buffer, list of integers, or a sequence of integers.") from error
 
 
 def _as(method: str, return_type: ReturnType) -> Callable[..., Any]:
@@ -840,9 +668,9 @@ def _aliases() -> None:
             setattr(SentencePieceProcessor, f"decode_{kind}_as_{form}", _as("decode", form))  # type: ignore[arg-type]
     SentencePieceProcessor.tokenize = SentencePieceProcessor.encode  # type: ignore[attr-defined]
     SentencePieceProcessor.detokenize = SentencePieceProcessor.decode  # type: ignore[attr-defined]
-    keep = {"from_file", "from_proto", "piece_size", "vocab_size", "serialized_model_proto"}
+    keep = "from_file|from_proto|piece_size|vocab_size|serialized_model_proto|(unk|bos|eos|pad)_id|_.*"
     for name, method in list(vars(SentencePieceProcessor).items()):
-        if callable(method) and not name.startswith("_") and name not in keep and not re.match("(unk|bos|eos|pad)_", name):
+        if callable(method) and not re.fullmatch(keep, name):
             camel = "".join(part.capitalize() for part in name.split("_")).replace("Nbest", "NBest")
             setattr(SentencePieceProcessor, camel, method)
 
@@ -850,3 +678,4 @@ def _aliases() -> None:
 _aliases()
 SetRandomGeneratorSeed = set_random_generator_seed
 SetMinLogLevel = set_min_log_level
+SetNBestTimeout = set_nbest_timeout

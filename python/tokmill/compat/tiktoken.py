@@ -22,6 +22,7 @@ import threading
 from bisect import bisect_left
 from collections.abc import Callable, Collection, Iterable, Sequence
 from collections.abc import Set as AbstractSet
+from itertools import pairwise
 from typing import Any, Literal, NoReturn
 
 import numpy as np
@@ -29,7 +30,7 @@ import numpy.typing as npt
 
 import tokmill
 from tokmill.compat import _openai
-from tokmill.compat._batch import rows, threads
+from tokmill.compat._batch import as_list, rows, threads
 from tokmill.compat._openai import MODEL_PREFIX_TO_ENCODING, MODEL_TO_ENCODING
 
 __version__ = "0.14.0"
@@ -95,7 +96,7 @@ class Encoding:
 
     def encode_ordinary(self, text: str) -> list[int]:
         """The ids of a text, in which special tokens are text like any other."""
-        return self._ids(text, _NONE).tolist()
+        return as_list(self._ids(text, _NONE))
 
     def encode(
         self,
@@ -112,7 +113,7 @@ class Encoding:
         """
         allowed, refused = self._special(allowed_special, disallowed_special)
         _refuse(text, refused)
-        return self._ids(text, allowed).tolist()
+        return as_list(self._ids(text, allowed))
 
     def encode_to_numpy(
         self,
@@ -271,10 +272,10 @@ class Encoding:
         else:
             self.__init__(**state)  # type: ignore[misc]
 
-    # -- private, and read by others ------------------------------------------------------------------------------------
+    # -- private, and read by others ----------------------------------------------------------------------------------
 
     def _encode_single_piece(self, text_or_bytes: str | bytes) -> list[int]:
-        return self._whole.encode(text_or_bytes).tolist()
+        return as_list(self._whole.encode(text_or_bytes))
 
     def _encode_only_native_bpe(self, text: str) -> list[int]:
         return self.encode_ordinary(text)
@@ -286,7 +287,7 @@ class Encoding:
         piece.
         """
         try:
-            return self._ids(text.decode(), _NONE).tolist()
+            return as_list(self._ids(text.decode(), _NONE))
         except UnicodeDecodeError as error:
             valid, rest = text[: error.start].decode(), text[error.start :]
         ids = self.encode_ordinary(valid)
@@ -365,9 +366,7 @@ class Encoding:
     def _whole(self) -> tokmill.Tokenizer:
         """The same merges, with all of a text as one piece."""
         filler = {f"<{id}>": id for id in self._special_token_values if id < max(self._mergeable_ranks.values())}
-        return tokmill.Tokenizer.from_bytes(
-            _file(self._mergeable_ranks), pattern=r"(?s:.)+", special_tokens=filler
-        )
+        return tokmill.Tokenizer.from_bytes(_file(self._mergeable_ranks), pattern=r"(?s:.)+", special_tokens=filler)
 
     @functools.cached_property
     def _pieces(self) -> tokmill.Tokenizer:
@@ -391,9 +390,7 @@ class Encoding:
     def _last_piece_length(self, text: str, allowed: AbstractSet[str]) -> int:
         """How many ids the last piece has; 0 where the text ends with a special token or has no piece."""
         if allowed:
-            for match in _any_of(frozenset(allowed)).finditer(text):
-                begin = match.end()
-            text = text[begin:] if "begin" in locals() else text
+            text = text[max((match.end() for match in _any_of(frozenset(allowed)).finditer(text)), default=0) :]
         _, spans = self._pieces.encode_with_offsets(text)
         if not len(spans):
             return 0
@@ -417,7 +414,7 @@ class Encoding:
         These are the tokens that begin with it; for each place within, what comes of all tokens that begin with the
         rest; and white space at the end on its own.
         """
-        found = {(self._mergeable_ranks[token],) for token in self._tokens_with_prefix(unstable)}
+        found: set[tuple[int, ...]] = {(self._mergeable_ranks[token],) for token in self._tokens_with_prefix(unstable)}
         for place in range(1, len(unstable)):
             head = unstable[:place]
             for token in self._tokens_with_prefix(unstable[place:]):
@@ -448,7 +445,7 @@ class Encoding:
             return self._encode_single_piece(piece)
         parts = [piece[place : place + 1] for place in range(len(piece))]
         while len(parts) > 1:
-            pairs = [ranks.get(left + right) for left, right in zip(parts, parts[1:], strict=False)]
+            pairs = [ranks.get(left + right) for left, right in pairwise(parts)]
             best = min((rank for rank in pairs if rank is not None), default=None)
             if best is None:
                 break
@@ -466,7 +463,7 @@ class Encoding:
         return tuple(ids)
 
 
-# -- encodings by name ----------------------------------------------------------------------------------------------------
+# -- encodings by name ------------------------------------------------------------------------------------------------
 
 _lock = threading.RLock()
 _encodings: dict[str, Encoding] = {}
@@ -546,7 +543,7 @@ def _plugins() -> dict[str, Callable[[], dict[str, Any]]]:
     return found
 
 
-# -- helpers --------------------------------------------------------------------------------------------------------------
+# -- helpers ----------------------------------------------------------------------------------------------------------
 
 
 def _file(ranks: dict[bytes, int]) -> bytes:
@@ -586,7 +583,8 @@ def _any_of(tokens: frozenset[str]) -> re.Pattern[str]:
 
 @functools.lru_cache(maxsize=128)
 def _common_prefix(tokens: frozenset[str]) -> str:
-    return os.path.commonprefix(list(tokens))
+    first, last = min(tokens), max(tokens)
+    return first[: next((place for place, char in enumerate(first) if last[place : place + 1] != char), len(first))]
 
 
 def _refuse(text: str, refused: frozenset[str]) -> None:
