@@ -345,9 +345,9 @@ class SentencePieceProcessor:
                 items = [(self._piece(id), id) for id in ids]
         surfaces = self._loaded.model.decode(items)
         text = "".join(surfaces)
-        if return_type is str:
+        if return_type is str and not (pieces and isinstance(row[0], bytes)):
             return text
-        if return_type is bytes:
+        if return_type in (str, bytes):
             return text.encode()
         encoded = [surface.encode() for surface in surfaces]
         in_bytes = return_bytes or return_type != "offset_mapping"
@@ -661,13 +661,18 @@ def _aliases() -> None:
     for kind, return_type in kinds.items():
         for method in ("encode", "nbest_encode", "parallel_encode"):
             setattr(SentencePieceProcessor, f"{method}_as_{kind}", _as(method, return_type))
-    SentencePieceProcessor.encode_as_offset_mapping = _as("encode", "offset_mapping")  # type: ignore[attr-defined]
+    methods = {
+        "encode_as_offset_mapping": _as("encode", "offset_mapping"),
+        "decode_pieces": SentencePieceProcessor.decode,
+        "decode_ids": SentencePieceProcessor.decode,
+        "tokenize": SentencePieceProcessor.encode,
+        "detokenize": SentencePieceProcessor.decode,
+    }
     for kind in ("pieces", "ids"):
-        setattr(SentencePieceProcessor, f"decode_{kind}", SentencePieceProcessor.decode)
         for form in ("proto", "serialized_proto"):
-            setattr(SentencePieceProcessor, f"decode_{kind}_as_{form}", _as("decode", form))  # type: ignore[arg-type]
-    SentencePieceProcessor.tokenize = SentencePieceProcessor.encode  # type: ignore[attr-defined]
-    SentencePieceProcessor.detokenize = SentencePieceProcessor.decode  # type: ignore[attr-defined]
+            methods[f"decode_{kind}_as_{form}"] = _as("decode", kinds[form])
+    for name, method in methods.items():
+        setattr(SentencePieceProcessor, name, method)
     keep = "from_file|from_proto|piece_size|vocab_size|serialized_model_proto|(unk|bos|eos|pad)_id|_.*"
     for name, method in list(vars(SentencePieceProcessor).items()):
         if callable(method) and not re.fullmatch(keep, name):

@@ -83,11 +83,12 @@ class Encoding:
                     f"that explicit_n_vocab says"
                 )
         self._special_token_values = set(special_tokens.values())
-        # The core wants one string an id; of strings that share one, the first decodes.
+        self._special_bytes = {id: token.encode() for token, id in special_tokens.items()}
+        # The core wants one string an id; others that share it are looked for here.
         self._aliases = _aliases(special_tokens)
         pattern = _openai.SAME_PATTERN.get(pat_str, pat_str)
-        first = {token: id for token, id in special_tokens.items() if token not in self._aliases}
-        self._core = tokmill.Tokenizer.from_bytes(_file(mergeable_ranks), pattern=pattern, special_tokens=first)
+        own = {token: id for token, id in special_tokens.items() if token not in self._aliases}
+        self._core = tokmill.Tokenizer.from_bytes(_file(mergeable_ranks), pattern=pattern, special_tokens=own)
 
     def __repr__(self) -> str:
         return f"<Encoding {self.name!r}>"
@@ -182,8 +183,12 @@ class Encoding:
 
     def decode_bytes(self, tokens: Sequence[int]) -> bytes:
         """The bytes of ids; a `KeyError` names an id that is not in the vocabulary."""
+        if not self._plain_special:
+            tokens = list(tokens)
         try:
-            return self._core.decode_bytes(tokens)
+            if self._plain_special or self._special_token_values.isdisjoint(tokens):
+                return self._core.decode_bytes(tokens)
+            return b"".join(self._special_bytes.get(token) or self._core.token_bytes(token) for token in tokens)
         except tokmill.UnknownId:
             _raise_unknown(tokens, self._is_token)
 
@@ -193,6 +198,8 @@ class Encoding:
 
     def decode_single_token_bytes(self, token: int) -> bytes:
         """The bytes of one id, special or not; a `KeyError` where there is none."""
+        if token in self._special_bytes:
+            return self._special_bytes[token]
         try:
             return self._core.token_bytes(token)
         except tokmill.UnknownId:
@@ -328,18 +335,27 @@ class Encoding:
             raise TypeError(f"{type(text).__name__!r} object is not an instance of 'str'")
         if not allowed:
             return self._core.encode(text)
-        if self._aliases:
-            text = _rename(text, {token: self._aliases.get(token, token) for token in allowed})
-            allowed = {self._aliases.get(token, token) for token in allowed}
-        return self._core.encode(text, allowed_special=allowed)
+        if not self._spells_alias(text, allowed):
+            return self._core.encode(text, allowed_special=allowed - self._aliases)
+        parts, at = [], 0
+        for match in _any_of(frozenset(allowed)).finditer(text):
+            parts += [
+                self._core.encode(text[at : match.start()]),
+                np.array([self._special_tokens[match.group()]], dtype=np.uint32),
+            ]
+            at = match.end()
+        return np.concatenate([*parts, self._core.encode(text[at:])])
+
+    def _spells_alias(self, text: str, allowed: AbstractSet[str]) -> bool:
+        return any(alias in allowed and alias in text for alias in self._aliases)
 
     def _batch(self, texts: list[str], allowed: AbstractSet[str], num_threads: int) -> list[list[int]]:
         _check_threads(num_threads)
-        if allowed and self._aliases:
-            return [self._ids(text, allowed).tolist() for text in texts]
         if any(not isinstance(text, str) for text in texts):
             raise TypeError("a text is not an instance of 'str'")
-        special = allowed or "none"
+        if any(self._spells_alias(text, allowed) for text in texts):
+            return [as_list(self._ids(text, allowed)) for text in texts]
+        special = allowed - self._aliases or "none"
         try:
             batch = self._core.encode_batch(texts, allowed_special=special, threads=threads(num_threads))
         except tokmill.TokmillError:
@@ -353,6 +369,11 @@ class Encoding:
         except tokmill.UnknownId:
             return False
         return True
+
+    @functools.cached_property
+    def _plain_special(self) -> bool:
+        """Whether the core spells the special tokens as they are: they are ASCII, and no two share an id."""
+        return not self._aliases and all(token.isascii() for token in self._special_tokens)
 
     @functools.cached_property
     def _all_special(self) -> frozenset[str]:
@@ -552,14 +573,10 @@ def _file(ranks: dict[bytes, int]) -> bytes:
     return b"".join(b"%b %d\n" % (base64.b64encode(token), rank) for token, rank in ordered)
 
 
-def _aliases(special_tokens: dict[str, int]) -> dict[str, str]:
-    """For each special token whose id an earlier one has: the earlier one."""
+def _aliases(special_tokens: dict[str, int]) -> frozenset[str]:
+    """The special tokens whose id an earlier one has."""
     first: dict[int, str] = {}
-    return {token: first[id] for token, id in special_tokens.items() if first.setdefault(id, token) != token}
-
-
-def _rename(text: str, names: dict[str, str]) -> str:
-    return _any_of(frozenset(names)).sub(lambda match: names[match.group()], text)
+    return frozenset(token for token, id in special_tokens.items() if first.setdefault(id, token) != token)
 
 
 def _without_surrogates(text: str) -> str:
