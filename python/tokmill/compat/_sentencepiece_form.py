@@ -18,6 +18,7 @@ ReturnType: TypeAlias = (
     type[int] | type[str] | type[bytes] | Literal["proto", "serialized_proto", "numpy", "offset_mapping"]
 )
 Text: TypeAlias = str | bytes
+Texts: TypeAlias = list[str] | list[bytes]
 PLAIN_ONLY = "UNIMPLEMENTED: add_bos, add_eos, reverse, and emit_unk_piece is not supported in proto API"
 
 
@@ -45,7 +46,7 @@ class Form:
         if self.spans and (bos or eos or reverse or emit_unk):
             raise RuntimeError(PLAIN_ONLY)
 
-    def batch(self, texts: list[Text], wanted: int | None) -> list[Any]:
+    def batch(self, texts: Texts, wanted: int | None) -> list[Any]:
         if self.spans:
             return [self.one(text, None) for text in texts]
         with not_unicode():
@@ -54,7 +55,7 @@ class Form:
             return [self._plain(text, row) for text, row in zip(texts, batch, strict=True)]
         if self.return_type is int:
             return [self._around(row) for row in rows(batch)]
-        return [self._pieces(text, row, best=True) for text, row in zip(texts, rows(batch), strict=True)]
+        return [self._pieces(text, row) for text, row in zip(texts, rows(batch), strict=True)]
 
     def one(self, text: Text, ids: npt.NDArray[np.uint32] | None) -> Any:
         """A text with its ids, or with the best ones."""
@@ -63,18 +64,17 @@ class Form:
         if self.spans:
             message = self.message(text, ids)
             return message if self.return_type == "proto" else message.SerializeToString()
-        best = ids is None
         if ids is None:
             with not_unicode():
                 ids = self.loaded.core.encode(text)
         if self.return_type == "numpy":
             return self._plain(text, ids)
-        return self._around(ids.tolist()) if self.return_type is int else self._pieces(text, ids.tolist(), best=best)
+        return self._around(ids.tolist()) if self.return_type is int else self._pieces(text, ids.tolist())
 
     def message(self, text: Text, ids: npt.NDArray[np.uint32] | None, score: float | None = None) -> SentencePieceText:
         data = text.encode() if isinstance(text, str) else text
         chosen, spans = self._located(data, ids)
-        pieces = self._spelled(text, chosen, best=ids is None)
+        pieces = self._spelled(text, chosen)
         # Of the bytes of a character, the last has the surface and the others none.
         types = self.loaded.model.types
         found = [
@@ -89,7 +89,7 @@ class Form:
         if in_bytes != isinstance(text, bytes):
             data = text.encode() if isinstance(text, str) else text.decode()
         chosen, spans = self._located(data, ids)
-        pieces = self._spelled(data, chosen, best=ids is None)
+        pieces = self._spelled(data, chosen)
         return {"ids": chosen, "pieces": [piece.encode() for piece in pieces] if in_bytes else pieces, "offsets": spans}
 
     def _located(self, text: Text, ids: npt.NDArray[np.uint32] | None) -> tuple[list[int], list[tuple[int, int]]]:
@@ -125,22 +125,20 @@ class Form:
             ids = ids[::-1]
         return [*self.before, *ids, *self.after] if self.before or self.after else ids
 
-    def _pieces(self, text: Text, ids: list[int], *, best: bool) -> list[str] | list[bytes]:
-        pieces = self._spelled(text, ids, best=best)
+    def _pieces(self, text: Text, ids: list[int]) -> list[str] | list[bytes]:
+        pieces = self._spelled(text, ids)
         if self.reverse:
             pieces = pieces[::-1]
         names = self.loaded.model.pieces
         pieces = [*(names[id] for id in self.before), *pieces, *(names[id] for id in self.after)]
         return [piece.encode() for piece in pieces] if self.return_type is bytes else pieces
 
-    def _spelled(self, text: Text, ids: list[int], *, best: bool = False) -> list[str]:
+    def _spelled(self, text: Text, ids: list[int]) -> list[str]:
         """The pieces of ids; an unknown one is the normalised text that it stands for, unless `emit_unk`."""
         model = self.loaded.model
         pieces = [model.pieces[id] for id in ids]
         if self.emit_unk or model.unk_id not in ids:
             return pieces
-        if best:
-            return self.loaded.core.tokens(text)
         normalized = self.loaded.normalizer.normalize(text).decode()
         at = 0
         for place, id in enumerate(ids):

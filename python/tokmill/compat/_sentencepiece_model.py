@@ -206,7 +206,7 @@ class Normalizer:
                 places += range(begin, begin + len(part if in_bytes else part.decode()))
         if spans:
             places.append(spans[-1][1])
-        elif not in_bytes or SPACE.encode() in text:
+        else:
             places.append(0)
         return b"".join(parts), places
 

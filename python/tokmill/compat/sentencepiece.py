@@ -24,7 +24,7 @@ import numpy.typing as npt
 import tokmill
 from tokmill.compat import _sentencepiece_model as spm
 from tokmill.compat._batch import threads
-from tokmill.compat._sentencepiece_form import Form, ReturnType, Text, not_unicode
+from tokmill.compat._sentencepiece_form import Form, ReturnType, Text, Texts, not_unicode
 from tokmill.compat._sentencepiece_model import NBestSentencePieceText, SentencePiece, SentencePieceText
 
 __version__ = "0.2.3"
@@ -160,7 +160,7 @@ class SentencePieceProcessor:
 
     def encode(
         self,
-        input: Text | list[Text],
+        input: Text | Texts,
         add_bos: bool | None = None,
         add_eos: bool | None = None,
         reverse: bool | None = None,
@@ -203,7 +203,7 @@ class SentencePieceProcessor:
 
     def nbest_encode(
         self,
-        input: Text | list[Text],
+        input: Text | Texts,
         add_bos: bool | None = None,
         add_eos: bool | None = None,
         reverse: bool | None = None,
@@ -238,7 +238,7 @@ class SentencePieceProcessor:
 
     def parallel_encode(
         self,
-        input: Text | list[Text],
+        input: Text | Texts,
         add_bos: bool | None = None,
         add_eos: bool | None = None,
         reverse: bool | None = None,
@@ -365,7 +365,7 @@ class SentencePieceProcessor:
 
     # -- the normaliser -----------------------------------------------------------------------------------------------
 
-    def normalize(self, input: Text | list[Text], with_offsets: bool | None = None) -> Any:
+    def normalize(self, input: Text | Texts, with_offsets: bool | None = None) -> Any:
         """What the model makes of a text before it is segmented, or of each of a list.
 
         `with_offsets` gives with it the place in the text of each character, and of its end; bytes of bytes.
@@ -569,7 +569,7 @@ class SentencePieceNormalizer:
         spec = spm.with_flags(spec, {number: value for number, value in flags.items() if value is not None})
         self.__setstate__(spec)
 
-    def normalize(self, input: Text | list[Text], with_offsets: bool | None = None) -> Any:
+    def normalize(self, input: Text | Texts, with_offsets: bool | None = None) -> Any:
         """The normalised text, or that of each of a list; see `SentencePieceProcessor.normalize`."""
         return _normalize(self._normalizer, input, with_offsets)
 
@@ -590,7 +590,7 @@ class SentencePieceNormalizer:
 # -- helpers ----------------------------------------------------------------------------------------------------------
 
 
-def _normalize(normalizer: spm.Normalizer, input: Text | list[Text], with_offsets: bool | None) -> Any:
+def _normalize(normalizer: spm.Normalizer, input: Text | Texts, with_offsets: bool | None) -> Any:
     if isinstance(input, list):
         return [_normalize(normalizer, text, with_offsets) for text in input]
     _check_text(input, "Input must be str or bytes")
@@ -659,8 +659,8 @@ def _aliases() -> None:
         "serialized_proto": "serialized_proto",
     }
     for kind, return_type in kinds.items():
-        for method in ("encode", "nbest_encode", "parallel_encode"):
-            setattr(SentencePieceProcessor, f"{method}_as_{kind}", _as(method, return_type))
+        for verb in ("encode", "nbest_encode", "parallel_encode"):
+            setattr(SentencePieceProcessor, f"{verb}_as_{kind}", _as(verb, return_type))
     methods = {
         "encode_as_offset_mapping": _as("encode", "offset_mapping"),
         "decode_pieces": SentencePieceProcessor.decode,
@@ -671,8 +671,8 @@ def _aliases() -> None:
     for kind in ("pieces", "ids"):
         for form in ("proto", "serialized_proto"):
             methods[f"decode_{kind}_as_{form}"] = _as("decode", kinds[form])
-    for name, method in methods.items():
-        setattr(SentencePieceProcessor, name, method)
+    for name, call in methods.items():
+        setattr(SentencePieceProcessor, name, call)
     keep = "from_file|from_proto|piece_size|vocab_size|serialized_model_proto|(unk|bos|eos|pad)_id|_.*"
     for name, method in list(vars(SentencePieceProcessor).items()):
         if callable(method) and not re.fullmatch(keep, name):
