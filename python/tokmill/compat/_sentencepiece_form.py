@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Literal, TypeAlias
 
@@ -18,7 +18,7 @@ ReturnType: TypeAlias = (
     type[int] | type[str] | type[bytes] | Literal["proto", "serialized_proto", "numpy", "offset_mapping"]
 )
 Text: TypeAlias = str | bytes
-Texts: TypeAlias = list[str] | list[bytes]
+Texts: TypeAlias = list[str] | list[bytes] | list[str | bytes]
 PLAIN_ONLY = "UNIMPLEMENTED: add_bos, add_eos, reverse, and emit_unk_piece is not supported in proto API"
 
 
@@ -46,7 +46,7 @@ class Form:
         if self.spans and (bos or eos or reverse or emit_unk):
             raise RuntimeError(PLAIN_ONLY)
 
-    def batch(self, texts: Texts, wanted: int | None) -> list[Any]:
+    def batch(self, texts: Sequence[Text], wanted: int | None) -> list[Any]:
         if self.spans:
             return [self.one(text, None) for text in texts]
         with not_unicode():
