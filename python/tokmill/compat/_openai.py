@@ -54,7 +54,17 @@ _O200K_PATTERN = "|".join(
 # Patterns that are spelled for speed in another engine: the name of the pattern that finds the same pieces.
 SAME_PATTERN = {_GPT2_PATTERN: "gpt2", _CL100K_PATTERN: "cl100k_base"}
 
-_O200K_SPECIAL = {"<|endoftext|>": 199999, "<|endofprompt|>": 200018}
+
+def marked(name: str) -> str:
+    """A special token as OpenAI writes them."""
+    return f"<|{name}|>"
+
+
+def _special(**ids: int) -> dict[str, int]:
+    return {marked(name): id for name, id in ids.items()}
+
+
+_O200K_SPECIAL = _special(endoftext=199999, endofprompt=200018)
 _HARMONY_NAMES = {
     199998: "startoftext",
     199999: "endoftext",
@@ -66,7 +76,7 @@ _HARMONY_NAMES = {
     200008: "message",
     200012: "call",
 }
-_HARMONY_SPECIAL = {f"<|{_HARMONY_NAMES.get(id, f'reserved_{id}')}|>": id for id in range(199998, 201088)}
+_HARMONY_SPECIAL = {marked(_HARMONY_NAMES.get(id, f"reserved_{id}")): id for id in range(199998, 201088)}
 
 
 @dataclass(frozen=True)
@@ -79,7 +89,7 @@ class Published:
     n_vocab: int | None = None
 
 
-_GPT2_END = {"<|endoftext|>": 50256}
+_GPT2_END = _special(endoftext=50256)
 PUBLISHED = {
     "gpt2": Published("r50k_base", _GPT2_PATTERN, _GPT2_END, 50257),
     "r50k_base": Published("r50k_base", _GPT2_PATTERN, _GPT2_END, 50257),
@@ -87,24 +97,16 @@ PUBLISHED = {
     "p50k_edit": Published(
         "p50k_base",
         _GPT2_PATTERN,
-        {**_GPT2_END, "<|fim_prefix|>": 50281, "<|fim_middle|>": 50282, "<|fim_suffix|>": 50283},
+        {**_GPT2_END, **_special(fim_prefix=50281, fim_middle=50282, fim_suffix=50283)},
     ),
     "cl100k_base": Published(
         "cl100k_base",
         _CL100K_PATTERN,
-        {
-            "<|endoftext|>": 100257,
-            "<|fim_prefix|>": 100258,
-            "<|fim_middle|>": 100259,
-            "<|fim_suffix|>": 100260,
-            "<|endofprompt|>": 100276,
-        },
+        _special(endoftext=100257, fim_prefix=100258, fim_middle=100259, fim_suffix=100260, endofprompt=100276),
     ),
     "o200k_base": Published("o200k_base", _O200K_PATTERN, _O200K_SPECIAL),
-    # The last of the reserved names stands beside <|endofprompt|> on one id.
-    "o200k_harmony": Published(
-        "o200k_base", _O200K_PATTERN, {**_O200K_SPECIAL, **_HARMONY_SPECIAL, "<|reserved_200018|>": 200018}
-    ),
+    # The name reserved for 200018 stands beside that of the end of the prompt.
+    "o200k_harmony": Published("o200k_base", _O200K_PATTERN, {**_O200K_SPECIAL, **_HARMONY_SPECIAL}),
 }
 
 _MODELS = {
@@ -210,7 +212,7 @@ def _gpt2_ranks(merges: bytes, vocabulary: bytes) -> dict[bytes, int]:
         tokens.append(bytes(to_byte[char] for char in merge.replace(" ", "")))
     ranks = {token: rank for rank, token in enumerate(tokens)}
     spelled = json.loads(vocabulary)
-    spelled.pop("<|endoftext|>", None)
+    spelled.pop(marked("endoftext"), None)
     if ranks != {bytes(to_byte[char] for char in token): rank for token, rank in spelled.items()}:
         raise ValueError("encoder.json and vocab.bpe disagree")
     return ranks

@@ -19,10 +19,8 @@ import os
 import pkgutil
 import re
 import threading
-from bisect import bisect_left
 from collections.abc import Callable, Collection, Iterable, Sequence
 from collections.abc import Set as AbstractSet
-from itertools import pairwise
 from typing import Any, Literal, NoReturn
 
 import numpy as np
@@ -31,6 +29,7 @@ import numpy.typing as npt
 import tokmill
 from tokmill.compat import _openai
 from tokmill.compat._batch import as_list, rows, threads
+from tokmill.compat._continuations import Continuations
 from tokmill.compat._openai import MODEL_PREFIX_TO_ENCODING, MODEL_TO_ENCODING
 
 __version__ = "0.14.0"
@@ -167,7 +166,7 @@ class Encoding:
             return ids, []
         last = self._with_spaces(ids, last)
         unstable = self.decode_bytes(ids[-last:])
-        return ids[:-last], [list(completion) for completion in self._completions(unstable)]
+        return ids[:-last], [list(completion) for completion in self._continuations.of(unstable)]
 
     def encode_single_token(self, text_or_bytes: str | bytes) -> int:
         """The id of one token, special or not; a `KeyError` where there is none."""
@@ -243,7 +242,7 @@ class Encoding:
     @property
     def eot_token(self) -> int:
         """The id of `<|endoftext|>`; a `KeyError` where the encoding has none."""
-        return self._special_tokens["<|endoftext|>"]
+        return self._special_tokens[_openai.marked("endoftext")]
 
     @functools.cached_property
     def special_tokens_set(self) -> set[str]:
@@ -384,6 +383,16 @@ class Encoding:
         return sorted(self._mergeable_ranks)
 
     @functools.cached_property
+    def _continuations(self) -> Continuations:
+        return Continuations(
+            ranks=self._mergeable_ranks,
+            tokens=self._sorted_tokens,
+            encode=self.encode_ordinary,
+            encode_piece=self._encode_single_piece,
+            decode=self.decode_single_token_bytes,
+        )
+
+    @functools.cached_property
     def _whole(self) -> tokmill.Tokenizer:
         """The same merges, with all of a text as one piece."""
         filler = {f"<{id}>": id for id in self._special_token_values if id < max(self._mergeable_ranks.values())}
@@ -428,60 +437,6 @@ class Encoding:
             while last < len(ids) and is_space(ids[-last - 1]):
                 last += 1
         return last
-
-    def _completions(self, unstable: bytes) -> set[tuple[int, ...]]:
-        """Ids that may come where text that begins with `unstable` is encoded.
-
-        These are the tokens that begin with it; for each place within, what comes of all tokens that begin with the
-        rest; and white space at the end on its own.
-        """
-        found: set[tuple[int, ...]] = {(self._mergeable_ranks[token],) for token in self._tokens_with_prefix(unstable)}
-        for place in range(1, len(unstable)):
-            head = unstable[:place]
-            for token in self._tokens_with_prefix(unstable[place:]):
-                found.add(self._covering(self._reencoded(head + token), len(unstable)))
-        last = _last_character(unstable)
-        if last.isspace() and len(last.encode()) < len(unstable):
-            cut = len(unstable) - len(last.encode())
-            found.add((*self._merged(unstable[:cut]), *self._merged(unstable[cut:])))
-        return found
-
-    def _tokens_with_prefix(self, prefix: bytes) -> Iterable[bytes]:
-        tokens = self._sorted_tokens
-        for place in range(bisect_left(tokens, prefix), len(tokens)):
-            if not tokens[place].startswith(prefix):
-                return
-            yield tokens[place]
-
-    def _reencoded(self, data: bytes) -> list[int]:
-        try:
-            return self.encode_ordinary(data.decode())
-        except UnicodeDecodeError:
-            return self._merged(data)
-
-    def _merged(self, piece: bytes) -> list[int]:
-        """The ids of one piece by merges alone, also where the piece is a token that no merges lead to."""
-        ranks = self._mergeable_ranks
-        if len(piece) == 1 or piece not in ranks:
-            return self._encode_single_piece(piece)
-        parts = [piece[place : place + 1] for place in range(len(piece))]
-        while len(parts) > 1:
-            pairs = [ranks.get(left + right) for left, right in pairwise(parts)]
-            best = min((rank for rank in pairs if rank is not None), default=None)
-            if best is None:
-                break
-            place = pairs.index(best)
-            parts[place : place + 2] = [parts[place] + parts[place + 1]]
-        return [ranks[part] for part in parts]
-
-    def _covering(self, ids: list[int], length: int) -> tuple[int, ...]:
-        """The first of the ids, up to the one that reaches `length` bytes."""
-        covered = 0
-        for count, id in enumerate(ids, 1):
-            covered += len(self.decode_single_token_bytes(id))
-            if covered >= length:
-                return tuple(ids[:count])
-        return tuple(ids)
 
 
 # -- encodings by name ------------------------------------------------------------------------------------------------
@@ -581,16 +536,6 @@ def _aliases(special_tokens: dict[str, int]) -> frozenset[str]:
 
 def _without_surrogates(text: str) -> str:
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-
-
-def _last_character(data: bytes) -> str:
-    """The last character of bytes that end with one in UTF-8, else an empty string."""
-    for length in range(1, min(4, len(data)) + 1):
-        try:
-            return data[-length:].decode()
-        except UnicodeDecodeError:
-            continue
-    return ""
 
 
 @functools.lru_cache(maxsize=128)
