@@ -26,16 +26,19 @@ TESTS = {"tiktoken": ["tests"], "sentencepiece": ["test/sentencepiece_test.py", 
 
 def main(library: str, source: Path, *options: str) -> int:
     data = Path(os.environ.get("TOKMILL_DATA", HERE.parent.parent / "shared" / "data"))
+    # Imported first, or the tests would find the sources beside them, which are not built.
+    owner = importlib.import_module(library)
     if "--owner" in options:
         options = tuple(option for option in options if option != "--owner")
     else:
-        owner = importlib.import_module(library)
         face = importlib.import_module(f"tokmill.compat.{library}")
         if library == "sentencepiece":
             # The models of some tests are trained first, by the owner.
             face.SentencePieceTrainer = owner.SentencePieceTrainer
         sys.modules[library] = face
     with tempfile.TemporaryDirectory() as cache:
+        # Examples of earlier runs would be repeated.
+        os.environ["HYPOTHESIS_STORAGE_DIRECTORY"] = str(Path(cache) / "hypothesis")
         if library == "tiktoken":
             published.write_cache(data / "vocabs", Path(cache))
             os.environ["TIKTOKEN_CACHE_DIR"] = cache
