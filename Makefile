@@ -93,6 +93,10 @@ test-integrations: $(VENV)/.extension .cache/integrations/.created ## Run the te
 parity: $(VENV)/.extension $(VENV)/.group-test ## Compare ids and offsets with the references on whole files
 	TOKMILL_PARITY=whole $(PYTEST) tests -k parity
 
+.PHONY: test-owners
+test-owners: $(VENV)/.extension $(VENV)/.group-test ## Run the tests of LIBRARY=tiktoken, unpacked at SOURCE=..., on our face of it
+	$(PY) tests/owners.py $(LIBRARY) $(SOURCE)
+
 .PHONY: soak
 soak: $(VENV)/.extension $(VENV)/.group-test ## Run the property tests a hundred times longer
 	PROPTEST_CASES=25600 cargo test --locked --release

@@ -1,0 +1,74 @@
+"""The faces beside their owners: how much faster `encode` and `encode_batch` are on a thousand paragraphs.
+
+    python -m bench.compat
+
+Both run in one process in turns, ids are compared, and the median ratio of the rounds is printed. Vocabularies and text
+come from the directory that `TOKMILL_DATA` names.
+"""
+
+from __future__ import annotations
+
+import os
+import statistics
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import sentencepiece
+import tiktoken
+
+from tokmill.compat import sentencepiece as our_sentencepiece
+from tokmill.compat import tiktoken as our_tiktoken
+
+ROUNDS = 9
+DATA = Path(os.environ.get("TOKMILL_DATA", Path(__file__).resolve().parent.parent.parent / "shared" / "data"))
+
+
+def paragraphs(count: int = 1000, characters: int = 500) -> list[str]:
+    """Stretches of the texts at hand, in turns from each."""
+    texts = [path.read_text(encoding="utf-8", errors="ignore") for path in sorted((DATA / "text").glob("*.txt"))]
+    each = count // len(texts) + 1
+    cut = [text[n * characters : (n + 1) * characters] for n in range(each) for text in texts]
+    return [one for one in cut if one][:count]
+
+
+def ratio(theirs: Callable[[], object], ours: Callable[[], object]) -> float:
+    """How many times faster ours is."""
+    assert theirs() == ours()
+    ratios = []
+    for _ in range(ROUNDS):
+        begin = time.perf_counter()
+        theirs()
+        middle = time.perf_counter()
+        ours()
+        ratios.append((middle - begin) / (time.perf_counter() - middle))
+    return statistics.median(ratios)
+
+
+def main() -> None:
+    texts = paragraphs()
+    size = sum(len(text.encode()) for text in texts)
+    print(f"{len(texts)} paragraphs, {size / 1000:.0f} kB; times faster than the owner")
+    for name in ("r50k_base", "cl100k_base", "o200k_base"):
+        ours = our_tiktoken.get_encoding(name, path=DATA / "vocabs" / f"{name}.tiktoken")
+        theirs = tiktoken.Encoding(
+            name, pat_str=ours._pat_str, mergeable_ranks=ours._mergeable_ranks, special_tokens=ours._special_tokens
+        )
+        one = ratio(lambda: [theirs.encode(text) for text in texts], lambda: [ours.encode(text) for text in texts])  # noqa: B023
+        batch = ratio(lambda: theirs.encode_batch(texts), lambda: ours.encode_batch(texts))  # noqa: B023
+        print(f"tiktoken {name:12} encode {one:5.1f}  encode_batch {batch:5.1f}")
+    for name in ("llama2.model", "xlnet_base_cased.model"):
+        file = str(DATA / "vocabs" / name)
+        peer = sentencepiece.SentencePieceProcessor(file)
+        face = our_sentencepiece.SentencePieceProcessor(file)
+        for kind in (int, str):
+            one = ratio(
+                lambda: [peer.encode(text, out_type=kind) for text in texts],  # noqa: B023
+                lambda: [face.encode(text, out_type=kind) for text in texts],  # noqa: B023
+            )
+            batch = ratio(lambda: peer.encode(texts, out_type=kind), lambda: face.encode(texts, out_type=kind))  # noqa: B023
+            print(f"sentencepiece {name} {kind.__name__}  encode {one:5.1f}  batch {batch:5.1f}")
+
+
+if __name__ == "__main__":
+    main()
