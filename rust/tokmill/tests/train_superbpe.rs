@@ -134,7 +134,7 @@ fn nothing_depends_on_threads_memory_or_order() {
     let options = SuperBpeOptions { bpe, transition: 600, superword_veto, counter };
     let expected = train(&documents, ("superbpe", "superbpe_2"), &options);
     assert_eq!(expected.vocab.size(), 2500);
-    assert!(expected.vocab.iter().any(|(_, key)| key.split(|&byte| byte == b' ').count() == 4));
+    assert!(expected.vocab.iter().any(|(_, key)| key.split(|&byte| byte == b' ').count() >= 3));
     documents.reverse();
     for (threads, memory_limit) in [(2, None), (3, Some(1 << 20))] {
         let counter = CounterOptions { threads: Some(threads), memory_limit, ..CounterOptions::default() };

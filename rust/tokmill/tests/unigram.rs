@@ -79,7 +79,7 @@ proptest! {
         let scores: Vec<f64> = found.iter().map(|found| found.score).collect();
         prop_assert_eq!(scores, all[..count].iter().map(|(_, score)| *score).collect::<Vec<_>>());
         for segmentation in &found {
-            let is_it = |(ids, score): &naive::Segmentation| *score == segmentation.score && fused(ids) == segmentation.ids;
+            let is_it = |(ids, score): &naive::Segmentation| score.to_bits() == segmentation.score.to_bits() && fused(ids) == segmentation.ids;
             prop_assert!(all.iter().any(is_it), "{:?}", segmentation);
         }
         let mut ids = Vec::new();

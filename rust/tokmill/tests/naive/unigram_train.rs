@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-pub type Scores = BTreeMap<String, f64>;
+pub(crate) type Scores = BTreeMap<String, f64>;
 
 /// All segmentations of a word into pieces that have a score.
-pub fn segmentations(word: &str, scores: &Scores) -> Vec<Vec<String>> {
+pub(crate) fn segmentations(word: &str, scores: &Scores) -> Vec<Vec<String>> {
     if word.is_empty() {
         return vec![Vec::new()];
     }
@@ -18,12 +18,12 @@ pub fn segmentations(word: &str, scores: &Scores) -> Vec<Vec<String>> {
         .collect()
 }
 
-pub fn score(segmentation: &[String], scores: &Scores) -> f64 {
+pub(crate) fn score(segmentation: &[String], scores: &Scores) -> f64 {
     segmentation.iter().map(|piece| scores[piece]).sum()
 }
 
 /// How often each piece is expected, its probabilities being the exponentials of the scores.
-pub fn expected(words: &BTreeMap<String, u64>, scores: &Scores) -> Scores {
+pub(crate) fn expected(words: &BTreeMap<String, u64>, scores: &Scores) -> Scores {
     let mut counts: Scores = scores.keys().map(|piece| (piece.clone(), 0.0)).collect();
     for (word, &weight) in words {
         let all = segmentations(word, scores);
@@ -39,7 +39,7 @@ pub fn expected(words: &BTreeMap<String, u64>, scores: &Scores) -> Scores {
 }
 
 /// The best segmentation; of equally good ones that whose last pieces are longest.
-pub fn best(word: &str, scores: &Scores) -> Vec<String> {
+pub(crate) fn best(word: &str, scores: &Scores) -> Vec<String> {
     let all = segmentations(word, scores);
     let last_first = |segmentation: &Vec<String>| -> Vec<usize> {
         segmentation.iter().rev().map(|piece| piece.chars().count()).collect()

@@ -129,8 +129,8 @@ fn reserved_entries(options: &UnigramTrainerOptions) -> Result<Vec<Piece>> {
     }
     let mut names: Vec<&str> = entries.iter().map(|entry| entry.text.as_str()).collect();
     names.sort_unstable();
-    if let Some(pair) = names.windows(2).find(|pair| pair[0] == pair[1]) {
-        return Err(Error::option("special_tokens", format!("{:?} is there twice", pair[0])));
+    if let Some((name, _)) = names.iter().zip(names.iter().skip(1)).find(|(one, other)| one == other) {
+        return Err(Error::option("special_tokens", format!("{name:?} is there twice")));
     }
     if names.first().is_some_and(|name| name.is_empty()) {
         return Err(Error::option("special_tokens", "one of them is empty"));
