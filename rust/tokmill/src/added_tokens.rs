@@ -245,7 +245,12 @@ impl Matcher {
             Some(normalizer) => normalizer.normalize(&token.content).into_owned(),
             None => token.content.clone(),
         };
-        // What normalises to nothing is found nowhere.
+        let taking_blanks = |token: &&AddedToken| belongs(token) && (token.lstrip || token.rstrip);
+        if let Some(token) = tokens.iter().filter(taking_blanks).find(|token| content(token).is_empty()) {
+            let what = "a token that strips the text beside it and whose own content normalises to nothing";
+            return Err(Error::unsupported(format!("added token {:?}", token.content), what));
+        }
+        // Any other that normalises to nothing is found nowhere.
         let (patterns, contents): (Vec<usize>, Vec<String>) = (0..tokens.len())
             .filter(|&index| belongs(&tokens[index]))
             .map(|index| (index, content(&tokens[index])))
@@ -354,6 +359,9 @@ mod tests {
         let blanks = AddedToken { normalized: true, ..plain("  ", 7) };
         let added = AddedTokens::new(vec![blanks], Some(&Normalizer::Strip { left: true, right: true })).unwrap();
         assert!(!added.may_match(Round::Normalized, &AllowedSpecial::All));
+
+        let greedy = AddedToken { normalized: true, rstrip: true, ..plain("  ", 7) };
+        AddedTokens::new(vec![greedy], Some(&Normalizer::Strip { left: true, right: true })).unwrap_err();
     }
 
     #[test]
