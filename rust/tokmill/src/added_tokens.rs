@@ -214,6 +214,10 @@ impl AddedTokens {
                 if token.rstrip {
                     end += end_of_leading_space(&text[end..], is_space);
                 }
+                if begin >= end {
+                    // White space that the token before has taken.
+                    continue;
+                }
                 if done < begin {
                     visit(Segment::Text(done..begin))?;
                 }
@@ -362,6 +366,13 @@ mod tests {
 
         let greedy = AddedToken { normalized: true, rstrip: true, ..plain("  ", 7) };
         AddedTokens::new(vec![greedy], Some(&Normalizer::Strip { left: true, right: true })).unwrap_err();
+    }
+
+    #[test]
+    fn white_space_is_taken_once() {
+        let greedy = || vec![AddedToken { lstrip: true, rstrip: true, ..plain("  ", 7) }];
+        assert_eq!(cut(greedy(), "    ", &AllowedSpecial::All), [part(7, "    ")]);
+        assert_eq!(cut(greedy(), "     x", &AllowedSpecial::All), [part(7, "     "), part(None, "x")]);
     }
 
     #[test]
