@@ -376,12 +376,17 @@ def trainer_options(
     return {
         **others,
         "special_tokens": list(special_tokens),
-        "template": (template, None) if isinstance(template, str) else template,
+        "template": layouts(template),
         "initial_alphabet": _alphabet(initial_alphabet),
         "checkpoint": checkpoint,
         "trace": trace,
         **_veto(veto or {}),
     }
+
+
+def layouts(template: str | tuple[str, str] | None) -> tuple[str, str | None] | None:
+    """The layouts for one text and for a pair, where that has one, as the compiled core takes them."""
+    return (template, None) if isinstance(template, str) else template
 
 
 def _alphabet(alphabet: str | bytes) -> bytes | None:

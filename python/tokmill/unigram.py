@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 
 from tokmill._tokmill import Tokenizer, WordCounter, WordCounts, _check_unigram, _train_unigram
-from tokmill.training import _feed
+from tokmill.training import _feed, layouts
 
 if TYPE_CHECKING:
     import os
@@ -158,7 +158,7 @@ def train_unigram(
         "sub_iterations": sub_iterations,
         "token_cost": token_cost,
         "layout": layout,
-        "template": (template, None) if isinstance(template, str) else template,
+        "template": layouts(template),
         "threads": threads,
         "memory_limit": memory_limit,
         "progress": progress,
@@ -166,7 +166,18 @@ def train_unigram(
     if isinstance(source, WordCounts):
         counts = source
     else:
-        counter = WordCounter.for_unigram(text, threads=threads, memory_limit=memory_limit)
-        _feed(counter, source, files=files, field=field, column=column, unit=unit, progress=progress)
-        counts = counter.finish()
+        counts = count_unigram_words(
+            source,
+            files=files,
+            field=field,
+            column=column,
+            unit=unit,
+            normalization=normalization,
+            add_dummy_prefix=add_dummy_prefix,
+            remove_extra_whitespaces=remove_extra_whitespaces,
+            split_by_whitespace=split_by_whitespace,
+            threads=threads,
+            memory_limit=memory_limit,
+            progress=progress,
+        )
     return _train_unigram(counts, text, options)
