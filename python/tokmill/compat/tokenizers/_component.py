@@ -25,8 +25,8 @@ def dumps(value: Any) -> str:
 class Component:
     """Base of the normalizers, pretokenizers, models, post-processors and decoders.
 
-    A kind of component (`Normalizer`, ...) is a subclass that states `kind`. Its own subclasses state `type_name`, the name
-    in tokenizer.json, and describe their fields with `Field`.
+    A kind of component (`Normalizer`, ...) is a subclass that states `kind`. Its own subclasses state `type_name`, the
+    name in tokenizer.json, and describe their fields with `Field`.
     """
 
     kind: ClassVar[str] = "Component"
@@ -135,7 +135,7 @@ class Field:
     """An attribute that is a field of the JSON object: checked when it is set, and live."""
 
     def __init__(self, key: str, check: Callable[[Any], Any], default: Any = ..., *, show: Any = None) -> None:
-        """`key` is the JSON name, `default` what a missing field stands for, `show` what turns it into the attribute."""
+        """`key` is the JSON name, `default` what a missing field stands for, `show` what makes the attribute."""
         self.key = key
         self.check = check
         self.default = default
