@@ -6,6 +6,10 @@
 //! cluster, and else goes by single characters. Both are exact here; most texts of most maps need neither, since a
 //! table tells which characters stay as they are.
 
+mod array;
+mod rules;
+
+use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
 use unicode_segmentation::UnicodeSegmentation;
@@ -32,6 +36,9 @@ type Pages = Box<[OnceLock<[u64; 4]>]>;
 
 /// Characters from here on are looked at one by one.
 const TABLE_END: u32 = 0x3_0000;
+
+/// sentencepiece looks at fewer entries than this that a text begins with.
+const MOST_PREFIXES: usize = 32;
 
 impl std::fmt::Debug for Charsmap {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -68,6 +75,55 @@ impl Charsmap {
         };
         map.printable_stays = (b' '..=b'~').all(|byte| map.stays_alone(byte.into()));
         Ok(map)
+    }
+
+    /// The map of `rules`, from strings to what each becomes, which both owners read.
+    ///
+    /// The strings to be replaced are not empty, no string has a zero character, and fewer than 32 strings to be
+    /// replaced begin with each other.
+    pub fn compile(rules: &BTreeMap<String, String>) -> Result<Self> {
+        let wrong = |from: &str, why: &str| Err(Error::option("rules", format!("{from:?} {why}")));
+        let mut begun: Vec<&str> = Vec::new();
+        let mut replacements = String::new();
+        let mut places = BTreeMap::new();
+        let mut entries = Vec::with_capacity(rules.len());
+        for (from, to) in rules {
+            if from.is_empty() || from.contains('\0') || to.contains('\0') {
+                return wrong(from, "is empty, or has a zero character, or becomes one");
+            }
+            begun.retain(|begin| from.starts_with(begin));
+            begun.push(from);
+            if begun.len() >= MOST_PREFIXES {
+                return wrong(from, "begins with too many other rules");
+            }
+            let place = *places.entry(to.as_str()).or_insert_with(|| {
+                let place = replacements.len();
+                replacements.push_str(to);
+                replacements.push('\0');
+                place as u32
+            });
+            entries.push((from.as_bytes(), place));
+        }
+        let units = array::units(entries.into_iter()).filter(|_| replacements.len() < 1 << 31);
+        let Some(units) = units.filter(|_| !rules.is_empty()) else {
+            return Err(Error::option("rules", "are none, or too many for a map"));
+        };
+        let array = units.iter().flat_map(|unit| unit.to_le_bytes());
+        let size = (4 * units.len()) as u32;
+        Self::new(size.to_le_bytes().into_iter().chain(array).chain(replacements.into_bytes()).collect())
+    }
+
+    /// The map of sentencepiece's rules `nfkc`: form KC of Unicode 17, as far as a list of replacements can say it.
+    pub fn nfkc() -> Self {
+        static MAP: OnceLock<Charsmap> = OnceLock::new();
+        MAP.get_or_init(|| Self::compile(&rules::nfkc()).expect("the rules are well formed")).clone()
+    }
+
+    /// The map of sentencepiece's rules `nmt_nfkc`: as [`Self::nfkc`], with control characters dropped and other white
+    /// space made blanks.
+    pub fn nmt_nfkc() -> Self {
+        static MAP: OnceLock<Charsmap> = OnceLock::new();
+        MAP.get_or_init(|| Self::compile(&rules::nmt_nfkc()).expect("the rules are well formed")).clone()
     }
 
     /// The map as it stands in a file.
@@ -257,4 +313,91 @@ fn replace(old: &str, new: &str, changes: &mut Vec<(char, isize)>) {
 
 fn offset(unit: u32) -> u32 {
     (unit >> 10) << ((unit & 1 << 9) >> 6)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use unicode_normalization::UnicodeNormalization;
+
+    use super::*;
+
+    /// All entries of a map.
+    fn entries(map: &Charsmap) -> BTreeMap<String, String> {
+        let mut found = BTreeMap::new();
+        let mut pending = vec![(offset(map.units[0]), Vec::new())];
+        while let Some((base, key)) = pending.pop() {
+            for byte in 1..=255u8 {
+                let place = base ^ u32::from(byte);
+                let Some(&unit) = map.units.get(place as usize) else { continue };
+                if unit & 0x8000_00FF != u32::from(byte) {
+                    continue;
+                }
+                let key = [&key[..], &[byte]].concat();
+                let below = place ^ offset(unit);
+                if unit >> 8 & 1 == 1 {
+                    let value = map.units[below as usize] & 0x7FFF_FFFF;
+                    let to = map.replacement(value as usize).unwrap().to_owned();
+                    found.insert(String::from_utf8(key.clone()).unwrap(), to);
+                }
+                pending.push((below, key));
+            }
+        }
+        found
+    }
+
+    #[test]
+    fn rules_that_cannot_be_written_are_refused() {
+        let rules = |pairs: &[(&str, &str)]| pairs.iter().map(|&(a, b)| (a.to_owned(), b.to_owned())).collect();
+        for wrong in [&[][..], &[("", "a")], &[("a\0", "b")], &[("a", "\0")]] {
+            assert!(Charsmap::compile(&rules(wrong)).is_err());
+        }
+        let nested = |count: usize| (1..=count).map(|len| ("a".repeat(len), "b".to_owned())).collect();
+        assert!(Charsmap::compile(&nested(MOST_PREFIXES - 1)).is_ok());
+        assert!(Charsmap::compile(&nested(MOST_PREFIXES)).is_err());
+    }
+
+    #[test]
+    fn characters_become_their_form_kc() {
+        let (nfkc, nmt) = (Charsmap::nfkc(), Charsmap::nmt_nfkc());
+        let rewrite = |map: &Charsmap, text: &str| {
+            let (mut at, mut written) = (0, String::new());
+            while let Some(c) = text[at..].chars().next() {
+                let (len, new) =
+                    map.longest(text[at..].as_bytes()).unwrap_or((c.len_utf8(), &text[at..at + c.len_utf8()]));
+                written.push_str(new);
+                at += len;
+            }
+            written
+        };
+        for c in ('\u{1}'..=char::MAX).filter(|&c| !rules::is_newer(c)) {
+            assert_eq!(rewrite(&nfkc, &c.to_string()), c.to_string().nfkc().collect::<String>());
+            let decomposed: String = c.to_string().nfd().collect();
+            assert_eq!(rewrite(&nfkc, &decomposed), decomposed.nfkc().collect::<String>());
+        }
+        for (from, to) in [("\u{8}", ""), ("\t", " "), ("\u{200B}", " "), ("\u{FF5E}", "\u{FF5E}"), ("ﬁ", "fi")] {
+            assert_eq!(rewrite(&nmt, from), to);
+        }
+        // As many as the maps of sentencepiece 0.2.3 have.
+        assert_eq!((entries(&nfkc).len(), entries(&nmt).len()), (225_232, 225_276));
+    }
+
+    proptest! {
+        #[test]
+        fn what_was_compiled_is_read(
+            short in prop::collection::btree_map("[a-c]{1,5}", "[a-cé]{0,3}", 1..60),
+            wide in prop::collection::btree_map("\\PC{1,3}", "\\PC{0,2}", 0..300),
+        ) {
+            let rules: BTreeMap<String, String> = short.into_iter().chain(wide).collect();
+            let map = Charsmap::compile(&rules).unwrap();
+            prop_assert_eq!(map.units.len() % 256, 0);
+            prop_assert_eq!(&entries(&map), &rules);
+            for from in rules.keys() {
+                let text = format!("{from}b");
+                let begun = rules.iter().filter(|(from, _)| text.starts_with(from.as_str()));
+                let longest = begun.max_by_key(|(from, _)| from.len());
+                prop_assert_eq!(map.longest(text.as_bytes()), longest.map(|(from, to)| (from.len(), to.as_str())));
+            }
+        }
+    }
 }
