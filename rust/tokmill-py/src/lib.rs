@@ -6,6 +6,7 @@
 mod arrays;
 mod arrow;
 mod byte_level;
+mod components;
 mod error;
 mod options;
 mod text;
@@ -54,6 +55,8 @@ mod _tokmill {
     use crate::arrays::Ragged;
     #[pymodule_export]
     use crate::byte_level::{ByteEngine, ByteRequest, ByteState};
+    #[pymodule_export]
+    use crate::components::{Normalizer, Pattern, PreTokenizer, uppercase};
     #[pymodule_export]
     use crate::options::set_default_threads;
     #[pymodule_export]

@@ -56,7 +56,8 @@ static DEFAULT_THREADS: AtomicUsize = AtomicUsize::new(0);
 /// Sets how many threads a call may use that is not told otherwise.
 ///
 /// `None`, the initial state, is as many as there are cores available, and never more than one for each 256 KiB of
-/// input. Results never depend on the number of threads.
+/// input; in a process that `multiprocessing` started, such as a worker of a data loader, it is one. Results never
+/// depend on the number of threads.
 #[pyfunction]
 #[pyo3(signature = (n))]
 pub(crate) fn set_default_threads(n: Option<Size>) -> Result<()> {
@@ -69,8 +70,27 @@ pub(crate) fn set_default_threads(n: Option<Size>) -> Result<()> {
 pub(crate) fn threads(asked: Option<&Size>) -> Result<Option<usize>> {
     match asked {
         Some(size) => size.positive("threads").map(Some),
-        None => Ok(Some(DEFAULT_THREADS.load(Ordering::Relaxed)).filter(|&threads| threads > 0)),
+        None => Ok(match DEFAULT_THREADS.load(Ordering::Relaxed) {
+            0 if is_worker() => Some(1),
+            0 => None,
+            threads => Some(threads),
+        }),
     }
+}
+
+/// Whether `multiprocessing`, or its twin `multiprocess`, started this process: then others share its cores.
+fn is_worker() -> bool {
+    Python::attach(|py| {
+        let modules = py.import(intern!(py, "sys"))?.getattr(intern!(py, "modules"))?;
+        for name in [intern!(py, "multiprocessing.process"), intern!(py, "multiprocess.process")] {
+            let Ok(module) = modules.get_item(name) else { continue };
+            if !module.call_method0(intern!(py, "parent_process"))?.is_none() {
+                return PyResult::Ok(true);
+            }
+        }
+        Ok(false)
+    })
+    .unwrap_or(false)
 }
 
 /// The option `allowed_special`: "none", "all", or some special tokens by their content.

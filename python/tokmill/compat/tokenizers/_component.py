@@ -99,6 +99,16 @@ class Component:
         return component
 
     @classmethod
+    def adopted(cls, value: Any) -> Any:
+        """A component of this kind as it is, one of the owner's library as one of ours; anything else as it is."""
+        names = {f"{base.__module__}.{base.__name__}" for base in type(value).__mro__}
+        if not isinstance(value, cls) and any(
+            name.startswith("tokenizers.") and name.endswith(f".{cls.kind}") for name in names
+        ):
+            return cls.from_spec(json.loads(value.__getstate__()))
+        return value
+
+    @classmethod
     def _told_by(cls, spec: Mapping[str, Any]) -> str:
         """The type of a JSON object that does not state it."""
         return ""
@@ -162,10 +172,15 @@ class Field:
         return self.default
 
 
+def called(value: Any) -> str:
+    """What messages call a value of the wrong type."""
+    return "'None'" if value is None else f"'{type(value).__name__}' object"
+
+
 def boolean(value: Any) -> bool:
     """A bool, and no other truth."""
     if not isinstance(value, bool):
-        raise TypeError(f"'{type(value).__name__}' object is not an instance of 'bool'")
+        raise TypeError(f"{called(value)} is not an instance of 'bool'")
     return value
 
 
@@ -177,7 +192,7 @@ def optional_boolean(value: Any) -> bool | None:
 def string(value: Any) -> str:
     """A string of Unicode text."""
     if not isinstance(value, str):
-        raise TypeError(f"'{type(value).__name__}' object is not an instance of 'str'")
+        raise TypeError(f"{called(value)} is not an instance of 'str'")
     value.encode()
     return value
 
@@ -202,7 +217,7 @@ def unsigned(value: Any) -> int:
 def instance(value: Any, kind: type) -> Any:
     """An instance of a class, or a `TypeError` in the owner's words."""
     if not isinstance(value, kind):
-        raise TypeError(f"'{type(value).__name__}' object is not an instance of '{kind.__name__}'")
+        raise TypeError(f"{called(value)} is not an instance of '{kind.__name__}'")
     return value
 
 

@@ -28,6 +28,7 @@ use crate::normalize::Normalizer;
 use crate::pretokenize::{SplitPattern, Step};
 use crate::tokenizer::{Parts, Tokenizer};
 use sniff::Kind;
+pub use tokenizer_json::{normalizer, pretokenizer};
 
 /// What a file does not say itself.
 #[derive(Clone, Debug, Default)]

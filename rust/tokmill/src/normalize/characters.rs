@@ -14,6 +14,7 @@ use super::{BertOptions, Sink};
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Rule {
     Lowercase,
+    Uppercase,
     StripAccents,
     Nmt,
     /// The whole of a Bert normaliser, character by character.
@@ -37,6 +38,7 @@ impl Rule {
     fn apply(self, c: char, out: &mut String) -> Fate {
         match self {
             Self::Lowercase => out.extend(c.to_lowercase()),
+            Self::Uppercase => out.extend(c.to_uppercase()),
             Self::StripAccents if ucd::is_combining_mark(c) => {}
             Self::StripAccents => out.push(c),
             Self::Nmt => out.extend(nmt(c)),
@@ -66,7 +68,7 @@ impl Rule {
     fn lowers(self) -> bool {
         match self {
             Self::Lowercase => true,
-            Self::StripAccents | Self::Nmt | Self::BertBefore(_) => false,
+            Self::Uppercase | Self::StripAccents | Self::Nmt | Self::BertBefore(_) => false,
             Self::Bert(options) | Self::BertAfter(options) => options.lowercase,
         }
     }

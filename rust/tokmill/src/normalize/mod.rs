@@ -287,6 +287,13 @@ impl Normalizer {
     }
 }
 
+/// The text in upper case, character by character, and where each part of it came from. No file asks for this.
+pub fn uppercase(text: &str) -> (String, Alignment) {
+    let mut sink = Aligned::default();
+    Rule::Uppercase.write_each(text, &mut sink);
+    (sink.text, sink.alignment)
+}
+
 /// How a text is normalised.
 enum Plan<'n> {
     /// Nothing changes.

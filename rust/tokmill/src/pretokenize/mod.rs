@@ -39,11 +39,29 @@ pub struct Pieces {
     pub ends: Vec<(u32, u32)>,
 }
 
+impl Pieces {
+    /// The pieces as bytes of the text.
+    fn ranges(&self) -> impl Iterator<Item = Range<usize>> + '_ {
+        self.ends.iter().map(|&(begin, end)| self.base + begin as usize..self.base + end as usize)
+    }
+}
+
 /// A validated, compiled pretokenizer.
 #[derive(Debug)]
 pub struct Pretokenizer {
     steps: Vec<Step>,
     plan: Plan,
+}
+
+/// A text as a pretokenizer leaves it, with its pieces.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cut {
+    /// The text, rewritten where the pretokenizer rewrites.
+    pub text: String,
+    /// Its pieces, in bytes of `text`, in order, none empty.
+    pub pieces: Vec<Range<usize>>,
+    /// What leads back from `text` to the text that came in.
+    pub alignment: Alignment,
 }
 
 /// How the pieces are found.
@@ -193,6 +211,22 @@ impl Pretokenizer {
         }
     }
 
+    /// What becomes of a text, of which the first `head` bytes come from the first character of the original text.
+    /// Pieces are spelled as the steps leave them if this is a pretokenizer for [`Spelling::Plain`].
+    pub fn cut(&self, text: &str, head: usize) -> Cut {
+        if text.is_empty() || !self.rewrites() {
+            let pieces = self.split(text.as_bytes());
+            return Cut { text: text.to_owned(), pieces, alignment: Alignment::identity(text.len()) };
+        }
+        let rewritten = self.rewrite(text.as_bytes(), head, true);
+        let pieces = match &rewritten.blocks {
+            Some(blocks) => blocks.iter().flat_map(Pieces::ranges).collect(),
+            None => self.split(&rewritten.text),
+        };
+        let alignment = rewritten.alignment.expect("the alignment was asked for");
+        Cut { text: String::from_utf8_lossy(&rewritten.text).into_owned(), pieces, alignment }
+    }
+
     /// All pieces of `text`, which is not rewritten, for tests and for looking.
     pub fn split(&self, text: &[u8]) -> Vec<Range<usize>> {
         let mut pieces = Pieces::default();
@@ -200,8 +234,7 @@ impl Pretokenizer {
         let mut from = 0;
         while from < text.len() {
             from = self.fill(text, from, &mut pieces);
-            let base = pieces.base;
-            all.extend(pieces.ends.iter().map(|&(begin, end)| base + begin as usize..base + end as usize));
+            all.extend(pieces.ranges());
         }
         all
     }

@@ -50,7 +50,7 @@ impl SearchPattern {
     }
 
     /// Calls `visit` with begin and end of each match in `text`, in order. An empty text has no matches.
-    pub(crate) fn for_each_match(&self, text: &str, mut visit: impl FnMut(usize, usize)) {
+    pub fn for_each_match(&self, text: &str, mut visit: impl FnMut(usize, usize)) {
         if text.is_empty() {
             return;
         }

@@ -6,6 +6,7 @@
 //! not known are refused by name.
 
 mod bpe;
+mod component;
 mod components;
 mod decoders;
 mod dialect;
@@ -17,6 +18,7 @@ mod version2;
 mod words;
 mod write;
 
+pub use component::{normalizer, pretokenizer};
 pub(crate) use dialect::to_oniguruma;
 pub(crate) use read::parts;
 pub(crate) use stream::{MergeEntries, VocabEntries, vocabulary};
