@@ -8,17 +8,21 @@ come from the directory that `TOKMILL_DATA` names.
 
 from __future__ import annotations
 
+import gzip
 import os
 import statistics
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import sentencepiece
 import tiktoken
+import tokenizers
 
 from tokmill.compat import sentencepiece as our_sentencepiece
 from tokmill.compat import tiktoken as our_tiktoken
+from tokmill.compat import tokenizers as our_tokenizers
 
 ROUNDS = 9
 DATA = Path(os.environ.get("TOKMILL_DATA", Path(__file__).resolve().parent.parent.parent / "shared" / "data"))
@@ -45,10 +49,39 @@ def ratio(theirs: Callable[[], object], ours: Callable[[], object]) -> float:
     return statistics.median(ratios)
 
 
+def compare_tokenizers(texts: list[str]) -> None:
+    """Batches of encodings, of which the ids are asked for, and then the offsets too."""
+    for name in ("gpt2.json", "llama3_1.json.gz", "bert_uncased.json", "llama2.json", "xlnet_base_cased.json.gz"):
+        data = (DATA / "vocabs" / name).read_bytes()
+        document = gzip.decompress(data) if name.endswith(".gz") else data
+        theirs, ours = tokenizers.Tokenizer.from_buffer(document), our_tokenizers.Tokenizer.from_buffer(document)
+        for one in (theirs, ours):
+            one.no_padding()
+            one.no_truncation()
+
+        def ids(tokenizer: Any) -> object:
+            return [encoding.ids for encoding in tokenizer.encode_batch(texts)]
+
+        def spans(tokenizer: Any) -> object:
+            return [(encoding.ids, encoding.offsets) for encoding in tokenizer.encode_batch(texts)]
+
+        def padded(tokenizer: Any) -> object:
+            tokenizer.enable_padding()
+            tokenizer.enable_truncation(128)
+            encodings = tokenizer.encode_batch(texts)
+            tokenizer.no_padding()
+            tokenizer.no_truncation()
+            return [(encoding.ids, encoding.attention_mask, encoding.type_ids) for encoding in encodings]
+
+        found = [ratio(lambda: call(theirs), lambda: call(ours)) for call in (ids, spans, padded)]  # noqa: B023
+        print(f"tokenizers {name:24} ids {found[0]:5.1f}  with offsets {found[1]:5.1f}  padded, cut {found[2]:5.1f}")
+
+
 def main() -> None:
     texts = paragraphs()
     size = sum(len(text.encode()) for text in texts)
     print(f"{len(texts)} paragraphs, {size / 1000:.0f} kB; times faster than the owner")
+    compare_tokenizers(texts)
     for name in ("r50k_base", "cl100k_base", "o200k_base"):
         ours = our_tiktoken.get_encoding(name, path=DATA / "vocabs" / f"{name}.tiktoken")
         theirs = tiktoken.Encoding(

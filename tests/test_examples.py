@@ -17,6 +17,7 @@ PROMISES = {
     "byte_level_ngram.py": "bytes       b'scanne' then 'r': 0.9",
     "compat_sentencepiece.py": "the same ids, pieces and offsets as sentencepiece",
     "compat_tiktoken.py": "the same ids as tiktoken",
+    "compat_tokenizers.py": "the same encodings as tokenizers",
     "offsets.py": "bytes covered: 24 of 24",
     "padded_batch.py": "left-padded (4, 16) ",
     "streaming_decode.py": "ids that completed no character:",

@@ -112,6 +112,14 @@ class Tokenizer:
         add_special_tokens: bool = False,
         threads: int | None = None,
     ) -> tuple[Ragged, npt.NDArray[np.int64]]: ...
+    def _encode_batch_details(
+        self,
+        texts: _Texts,
+        *,
+        unit: _Unit = "char",
+        allowed_special: _AllowedSpecial = "none",
+        threads: int | None = None,
+    ) -> tuple[Ragged, npt.NDArray[np.int64], npt.NDArray[np.uint32], dict[int, str]]: ...
     def encode_with_type_ids(
         self,
         text: _Text,

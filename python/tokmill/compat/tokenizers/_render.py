@@ -21,6 +21,22 @@ class Tagged(dict[str, Any]):
     __slots__ = ()
 
 
+class Struct(dict[str, Any]):
+    """An object that is printed as a call of its name, which the JSON does not hold."""
+
+    __slots__ = ("name",)
+
+    def __init__(self, name: str, fields: Mapping[str, Any]) -> None:
+        super().__init__(fields)
+        self.name = name
+
+
+class Shown(dict[str, Any]):
+    """An object with one field, of which only the value is printed."""
+
+    __slots__ = ()
+
+
 class Limits(NamedTuple):
     """What is left out of a printed object."""
 
@@ -38,6 +54,10 @@ def render(value: Any, limits: Limits) -> str:
         return str(value)
     if isinstance(value, str):
         return _quoted(value, limits)
+    if isinstance(value, Struct):
+        return call(value.name, value, limits)
+    if isinstance(value, Shown):
+        return "".join(render(content, limits) for content in value.values())
     if isinstance(value, Tagged):
         return "".join(f"{kind}({render(content, limits)})" for kind, content in value.items())
     if isinstance(value, Mapping):

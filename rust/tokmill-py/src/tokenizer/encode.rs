@@ -4,6 +4,7 @@ use std::hash::{BuildHasher, RandomState};
 
 use numpy::{PyArray1, PyArray2};
 use pyo3::prelude::*;
+use pyo3::types::PyDict;
 use tokmill::Error;
 use tokmill::tokenizer::{EncodeOptions, Sampling};
 
@@ -17,6 +18,8 @@ use crate::text::{Text, Texts, total_len};
 type IdArray<'py> = Bound<'py, PyArray1<u32>>;
 /// `numpy.int64` of shape `[n, 2]`.
 type SpanArray<'py> = Bound<'py, PyArray2<i64>>;
+/// Rows of ids, their offsets, the numbers of their pieces, and texts that are spelled in another way.
+type Detailed<'py> = (Ragged, SpanArray<'py>, IdArray<'py>, Bound<'py, PyDict>);
 
 impl Tokenizer {
     /// What the core is told about an encoding.
@@ -200,6 +203,36 @@ impl Tokenizer {
         let encode = || self.core.encode_batch_with_offsets(&texts, unit, &options);
         let (rows, spans) = call(py, total_len(&texts), encode)?;
         Ok((Ragged::from_rows(py, rows), spans_to_numpy(py, spans)?))
+    }
+
+    /// What the face of Hugging Face tokenizers makes encodings of: rows of ids without special tokens around them, and
+    /// beside their values int64[total, 2] of offsets in characters (bytes with `unit="byte"`) before any post-processor,
+    /// uint32[total] of the numbers of the pieces, and a dict from places to the texts of tokens that are not spelled as
+    /// in the vocabulary.
+    #[pyo3(
+        name = "_encode_batch_details",
+        signature = (texts, *, unit = "char", allowed_special = None, threads = None),
+        text_signature = "($self, texts, *, unit='char', allowed_special='none', threads=None)"
+    )]
+    fn encode_batch_details<'py>(
+        &self,
+        py: Python<'py>,
+        texts: &Bound<'py, PyAny>,
+        unit: &str,
+        allowed_special: Option<Allowed>,
+        threads: Option<Size>,
+    ) -> Result<Detailed<'py>> {
+        let options = self.options(allowed_special, false, threads)?;
+        let unit = parse_unit(unit)?;
+        let texts = Texts::new(texts)?;
+        let texts = texts.borrow()?;
+        let details = call(py, total_len(&texts), || self.core.encode_batch_details(&texts, unit, &options))?;
+        let surfaces = PyDict::new(py);
+        for (place, text) in details.surfaces {
+            surfaces.set_item(place, text)?;
+        }
+        let spans = spans_to_numpy(py, details.offsets)?;
+        Ok((Ragged::from_rows(py, details.ids), spans, to_numpy(py, details.words), surfaces))
     }
 
     /// The ids of a text or a pair, uint32[n], and the type id of each, uint32[n], as the post-processor has them.

@@ -36,6 +36,10 @@ pub trait Sink {
     /// Whether pieces come with their ids. If not, [`Self::piece`] gets each piece whole, and no ids.
     const ENCODED: bool = true;
 
+    /// Begin and end of the pieces that come next, relative to `base`, before long ones are handed over part by part.
+    /// `one` says that they are parts of one piece that goes on from block to block.
+    fn pieces(&mut self, _base: usize, _ends: &[(u32, u32)], _one: bool) {}
+
     /// The ids of the next pieces.
     fn ids(&mut self, ids: &[u32]);
 
@@ -137,6 +141,7 @@ impl Encoder {
                 from = ends.get(inside).map_or(next, |&(begin, _)| base + begin as usize);
                 ends = &ends[..inside];
             }
+            sink.pieces(base, ends, pretokenizer.joins_pieces());
             self.tables.encode(model, text, base, ends, sink);
         }
         from
@@ -144,6 +149,7 @@ impl Encoder {
 
     /// Encodes pieces of `text` that are known.
     pub fn encode_block(&mut self, model: &Model, text: &[u8], block: &Pieces, sink: &mut impl Sink) {
+        sink.pieces(block.base, &block.ends, false);
         self.tables.encode(model, text, block.base, &block.ends, sink);
     }
 

@@ -158,6 +158,11 @@ impl Pretokenizer {
         matches!(self.plan, Plan::Whole | Plan::Blanks { split: false, .. })
     }
 
+    /// Whether the pieces of a text are parts of one, in the eyes of the owner of the file.
+    pub fn joins_pieces(&self) -> bool {
+        matches!(self.plan, Plan::Words)
+    }
+
     /// Whether a blank is put before a text that does not begin with one, and nothing else is rewritten
     /// (`add_prefix_space` of a `ByteLevel` that comes first).
     pub fn adds_prefix_space(&self) -> bool {

@@ -20,8 +20,9 @@ pub(super) trait Target: Sink + Send + Default {
     /// The pieces that follow are of the text at byte `base`; where it was rewritten, `alignment` leads back.
     fn enter(&mut self, base: usize, alignment: Option<Alignment>);
 
-    /// An added token that takes `range` of the text entered last.
-    fn token(&mut self, id: u32, range: Range<usize>);
+    /// An added token that takes `range` of the text entered last, where it is found as `found`. A blank of it stands
+    /// for U+2581 where `marks`.
+    fn token(&mut self, id: u32, range: Range<usize>, found: &[u8], marks: bool);
 
     /// Makes room for about so many ids.
     fn expect(&mut self, _ids: usize) {}
@@ -35,7 +36,7 @@ impl Target for Vec<u32> {
 
     fn enter(&mut self, _base: usize, _alignment: Option<Alignment>) {}
 
-    fn token(&mut self, id: u32, _range: Range<usize>) {
+    fn token(&mut self, id: u32, _range: Range<usize>, _found: &[u8], _marks: bool) {
         self.push(id);
     }
 
@@ -53,7 +54,7 @@ impl Target for usize {
 
     fn enter(&mut self, _base: usize, _alignment: Option<Alignment>) {}
 
-    fn token(&mut self, _id: u32, _range: Range<usize>) {
+    fn token(&mut self, _id: u32, _range: Range<usize>, _found: &[u8], _marks: bool) {
         *self += 1;
     }
 
@@ -272,7 +273,7 @@ impl Tokenizer {
         self.added_tokens.segments(Round::Raw, text, &options.allowed_special, |segment| match segment {
             Segment::Token(id, range) => {
                 target.enter(range.start, None);
-                target.token(id, 0..range.len());
+                target.token(id, 0..range.len(), &text[range], false);
                 Ok(())
             }
             Segment::Text(range) => self.walk_segment(&text[range.clone()], range.start, options, encoder, target),
@@ -324,7 +325,8 @@ impl Tokenizer {
             match part {
                 Segment::Token(id, range) => {
                     target.enter(base, alignment.clone());
-                    target.token(id, range);
+                    let found = &normalized[range.clone()];
+                    target.token(id, range, found, self.with_blanks.is_some());
                 }
                 Segment::Text(range) => {
                     self.walk_part(&normalized, range, base, head, alignment.as_ref(), options, encoder, target);

@@ -1,5 +1,6 @@
 //! The waist of the crate: an immutable, validated tokenizer and what it can do.
 
+mod details;
 mod edit;
 mod encode;
 mod offsets;
@@ -9,6 +10,7 @@ mod stretches;
 
 pub use crate::added_tokens::AllowedSpecial;
 pub use crate::decode::DecodeStream;
+pub use details::{Details, Surface};
 pub use offsets::{OffsetUnit, Offsets};
 pub use pool::DEFAULT_CACHE_BYTES;
 pub use sample::Sampling;

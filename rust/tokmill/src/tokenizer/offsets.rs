@@ -29,13 +29,14 @@ pub type Offsets = Vec<[i64; 2]>;
 
 /// Collects pieces and what leads from them back to the text; spans are made afterwards.
 #[derive(Debug, Default)]
-struct Spans {
-    ids: Vec<u32>,
+pub(super) struct Spans {
+    pub(super) ids: Vec<u32>,
     /// Which bytes of its piece each id stands for.
     ranges: Vec<Range<usize>>,
     /// Pieces and added tokens: range in the text entered last, where its ids end, and which entry it belongs to.
     marks: Vec<Mark>,
     entries: Vec<(usize, Option<Alignment>)>,
+    words: Words,
 }
 
 #[derive(Debug)]
@@ -44,10 +45,55 @@ struct Mark {
     ids_end: usize,
     entry: usize,
     added: bool,
+    /// The number of the piece in the whole text, added tokens counted too.
+    word: u32,
+}
+
+/// Numbers pieces, whether they come whole or in parts.
+#[derive(Debug, Default)]
+struct Words {
+    /// Those before the block.
+    done: u32,
+    /// Where the pieces of the block end.
+    ends: Vec<usize>,
+    /// How many of them are behind.
+    passed: usize,
+}
+
+impl Words {
+    fn block(&mut self, ends: impl Iterator<Item = usize>) {
+        self.done += self.ends.len() as u32;
+        self.ends.clear();
+        self.ends.extend(ends);
+        self.passed = 0;
+    }
+
+    /// The number of the piece that has a part at `begin`.
+    fn at(&mut self, begin: usize) -> u32 {
+        while self.ends.get(self.passed).is_some_and(|&end| end <= begin) {
+            self.passed += 1;
+        }
+        self.done + self.passed as u32
+    }
+
+    /// The number of an added token.
+    fn token(&mut self) -> u32 {
+        self.block(std::iter::empty());
+        self.done += 1;
+        self.done - 1
+    }
 }
 
 impl Sink for Spans {
     const BY_PIECE: bool = true;
+
+    fn pieces(&mut self, base: usize, ends: &[(u32, u32)], one: bool) {
+        match one {
+            true if self.words.ends.is_empty() => self.words.block(std::iter::once(usize::MAX)),
+            true => {}
+            false => self.words.block(ends.iter().map(|&(_, end)| base + end as usize)),
+        }
+    }
 
     fn ids(&mut self, ids: &[u32]) {
         self.ids.extend_from_slice(ids);
@@ -56,14 +102,26 @@ impl Sink for Spans {
     fn piece(&mut self, model: &Model, piece: &[u8], begin: usize, ids: &[u32]) {
         self.ids.extend_from_slice(ids);
         model.spans(piece, ids, &mut self.ranges);
-        self.mark(begin..begin + piece.len(), false);
+        let word = self.words.at(begin);
+        self.mark(begin..begin + piece.len(), false, word);
     }
 }
 
 impl Spans {
-    fn mark(&mut self, range: Range<usize>, added: bool) {
+    fn mark(&mut self, range: Range<usize>, added: bool, word: u32) {
         let entry = self.entries.len() - 1;
-        self.marks.push(Mark { range, ids_end: self.ids.len(), entry, added });
+        self.marks.push(Mark { range, ids_end: self.ids.len(), entry, added, word });
+    }
+
+    /// Which bytes of the last piece each of its ids stands for, `count` of them.
+    pub(super) fn last_ranges(&self, count: usize) -> &[Range<usize>] {
+        &self.ranges[self.ranges.len() - count..]
+    }
+
+    /// The number of each id's piece in the text, added tokens counted too.
+    pub(super) fn words(&self) -> impl Iterator<Item = u32> {
+        let begins = std::iter::once(0).chain(self.marks.iter().map(|mark| mark.ids_end));
+        begins.zip(&self.marks).flat_map(|(begin, mark)| std::iter::repeat_n(mark.word, mark.ids_end - begin))
     }
 }
 
@@ -72,30 +130,36 @@ impl Target for Spans {
 
     fn enter(&mut self, base: usize, alignment: Option<Alignment>) {
         self.entries.push((base, alignment));
+        self.words.block(std::iter::empty());
     }
 
-    fn token(&mut self, id: u32, range: Range<usize>) {
+    fn token(&mut self, id: u32, range: Range<usize>, _found: &[u8], _marks: bool) {
         self.ids.push(id);
         self.ranges.push(0..range.len());
-        self.mark(range, true);
+        let word = self.words.token();
+        self.mark(range, true, word);
     }
 
     fn join(&mut self, next: Self) {
         let (ids, entries) = (self.ids.len(), self.entries.len());
+        self.words.block(std::iter::empty());
+        let words = self.words.done;
+        self.words.done += next.words.done + next.words.ends.len() as u32;
         self.ids.extend(next.ids);
         self.ranges.extend(next.ranges);
         self.entries.extend(next.entries);
         self.marks.extend(next.marks.into_iter().map(|mark| Mark {
             ids_end: mark.ids_end + ids,
             entry: mark.entry + entries,
+            word: mark.word + words,
             ..mark
         }));
     }
 }
 
 /// An id's place in the text, in bytes, and how much white space its spelling begins and ends with.
-struct Placed {
-    bytes: Range<usize>,
+pub(super) struct Placed {
+    pub(super) bytes: Range<usize>,
     leading: i64,
     trailing: i64,
 }
@@ -171,7 +235,7 @@ impl Tokenizer {
     }
 
     /// Finds the bytes of each id: inside a piece, ids follow one another.
-    fn place(&self, text: &[u8], spans: &Spans) -> Vec<Placed> {
+    pub(super) fn place(&self, text: &[u8], spans: &Spans) -> Vec<Placed> {
         let vocab = self.model.vocab();
         let trims = !self.layouts.trims().is_empty();
         let fallback_bytes = match (&self.decoder, &self.model) {
@@ -256,7 +320,7 @@ fn white_space_around(bytes: &[u8]) -> (i64, i64) {
 }
 
 /// Turns byte ranges into offsets of the unit asked for.
-enum Position<'t> {
+pub(super) enum Position<'t> {
     /// Bytes, or a text in which they are characters.
     Same,
     /// Valid UTF-8: a place whose number of characters before it is known, moved to where it is needed.
@@ -266,7 +330,7 @@ enum Position<'t> {
 }
 
 impl<'t> Position<'t> {
-    fn new(text: &'t [u8], unit: OffsetUnit) -> Self {
+    pub(super) fn new(text: &'t [u8], unit: OffsetUnit) -> Self {
         if unit == OffsetUnit::Byte || text.is_ascii() {
             return Self::Same;
         }
@@ -288,7 +352,7 @@ impl<'t> Position<'t> {
         Self::Table(table)
     }
 
-    fn span(&mut self, bytes: &Range<usize>) -> [i64; 2] {
+    pub(super) fn span(&mut self, bytes: &Range<usize>) -> [i64; 2] {
         let (begin, end) = match self {
             Self::Same => (bytes.start, bytes.end),
             _ if bytes.is_empty() => {

@@ -58,7 +58,7 @@ impl Target for Items {
 
     fn enter(&mut self, _base: usize, _alignment: Option<Alignment>) {}
 
-    fn token(&mut self, id: u32, _range: Range<usize>) {
+    fn token(&mut self, id: u32, _range: Range<usize>, _found: &[u8], _marks: bool) {
         self.0.push(Item::Token(id));
     }
 
