@@ -101,8 +101,8 @@ def attributes(encoding: Any) -> dict[str, Any]:
         )
     }
     sequences = range(3)
-    found["char_to_token"] = [[encoding.char_to_token(at, s) for at in range(30)] for s in sequences]
-    found["char_to_word"] = [[encoding.char_to_word(at, s) for at in range(30)] for s in sequences]
+    found["char_to_token"] = [[encoding.char_to_token(at, s) for at in range(0, 30, 2)] for s in sequences]
+    found["char_to_word"] = [[encoding.char_to_word(at, s) for at in range(0, 30, 2)] for s in sequences]
     for name in ("token_to_chars", "token_to_word", "token_to_sequence"):
         found[name] = [getattr(encoding, name)(token) for token in range(n + 2)]
     for name in ("word_to_chars", "word_to_tokens"):
@@ -151,6 +151,7 @@ def configure(pair: tuple[Any, Any], truncation: dict[str, Any] | None, padding:
 
 @pytest.mark.parametrize("model", MODELS)
 @given(data=st.data())
+@settings(max_examples=40)
 def test_encodings_agree(model: str, data: st.DataObject) -> None:
     theirs, ours = both(data.draw(components.documents(MODELS[model])))
     configure((theirs, ours), data.draw(truncations), data.draw(paddings))
@@ -175,9 +176,11 @@ def test_encodings_agree(model: str, data: st.DataObject) -> None:
 
 @pytest.mark.parametrize("model", MODELS)
 @given(data=st.data())
+@settings(max_examples=25)
 def test_encodings_change_as_the_owners(model: str, data: st.DataObject) -> None:
     theirs, ours = both(data.draw(components.documents(MODELS[model])))
-    batch = data.draw(st.lists(any_texts, min_size=1, max_size=3))
+    # Two, as the windows of all are joined with one another.
+    batch = data.draw(st.lists(any_texts.map(lambda text: text[:20]), min_size=1, max_size=2))
     found = [outcome(one.encode_batch, batch) for one in (theirs, ours)]
     assert_same(*found)
     if not found[0][0]:
@@ -195,7 +198,7 @@ def test_encodings_change_as_the_owners(model: str, data: st.DataObject) -> None
                 one.pad(length + 3, direction=other, pad_id=7, pad_type_id=2, pad_token="p")
             merged = kind.Encoding.merge(changed, growing_offsets=growing)
             merged.set_sequence_id(0)
-            return [*changed, merged, tokenizer.post_process(changed[0], changed[-1])]
+            return [*changed, merged, tokenizer.post_process(changed[0])]
 
         results.append(outcome(change))
     assert_same(*results)
@@ -203,6 +206,7 @@ def test_encodings_change_as_the_owners(model: str, data: st.DataObject) -> None
 
 @pytest.mark.parametrize("model", MODELS)
 @given(data=st.data())
+@settings(max_examples=25)
 def test_the_rest_agrees(model: str, data: st.DataObject) -> None:
     theirs, ours = both(data.draw(components.documents(MODELS[model])))
     assert json.loads(theirs.to_str()) == json.loads(ours.to_str())

@@ -173,7 +173,8 @@ def _merges(value: Any) -> Merges:
         if len(parts) != 2:
             raise ValueError(f"Merges text file invalid at line {len(merges) + 1}")
         merges.append((parts[0], parts[1]))
-    return merges
+    # Of a pair that is listed twice, the later place counts.
+    return list(dict.fromkeys(reversed(merges)))[::-1] if len(set(merges)) < len(merges) else merges
 
 
 class BPE(Model):
