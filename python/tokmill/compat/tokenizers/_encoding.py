@@ -77,11 +77,11 @@ class Encoding:
 
     @classmethod
     def _of(
-        cls, ids: list[int], tokens: list[str], offsets: list[Offsets], words: list[int | None], type_id: int
+        cls, ids: list[int], tokens: list[str], offsets: list[Offsets], words: Sequence[int | None], type_id: int
     ) -> Encoding:
         """The encoding of these tokens, before any post-processor."""
         columns = Columns()
-        columns.ids, columns.tokens, columns.offsets, columns.words = ids, tokens, offsets, words
+        columns.ids, columns.tokens, columns.offsets, columns.words = ids, tokens, offsets, list(words)
         columns.type_ids = [type_id] * len(ids)
         columns.special_tokens_mask = [0] * len(ids)
         columns.attention_mask = [1] * len(ids)

@@ -57,7 +57,7 @@ def text_inputs(items: Sequence[Any]) -> Input:
 def word_inputs(items: Sequence[Any]) -> Input:
     """Inputs that are lists of words or pairs of these."""
     texts: list[str] = []
-    counts = []
+    counts: list[int] = []
     rows = []
     for item in items:
         if isinstance(item, tuple) and len(item) == 1 and not isinstance(item[0], str):

@@ -14,7 +14,12 @@ DIRECTIONS = {"left": "Left", "right": "Right"}
 
 def truncation_settings(max_length: int, options: Settings) -> Settings:
     """The settings of truncation, checked."""
-    settings = {"max_length": _size(max_length), "stride": 0, "strategy": "longest_first", "direction": "right"}
+    settings: Settings = {
+        "max_length": _size(max_length),
+        "stride": 0,
+        "strategy": "longest_first",
+        "direction": "right",
+    }
     for name, value in options.items():
         if name not in settings:
             print(f"Ignored unknown kwarg option {name}")

@@ -76,7 +76,7 @@ class _Loop:
         self._prefix = prefix
         self._vocab_size = options["vocab_size"]
         self._least = max(options["min_frequency"], 1)
-        self._longest = options.get("max_token_length")
+        self._longest: int | None = options.get("max_token_length")
         self._lengths = [[1] * len(word) for word in words] if self._longest is not None else []
         self._counts: defaultdict[Pair, int] = defaultdict(int)
         self._places: defaultdict[Pair, set[int]] = defaultdict(set)
@@ -123,6 +123,7 @@ class _Loop:
         """
         word, left, right = self._words[number], *pair
         lengths = self._lengths[number] if self._longest is not None else None
+        longest = self._longest or 0
         changes: list[tuple[Pair, int]] = []
         at = 0
         while at + 1 < len(word):
@@ -135,12 +136,12 @@ class _Loop:
                 lengths[at : at + 2] = [length]
             if at > 0:
                 changes.append(((word[at - 1], left), -1))
-                if lengths is None or lengths[at - 1] + length < self._longest:
+                if lengths is None or lengths[at - 1] + length < longest:
                     changes.append(((word[at - 1], made), 1))
             word[at : at + 2] = [made]
             if at + 1 < len(word):
                 changes.append(((right, word[at + 1]), -1))
-                if lengths is None or lengths[at + 1] + length < self._longest:
+                if lengths is None or lengths[at + 1] + length < longest:
                     changes.append(((made, word[at + 1]), 1))
             at += 1
         return changes

@@ -184,7 +184,7 @@ class Tokenizer:
         return _restored, (self.__getstate__(),)
 
     def __deepcopy__(self, memo: Any) -> Tokenizer:
-        copy = Tokenizer(self._model._copy())
+        copy = Tokenizer(_copied(self._model))
         copy._normalizer = _copied(self._normalizer)
         copy._pre_tokenizer = _copied(self._pre_tokenizer)
         copy._post_processor = _copied(self._post_processor)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence as Items
-from typing import TYPE_CHECKING, Any, ClassVar, Self, SupportsIndex
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from ._component import Component, Field, Steps, boolean, character, string, unsigned
 from ._regex import Regex, pattern_spec, read_pattern, stretches
@@ -330,8 +330,8 @@ class DecodeStream:
         self._prefix = ""
         self._prefix_index = 0
 
-    def step(self, tokenizer: Tokenizer, id: SupportsIndex | Items[int]) -> str | None:
-        """Takes one id or several."""
+    def step(self, tokenizer: Any, id: Any) -> str | None:
+        """Takes one id or several, of a `Tokenizer`."""
         from ._tokenizer import Tokenizer
 
         if not isinstance(tokenizer, Tokenizer):

@@ -72,7 +72,7 @@ class Model(Component):
         found = []
         for index, (id, (begin, end)) in enumerate(zip(ids.values.tolist(), offsets.tolist(), strict=True)):
             value = surfaces.get(index)
-            found.append(Token(id, self.id_to_token(id) if value is None else value, (begin, end)))
+            found.append(Token(id, (self.id_to_token(id) or "") if value is None else value, (begin, end)))
         return found
 
     def _tokens_of(self, sequence: str, ids: Sequence[int]) -> list[Token]:
@@ -162,7 +162,7 @@ def _single(value: float) -> float:
 
 
 def _merges(value: Any) -> Merges:
-    merges = []
+    merges: Merges = []
     for merge in value:
         if isinstance(merge, str):
             if merge.startswith("#version"):

@@ -304,13 +304,17 @@ def _special_tokens(value: Any) -> dict[str, dict[str, Any]]:
     They come as `(name, id)`, `(id, name)` or `{"id": name, "ids": ids, "tokens": tokens}`, or as tokenizer.json has
     them.
     """
-    found = {}
+    found: dict[str, dict[str, Any]] = {}
     for token in value.values() if isinstance(value, dict) else value:
         if isinstance(token, dict):
             for name in ("id", "ids", "tokens"):
                 if name not in token:
                     raise ValueError(f"`{name}` must be specified")
-            one = {"id": string(token["id"]), "ids": list(token["ids"]), "tokens": list(token["tokens"])}
+            one: dict[str, Any] = {
+                "id": string(token["id"]),
+                "ids": list(token["ids"]),
+                "tokens": list(token["tokens"]),
+            }
             if len(one["ids"]) != len(one["tokens"]):
                 raise ValueError("SpecialToken: ids and tokens must be of the same length")
         elif isinstance(token, tuple | list) and len(token) == 2:
@@ -336,7 +340,7 @@ class TemplateProcessing(PostProcessor):
     _special_tokens = Field("special_tokens", _special_tokens)
 
     def __init__(self, single: Any = None, pair: Any = None, special_tokens: Any = None) -> None:
-        fields = {
+        fields: dict[str, Any] = {
             "single": _template("$0" if single is None else single),
             "pair": _template("$A:0 $B:1" if pair is None else pair),
             "special_tokens": _special_tokens(special_tokens or []),

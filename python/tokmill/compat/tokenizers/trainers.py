@@ -41,7 +41,7 @@ class Trainer:
     """Base of the trainers."""
 
     _defaults: ClassVar[dict[str, Any]] = {}
-    _trains: ClassVar[type[models.Model]]
+    _trains: ClassVar[type[models.Model]] = models.Model
 
     def __init__(self, **options: Any) -> None:
         self._options = dict(self._defaults)
@@ -164,7 +164,7 @@ _CHECKS: dict[str, Any] = {
 class BpeTrainer(Trainer):
     """Trains a BPE: the most frequent pair of neighbours becomes a token, again and again."""
 
-    _trains = models.BPE
+    _trains: ClassVar[type[models.Model]] = models.BPE
     _defaults: ClassVar[dict[str, Any]] = {
         "min_frequency": 0,
         "vocab_size": 30000,
@@ -194,7 +194,7 @@ class BpeTrainer(Trainer):
 class WordPieceTrainer(BpeTrainer):
     """Trains a WordPiece: the tokens that a `BpeTrainer` makes."""
 
-    _trains = models.WordPiece
+    _trains: ClassVar[type[models.Model]] = models.WordPiece
     _defaults: ClassVar[dict[str, Any]] = {
         **{name: value for name, value in BpeTrainer._defaults.items() if name != "max_token_length"},
         "continuing_subword_prefix": "##",
@@ -220,7 +220,7 @@ class WordPieceTrainer(BpeTrainer):
 class WordLevelTrainer(Trainer):
     """Trains a WordLevel: the most frequent words."""
 
-    _trains = models.WordLevel
+    _trains: ClassVar[type[models.Model]] = models.WordLevel
     _defaults: ClassVar[dict[str, Any]] = {
         "min_frequency": 0,
         "vocab_size": 30000,
@@ -242,7 +242,7 @@ class WordLevelTrainer(Trainer):
 class UnigramTrainer(Trainer):
     """Trains a Unigram: from many seeds down to the pieces that the texts are most likely to be made of."""
 
-    _trains = models.Unigram
+    _trains: ClassVar[type[models.Model]] = models.Unigram
     _defaults: ClassVar[dict[str, Any]] = {
         "show_progress": True,
         "vocab_size": 8000,
