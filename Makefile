@@ -99,7 +99,7 @@ test-owners: $(VENV)/.extension $(VENV)/.group-test ## Run the tests of LIBRARY=
 
 .PHONY: soak
 soak: $(VENV)/.extension $(VENV)/.group-test ## Run the property tests a hundred times longer
-	PROPTEST_CASES=25600 cargo test --locked --release
+	TOKMILL_SOAK=10000 PROPTEST_CASES=25600 cargo test --locked --release
 	$(PYTEST) --hypothesis-profile=soak
 
 FUZZ_SECONDS ?= 60
@@ -142,6 +142,7 @@ bench-full: $(MEASURE) corpora .cache/peers-bytes/.created ## Measure every case
 	$(PY) -m bench.harness.own --full
 	$(PY) -m bench.harness.compare --full
 	$(PY) -m bench.training.compare --full
+	$(PY) -m bench.training.growth --full
 	$(PY) -m bench.training.superbpe --full
 	$(PY) -m bench.training.binary --full
 	$(PY) -m bench.byte_level.compare --full

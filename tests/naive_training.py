@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from itertools import pairwise
 from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
@@ -46,3 +47,62 @@ def _apply(rows: list[tuple[list[int], int]], left: int, right: int, result: int
             if row[at : at + 2] == [left, right]:
                 row[at : at + 2] = [result]
             at += 1
+
+
+def train_characters(
+    words: dict[str, int],
+    specials: list[str],
+    more: int,
+    *,
+    min_frequency: int,
+    prefix: str,
+    suffix: str,
+    limit_alphabet: int | None,
+    max_token_chars: int | None,
+) -> tuple[list[str], list[tuple[int, int]], int]:
+    """Entries and merges over characters, `more` merged entries at the most, and the entries that makes at the most.
+
+    "z" is in the initial alphabet.
+    """
+    seen: Counter[str] = Counter()
+    for word, count in words.items():
+        for letter in word:
+            seen[letter] += count
+    seen["z"] = 1 << 60
+    alphabet = sorted(sorted(seen, key=lambda letter: (-seen[letter], letter))[:limit_alphabet])
+    entries = [*dict.fromkeys([*specials, *alphabet])]
+    rows: list[tuple[list[int], int]] = []
+    for word in sorted(words, key=str.encode):
+        row = []
+        for at, letter in enumerate(word):
+            if letter in entries:
+                spelled = (prefix if at else "") + letter + (suffix if at == len(word) - 1 else "")
+                if spelled not in entries:
+                    entries.append(spelled)
+                row.append(entries.index(spelled))
+        rows.append((row, words[word]))
+    lengths = {id: 1 for row, _ in rows for id in row}
+    merges: list[tuple[int, int]] = []
+    end = len(entries) + more
+    while len(entries) < end:
+        counts: Counter[tuple[int, int]] = Counter()
+        for row, count in rows:
+            for pair in pairwise(row):
+                if lengths[pair[0]] + lengths[pair[1]] <= (max_token_chars or 99):
+                    counts[pair] += count
+        negative, (left, right) = min(((-count, pair) for pair, count in counts.items()), default=(0, (0, 0)))
+        if -negative < min_frequency:
+            break
+        spelled = entries[left] + entries[right].removeprefix(prefix)
+        if spelled not in entries:
+            entries.append(spelled)
+        result = entries.index(spelled)
+        lengths.setdefault(result, lengths[left] + lengths[right])
+        merges = [merge for merge in merges if merge != (left, right)] + [(left, right)]
+        for row, _ in rows:
+            at = 0
+            while at + 1 < len(row):
+                if row[at : at + 2] == [left, right]:
+                    row[at : at + 2] = [result]
+                at += 1
+    return entries, merges, end

@@ -203,6 +203,23 @@ def test_train_unigram_equals_the_library() -> None:
 
 
 @pytest.mark.usefixtures("directory")
+def test_train_wordpiece_equals_the_library() -> None:
+    options = ["--model", "wordpiece", "--vocab-size", "90", "--cased", "--min-frequency", "1"]
+    run("train", "text.txt", *options, "--out", "new.json")
+    lines = [line.decode() for line in io.BytesIO(TEXT.encode())]
+    expected = tokmill.train_wordpiece(lines, 90, lowercase=False, min_frequency=1)
+    assert tokmill.Tokenizer.from_file("new.json") == expected
+
+
+@pytest.mark.usefixtures("directory")
+def test_train_tells_its_progress_in_json(capsys: pytest.CaptureFixture[str]) -> None:
+    run("train", "text.txt", "--vocab-size", "280", "--progress", "json", "--out", "new.json")
+    *told, last = capsys.readouterr().err.splitlines()
+    assert [json.loads(line)["phase"] for line in told][-1] == "merge"
+    assert "new.json" in last
+
+
+@pytest.mark.usefixtures("directory")
 def test_inspect_shows_the_tokenizer(tokenizer: tokmill.Tokenizer, capsys: pytest.CaptureFixture[str]) -> None:
     run("inspect", "-t", "t.json", "--text", "the cat")
     out = capsys.readouterr().out

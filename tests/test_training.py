@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 import io
 import json
+import os
 import signal
+import subprocess
+import sys
+import warnings
 from itertools import pairwise
 from pathlib import Path
 
@@ -331,6 +336,44 @@ def test_padding_to_a_size() -> None:
     assert padded.decode(padded.encode(text)) == text
 
 
+@pytest.mark.parametrize("longest", [3, 4])
+def test_short_pieces_in_a_power_of_two(longest: int) -> None:
+    """Tokenizers as KL3M's: few bytes a piece, so that a typing error moves few borders (arXiv 2503.17247)."""
+    specials = [f"<|{name}|>" for name in ("start", "end", "pad", "unk", "sep", "cls", "mask")]
+    ours = tokmill.train_bpe(
+        DOCUMENTS,
+        1024 - 13,
+        pattern="gpt2",
+        normalizer="nfkc",
+        special_tokens=specials,
+        max_token_bytes=longest,
+        pad_to=1024,
+    )
+    peer = Peer(models.BPE())
+    peer.normalizer = normalizers.NFKC()
+    peer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    trainer = trainers.BpeTrainer(
+        vocab_size=1024 - 13,
+        min_frequency=2,
+        max_token_length=longest + 1,  # That bound is exclusive.
+        special_tokens=specials,
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+    )
+    peer.train_from_iterator(DOCUMENTS, trainer)
+    vocab = peer.get_vocab()
+    assert {entry: id for entry, id in ours.vocab().items() if id < len(vocab)} == vocab
+    assert [ours.token_id(name) for name in specials] == list(range(7))
+    assert max(map(len, tokens_of(ours))) == longest
+    assert len(ours) == 1024
+    padding = [ours.token_bytes(id) for id in range(len(vocab), 1024)]
+    assert len(set(padding)) == len(padding)
+    assert {frozenset(run) for run in padding} <= {frozenset(b" "), frozenset(b"\n")}
+    text = "Hearing       of \n\n\n\n the court"
+    assert ours.decode(ours.encode(text)) == text
+    assert max(len(ours.token_bytes(id)) for id in ours.encode("".join(DOCUMENTS)).tolist()) <= longest
+
+
 def test_templates() -> None:
     options = {"special_tokens": ["<s>", "</s>"], "vocab_size": 300}
     single = tokmill.train_bpe(DOCUMENTS, template="<s> $A </s>", **options)
@@ -416,3 +459,124 @@ def test_a_checkpoint_is_taken_up(tmp_path: Path, expected: tokmill.Tokenizer) -
     path = tmp_path / "checkpoint"
     assert tokmill.train_bpe(DOCUMENTS, 400, checkpoint=path) == expected
     assert tokmill.train_bpe(DOCUMENTS, 400, checkpoint=path) == expected
+
+
+CHECKPOINTED = """
+import os, signal, sys
+import tokmill
+path, out, stop = sys.argv[1:]
+seen = []
+def progress(phase, done, total):
+    if phase == "merge":
+        seen.append(done)
+        if done >= int(stop):
+            os.kill(os.getpid(), signal.SIGKILL)
+words = [f"{left}{right} {right}{left}{left}" for left in range(60) for right in range(60)]
+options = {"checkpoint": path, "checkpoint_seconds": 0, "progress": progress, "min_frequency": 1}
+tokmill.train_bpe(words * 2, 6000, **options).save(out)
+print(seen[0])
+"""
+
+
+def test_a_killed_training_goes_on_to_the_same_bytes(tmp_path: Path) -> None:
+    def run(checkpoint: str, out: str, stop: int) -> subprocess.CompletedProcess[str]:
+        arguments = [str(tmp_path / checkpoint), str(tmp_path / out), str(stop)]
+        return subprocess.run(
+            [sys.executable, "-c", CHECKPOINTED, *arguments], capture_output=True, text=True, check=False
+        )
+
+    whole = run("unused", "whole.json", 1 << 30)
+    assert whole.returncode == 0, whole.stderr
+    assert run("checkpoint", "out.json", 3000).returncode == -signal.SIGKILL
+    assert not (tmp_path / "out.json").exists()
+    again = run("checkpoint", "out.json", 1 << 30)
+    assert again.returncode == 0, again.stderr
+    assert int(again.stdout) > 1000
+    assert (tmp_path / "out.json").read_bytes() == (tmp_path / "whole.json").read_bytes()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["out.json", "whole.json"]
+
+
+DISK_FULL = """
+import resource, sys
+import tokmill
+work, folder = sys.argv[1:]
+words = [f"{number}{'x' * (number % 40)}" for number in range(60_000)]
+counts = tokmill.count_words(words)
+tokenizer = tokmill.train_bpe(counts, 2000)
+tokenizer.save(f"{folder}/t.json")
+counts.save(f"{folder}/counts")
+before = [open(f"{folder}/{name}", "rb").read() for name in ("t.json", "counts")]
+resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, 10_000))
+tasks = {
+    "spill": lambda: tokmill.count_words(words, memory_limit=1_000_000),
+    "superwords": lambda: tokmill.train_superbpe(words, 2000, transition=1000, memory_limit=40_000_000),
+    "save": lambda: tokenizer.save(f"{folder}/t.json"),
+    "counts": lambda: counts.save(f"{folder}/counts"),
+    "checkpoint": lambda: tokmill.train_bpe(
+        counts, 6000, checkpoint=f"{folder}/checkpoint", checkpoint_seconds=0, min_frequency=1
+    ),
+}
+for name, task in tasks.items():
+    try:
+        task()
+    except OSError as error:
+        print(name, type(error).__name__, error.errno)
+resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, -1))
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="limits of the size of files")
+def test_a_full_disk_leaves_what_was_there(tmp_path: Path) -> None:
+    (tmp_path / "spilled").mkdir()
+    (tmp_path / "kept").mkdir()
+    process = subprocess.run(
+        [sys.executable, "-c", DISK_FULL, tmp_path / "spilled", tmp_path / "kept"],
+        env=os.environ | {"TMPDIR": str(tmp_path / "spilled")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    said = dict(line.split(" ", 1) for line in process.stdout.splitlines())
+    assert said == dict.fromkeys(["spill", "superwords", "save", "counts", "checkpoint"], f"OSError {errno.EFBIG}")
+    assert list((tmp_path / "spilled").iterdir()) == []
+    assert sorted(path.name for path in (tmp_path / "kept").iterdir()) == ["counts", "t.json"]
+    assert len(tokmill.WordCounts.load(tmp_path / "kept" / "counts")) > 50_000
+    assert tokmill.Tokenizer.from_file(tmp_path / "kept" / "t.json").vocab_size == 2000
+
+
+def test_progress_as_lines_of_json(capsys: pytest.CaptureFixture[str]) -> None:
+    tokmill.train_bpe(DOCUMENTS * 9, 600, progress="json")
+    told = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    assert {line["phase"] for line in told} == {"count", "merge"}
+    assert told[-1]["done"] == told[-1]["total"] == 600 - 256
+    assert [line["seconds"] for line in told] == sorted(line["seconds"] for line in told)
+
+
+@pytest.mark.parametrize("seen", ["terminal", "notebook", "pipe"])
+@pytest.mark.parametrize("has_tqdm", [True, False])
+def test_progress_as_a_bar(seen: str, has_tqdm: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    screen = io.StringIO()
+    monkeypatch.setattr(screen, "isatty", lambda: seen == "terminal", raising=False)
+    monkeypatch.setattr(sys, "stderr", screen)
+    if seen == "notebook":
+        monkeypatch.setitem(sys.modules, "ipykernel", io)
+    if has_tqdm:
+        pytest.importorskip("tqdm")
+    else:
+        monkeypatch.setitem(sys.modules, "tqdm", None)
+        monkeypatch.setitem(sys.modules, "tqdm.auto", None)
+    tokmill.train_bpe(DOCUMENTS, 400, progress="bar")
+    shown = screen.getvalue()
+    assert ("count: " in shown and "merge: " in shown) == (seen != "pipe")
+    with pytest.raises(tokmill.TokmillError, match="progress"):
+        tokmill.train_bpe(DOCUMENTS, 400, progress="loud")
+
+
+def test_long_pieces_are_announced() -> None:
+    line = "word and word " * 90_000
+    with pytest.warns(UserWarning, match="pieces of up to 1260000 bytes"):
+        tokmill.train_bpe([line], 270, pattern=None)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        tokmill.train_bpe([line], 270)
+        tokmill.train_bpe(["one two"] * 9, 270, pattern=None)

@@ -9,16 +9,15 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import subprocess
 import sys
 from dataclasses import dataclass
 from statistics import median
 
 import tokmill
-from bench.cases import CACHE, ROOT, Case, load_cases, stem
+from bench.cases import CACHE, Case, load_cases, stem
 from bench.harness import machine, report
-from bench.harness.jobs import ONE_THREAD, interpreters
+from bench.harness.fresh import try_to_ask
+from bench.harness.jobs import ONE_THREAD
 from bench.harness.results import write_csv
 from bench.peers import TOKMILL
 from bench.vocabularies import prepare
@@ -89,22 +88,17 @@ def job(case: Case, size: int) -> dict[str, object]:
 
 def measure(case: Case, name: str, path: str) -> Cost | None:
     """Run one library in a fresh process; None, and said, where it fails."""
-    python = interpreters()["own" if name == TOKMILL else "bytes"]
-    try:
-        process = subprocess.run(
-            [python, "-m", "bench.byte_level.worker", name, path],
-            capture_output=True,
-            text=True,
-            timeout=TIMEOUT,
-            env=os.environ | ONE_THREAD,
-            cwd=ROOT,
-            check=True,
-        )
-    except (OSError, subprocess.CalledProcessError, subprocess.TimeoutExpired) as error:
-        detail = (getattr(error, "stderr", None) or str(error)).strip().splitlines()[-1:]
-        print(f"  {case} {name}: failed: {detail}", file=sys.stderr)
+    found = try_to_ask(
+        f"{case} {name}",
+        "bench.byte_level.worker",
+        environment="own" if name == TOKMILL else "bytes",
+        arguments=[name, path],
+        variables=ONE_THREAD,
+        timeout=TIMEOUT,
+    )
+    if found is None:
         return None
-    cost = Cost(stem(case.vocabulary), stem(case.text), name, **json.loads(process.stdout))
+    cost = Cost(stem(case.vocabulary), stem(case.text), name, **found)
     print(f"  {case} {name:14} {cost.microseconds:9.1f} us a byte, built in {cost.build:.2f} s", file=sys.stderr)
     return cost
 

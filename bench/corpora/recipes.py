@@ -95,8 +95,8 @@ LANGUAGES = {
     "hangul": ["libreoffice-help-ko"],
     "japanese": ["libreoffice-help-ja", "manpages-ja"],
     "khmer": ["libreoffice-help-km"],
-    "latin": ["libreoffice-help-cs", "libreoffice-help-de", "libreoffice-help-fr", "libreoffice-help-hu",
-              "libreoffice-help-tr", "libreoffice-help-vi", "manpages-pl"],
+    "latin": ["libreoffice-help-cs", "libreoffice-help-de", "libreoffice-help-fi", "libreoffice-help-fr",
+              "libreoffice-help-hu", "libreoffice-help-tr", "libreoffice-help-vi", "manpages-pl"],
     "tibetan": ["libreoffice-help-dz"],
 }  # fmt: skip
 

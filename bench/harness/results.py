@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 from dataclasses import asdict, dataclass, fields
 from statistics import median
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_type_hints
 
 from bench.peers import TOKMILL
 
@@ -125,3 +125,12 @@ def write_csv(path: Path, rows: Sequence[Any]) -> None:
         writer = csv.DictWriter(file, [field.name for field in fields(rows[0])])
         writer.writeheader()
         writer.writerows(asdict(row) for row in rows)
+
+
+def read_csv(path: Path, kind: type[Any]) -> list[Any]:
+    """Read dataclasses, whose fields are numbers and strings, from what `write_csv` wrote; none where no file is."""
+    if not path.exists():
+        return []
+    types = get_type_hints(kind)
+    with path.open(newline="", encoding="utf-8") as file:
+        return [kind(**{name: types[name](value) for name, value in row.items()}) for row in csv.DictReader(file)]

@@ -8,15 +8,14 @@ from __future__ import annotations
 
 import json
 import os
-import resource
-import subprocess
 import sys
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from bench.cases import ROOT
+from bench.harness.fresh import ask
 from bench.harness.picture import OURS, THEIRS
+from bench.training.worker import peak
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -40,22 +39,16 @@ class Run:
     seconds: float
     cpu_seconds: float
     """Processor time of all threads, which other work on the machine does not lengthen."""
+    idle: int
+    """Bytes of memory, the largest resident set before the training."""
     peak: int
-    """Bytes of memory, the largest resident set."""
+    """The same after it."""
 
 
 def train(trainer: str, corpus: str, size: int, target: Path, **arguments: Any) -> Run:
     """Run a trainer in a fresh process, and say so."""
     task = {"trainer": trainer, "arguments": arguments | {"threads": THREADS}, "target": str(target)}
-    process = subprocess.run(
-        [sys.executable, "-m", "bench.training.alone"],
-        input=json.dumps(task),
-        stdout=subprocess.PIPE,
-        text=True,
-        cwd=ROOT,
-        check=True,
-    )
-    found = json.loads(process.stdout)
+    found = ask("bench.training.alone", task=task)
     run = Run(
         corpus=corpus,
         megabytes=size / MB,
@@ -130,22 +123,17 @@ def main() -> None:
     import tokmill
 
     started = time.perf_counter()
-    before = processor_seconds()
+    before, idle = time.process_time(), peak()
     tokenizer = getattr(tokmill, task["trainer"])(**task["arguments"])
     found = {
         "seconds": time.perf_counter() - started,
-        "cpu_seconds": processor_seconds() - before,
-        "peak": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+        "cpu_seconds": time.process_time() - before,
+        "idle": idle,
+        "peak": peak(),
         "vocab_size": len(tokenizer),
     }
     tokenizer.save(task["target"])
     os.write(answer, json.dumps(found).encode())
-
-
-def processor_seconds() -> float:
-    """Return what this process has used on all threads."""
-    used = resource.getrusage(resource.RUSAGE_SELF)
-    return used.ru_utime + used.ru_stime
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Pictures of training: seconds and memory beside the peers, and cost against corpus and vocabulary size."""
+"""Pictures of training: seconds and memory beside the peers."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from bench.training.compare import Training
 
 
-def write(directory: Path, facts: dict[str, str], rows: list[Training], growth: list[Training]) -> None:
-    """Write `training-CORPUS-SIZE.svg` for every input, and `training-growth.svg`."""
+def write(directory: Path, facts: dict[str, str], rows: list[Training]) -> None:
+    """Write `training-CORPUS-SIZE.svg` for every input."""
     import matplotlib as mpl
 
     mpl.use("Agg")
@@ -23,8 +23,6 @@ def write(directory: Path, facts: dict[str, str], rows: list[Training], growth: 
     for corpus, vocab_size in dict.fromkeys((row.corpus, row.vocab_size) for row in rows):
         chosen = [row for row in rows if (row.corpus, row.vocab_size) == (corpus, vocab_size)]
         bars(directory / f"training-{corpus}-{vocab_size}.svg", f"{corpus} to {vocab_size:,}", facts, chosen)
-    if growth:
-        curves(directory / "training-growth.svg", facts, growth)
 
 
 def bars(path: Path, title: str, facts: dict[str, str], rows: list[Training]) -> None:
@@ -45,25 +43,5 @@ def bars(path: Path, title: str, facts: dict[str, str], rows: list[Training]) ->
         axis.spines[["top", "right"]].set_visible(False)
     figure.suptitle(f"Training BPE, two threads: {title}", fontweight="bold")
     figure.supxlabel(f"{facts['cpu']}, {facts['date']}", fontsize=8)
-    figure.savefig(path, metadata={"Date": None})
-    pyplot.close(figure)
-
-
-def curves(path: Path, facts: dict[str, str], growth: list[Training]) -> None:
-    """Draw seconds against corpus size and against vocabulary size, both axes logarithmic."""
-    from matplotlib import pyplot
-
-    figure, axes = pyplot.subplots(1, 2, figsize=(9, 3.4), layout="constrained")
-    by_corpus = sorted((row.megabytes, row.seconds) for row in growth if row.vocab_size == 64_000)
-    hundred = [row for row in growth if 50 < row.megabytes < 200]
-    by_size = sorted((row.vocab_size, row.seconds) for row in hundred)
-    for axis, points, label in zip(axes, (by_corpus, by_size), ("MB, to 64,000", "entries, 100 MB"), strict=True):
-        axis.loglog(*zip(*points, strict=True), marker="o", color=OURS[1])
-        axis.set_xlabel(label)
-        axis.set_ylabel("seconds")
-        axis.grid(visible=True, which="both", alpha=0.25)
-    figure.suptitle(
-        f"tokmill, training BPE on English and code, two threads; {facts['cpu']}, {facts['date']}", fontsize=10
-    )
     figure.savefig(path, metadata={"Date": None})
     pyplot.close(figure)

@@ -1,12 +1,14 @@
 """Unigram training beside sentencepiece: `python -m bench.training.unigram [--full]`, on two threads.
 
-Both train on the same lines without normalisation; every tenth line is kept back. What they made is then judged on
+All train on the same lines without normalisation; every tenth line is kept back. What they made is then judged on
 those lines by one evaluator, which knows pieces and scores only: the logarithm of the probability that all
 segmentations of the words have together, and the tokens of the best one, each for a byte of text. Characters that are
-no piece cost ten nats more than the worst piece, for both.
+no piece cost ten nats more than the worst piece, for all. Probabilities are made to add up to one, which takes off what
+MinGram puts on every token.
 
 Languages are LibreOffice's help, where `make corpora` has fetched it, and else what the data directory holds. `--full`
-also trains on the first 100 MB of `english.txt` to 32,000, and tokmill alone on `mixed.txt`, a gigabyte.
+also trains on the first 100 MB of `english.txt` to 32,000, and tokmill alone on `mixed.txt`, a gigabyte. A run can be
+made in parts, some `--texts` and `--libraries` at a time, with `--add`.
 """
 
 from __future__ import annotations
@@ -24,11 +26,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench.cases import CACHE, DATA, ROOT
+from bench.cases import CACHE, DATA
 from bench.corpora import recipes
 from bench.harness import machine, report
-from bench.harness.jobs import interpreters
-from bench.harness.results import write_csv
+from bench.harness.fresh import ask
+from bench.harness.results import read_csv, write_csv
+from bench.training.worker import peak
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -37,16 +40,24 @@ CORPORA = CACHE / "corpora"
 WORK = CACHE / "training"
 THREADS = 2
 MB = 1_000_000
-LIBRARIES = ("sentencepiece", "tokmill")
+METHODS = {"tokmill": "em", "tokmill score_pruning": "score_pruning", "tokmill mingram": "mingram"}
+"""What tokmill's methods are called here."""
+LIBRARIES = ("sentencepiece", *METHODS)
 
-HELP = {"German": ("de", 8_000), "Turkish": ("tr", 8_000), "Hindi": ("hi", 4_000), "Japanese": ("ja", 8_000)}
+HELP = {
+    "Finnish": ("fi", 8_000),
+    "German": ("de", 8_000),
+    "Turkish": ("tr", 8_000),
+    "Hindi": ("hi", 8_000),
+    "Japanese": ("ja", 8_000),
+}
 """Languages of LibreOffice's help, with the size of a vocabulary that their texts allow."""
 
 TEXTS = {
     "English": ("text/english_16m.txt", 8_000),
     "English, 32k": ("text/english_16m.txt", 32_000),
     "code": ("text/code_python_stdlib.py.txt", 8_000),
-    "Finnish": ("parallel/tatoeba/tatoeba.fin-eng.fin", 1_000),
+    "Finnish, small": ("parallel/tatoeba/tatoeba.fin-eng.fin", 1_000),
     "German, small": ("parallel/xquad/de.txt", 4_000),
     "Turkish, small": ("parallel/xquad/tr.txt", 4_000),
     "Hindi, small": ("parallel/xquad/hi.txt", 2_000),
@@ -76,26 +87,31 @@ def main() -> None:
     """Measure, and leave a table and the rows of it under `record/`."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--full", action="store_true", help="100 MB and a gigabyte as well; and keep the record")
+    parser.add_argument("--add", action="store_true", help="go on with the record of today")
+    parser.add_argument("--texts", nargs="+", metavar="NAME", help="such as German")
+    parser.add_argument("--libraries", nargs="+", choices=LIBRARIES, default=LIBRARIES)
     parser.add_argument("--worker", nargs=4, metavar=("LIBRARY", "TEXT", "SIZE", "TARGET"), help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.worker:
         worker(*options.worker)
         return
     WORK.mkdir(parents=True, exist_ok=True)
-    rows = [row for name, lines, size in texts() for row in compare(name, lines, size)]
-    if options.full and (CORPORA / "english.txt").exists():
-        lines = (CORPORA / "english.txt").read_bytes()[: 100 * MB].splitlines(keepends=True)
-        rows += compare("English, 100 MB", lines, 32_000)
-        rows += [train("tokmill", "English and code, 1 GB", CORPORA / "mixed.txt", [], 32_000)]
     directory = machine.record_directory(keep=options.full)
+    rows = read_csv(directory / "unigram.csv", Trained) if options.add else []
+    for name, lines, size in texts(full=options.full):
+        if name in (options.texts or [name]):
+            rows += compare(name, lines, size, options.libraries)
+    large = "English and code, 1 GB"
+    if options.full and large in (options.texts or [large]) and (CORPORA / "mixed.txt").exists():
+        rows += [train("tokmill", large, CORPORA / "mixed.txt", [], 32_000)]
     write_csv(directory / "unigram.csv", rows)
     parts = ["# Training Unigram models beside sentencepiece", report.machine_table(machine.facts()), table(rows)]
     (directory / "unigram.md").write_text("\n\n".join(parts) + "\n", encoding="utf-8")
     print(directory / "unigram.md")
 
 
-def texts() -> Iterable[tuple[str, list[bytes], int]]:
-    """Return names, lines and sizes."""
+def texts(*, full: bool) -> Iterable[tuple[str, list[bytes], int]]:
+    """Return names, lines and sizes; `full`: the 100 MB of English too."""
     for name, (code, size) in HELP.items():
         if packages := sorted((CORPORA / "packages").glob(f"libreoffice-help-{code}_*.deb")):
             with tempfile.TemporaryDirectory() as directory:
@@ -105,22 +121,26 @@ def texts() -> Iterable[tuple[str, list[bytes], int]]:
     for name, (path, size) in TEXTS.items():
         if (DATA / path).exists():
             yield name, (DATA / path).read_bytes().splitlines(keepends=True), size
+    if full and (CORPORA / "english.txt").exists():
+        with (CORPORA / "english.txt").open("rb") as english:
+            yield "English, 100 MB", english.read(100 * MB).splitlines(keepends=True), 32_000
 
 
-def compare(name: str, lines: list[bytes], vocab_size: int) -> list[Trained]:
+def compare(name: str, lines: list[bytes], vocab_size: int, libraries: Iterable[str]) -> list[Trained]:
     """Train with each library, and judge."""
     path = WORK / "unigram.txt"
     path.write_bytes(b"".join(line for number, line in enumerate(lines) if number % 10))
-    return [train(library, name, path, lines[::10], vocab_size) for library in LIBRARIES]
+    return [train(library, name, path, lines[::10], vocab_size) for library in libraries]
 
 
 def train(library: str, name: str, path: Path, kept_back: list[bytes], vocab_size: int) -> Trained:
     """Train in a fresh process, and judge what it made."""
     target = WORK / f"unigram-{library}.json"
-    python = interpreters()["own" if library == "tokmill" else "stable"]
-    arguments = [library, str(path), str(vocab_size), str(target)]
-    command = [python, "-m", "bench.training.unigram", "--worker", *arguments]
-    found = json.loads(subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE).stdout.splitlines()[-1])
+    found = ask(
+        "bench.training.unigram",
+        environment="own" if library in METHODS else "stable",
+        arguments=["--worker", library, str(path), str(vocab_size), str(target)],
+    )
     scores = json.loads(target.read_text(encoding="utf-8"))
     likelihood, tokens = judge(scores, b"".join(kept_back)) if kept_back else (math.nan, math.nan)
     row = Trained(
@@ -133,28 +153,24 @@ def train(library: str, name: str, path: Path, kept_back: list[bytes], vocab_siz
 def worker(library: str, path: str, vocab_size: str, target: str) -> None:
     """Train; print seconds and peak memory as JSON, and leave the scores of pieces in a file."""
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[-THREADS:])
-    __import__(library)
+    __import__(library.split(maxsplit=1)[0])
     begun, cpu = time.perf_counter(), time.process_time()
-    scores = {"tokmill": with_tokmill, "sentencepiece": with_sentencepiece}[library](path, int(vocab_size))
+    if library in METHODS:
+        scores = with_tokmill(path, int(vocab_size), METHODS[library])
+    else:
+        scores = with_sentencepiece(path, int(vocab_size))
     found = {"seconds": time.perf_counter() - begun, "cpu_seconds": time.process_time() - cpu}
     found["peak"] = peak()
     Path(target).write_text(json.dumps(scores()), encoding="utf-8")
     print(json.dumps(found))
 
 
-def peak() -> int:
-    """Return the largest resident set of this process, without that of the one that started it."""
-    status = Path("/proc/self/status").read_text(encoding="ascii")
-    return next(int(line.split()[1]) * 1024 for line in status.splitlines() if line.startswith("VmHWM:"))
-
-
-def with_tokmill(path: str, vocab_size: int) -> Any:
+def with_tokmill(path: str, vocab_size: int, method: str) -> Any:
     """Train with tokmill."""
     import tokmill
 
-    trained = tokmill.train_unigram(
-        path, vocab_size, normalization="identity", byte_fallback=False, threads=THREADS, layout="tokenizers"
-    )
+    options = {"normalization": "identity", "byte_fallback": False, "threads": THREADS, "method": method}
+    trained = tokmill.train_unigram(path, vocab_size, **options)
 
     def scores() -> dict[str, float]:
         with tempfile.TemporaryDirectory() as directory:
@@ -193,16 +209,21 @@ def judge(scores: dict[str, float], text: bytes) -> tuple[float, float]:
     words = Counter("\u2581" + word for word in text.decode(errors="replace").replace("\n", " ").split(" ") if word)
     unknown = min(scores.values()) - 10.0
     longest = max(map(len, scores))
+    highest = max(scores.values())
+    surplus = highest + math.log(math.fsum(math.exp(score - highest) for score in scores.values()))
     likelihood, tokens = 0.0, 0
     for word, count in words.items():
-        logarithm, length = segment(word, scores, unknown, longest)
+        logarithm, length = segment(word, scores, unknown, longest, surplus)
         likelihood += count * logarithm
         tokens += count * length
     return likelihood / len(text), tokens / len(text)
 
 
-def segment(word: str, scores: dict[str, float], unknown: float, longest: int) -> tuple[float, int]:
-    """Return the logarithm of the sum over all segmentations, and the tokens of the best one."""
+def segment(word: str, scores: dict[str, float], unknown: float, longest: int, surplus: float) -> tuple[float, int]:
+    """Return the logarithm of the sum over all segmentations, and the tokens of the best one.
+
+    Probabilities are what scores less the `surplus` say; the best segmentation is that by scores.
+    """
     total = [0.0] + [-math.inf] * len(word)
     best = [(0.0, 0)] + [(-math.inf, 0)] * len(word)
     for begin in range(len(word)):
@@ -210,7 +231,8 @@ def segment(word: str, scores: dict[str, float], unknown: float, longest: int) -
             score = scores.get(word[begin:end], unknown if end == begin + 1 else None)
             if score is None:
                 continue
-            high, low = max(total[end], total[begin] + score), min(total[end], total[begin] + score)
+            way = total[begin] + score - surplus
+            high, low = max(total[end], way), min(total[end], way)
             total[end] = high + math.log1p(math.exp(low - high))
             if best[begin][0] + score > best[end][0]:
                 best[end] = (best[begin][0] + score, best[begin][1] + 1)

@@ -23,8 +23,10 @@ from tokmill._tokmill import (
 )
 from tokmill.binary import train_binary_bpe
 from tokmill.byte_lm import ByteLM, Ensemble, NgramModel
-from tokmill.training import MergeTrace, count_words, train_bpe, train_superbpe
+from tokmill.superbpe import train_superbpe
+from tokmill.training import MergeTrace, count_words, train_bpe
 from tokmill.unigram import count_unigram_words, train_unigram
+from tokmill.wordpiece import count_wordpiece_words, train_wordpiece
 
 __all__ = [
     "ByteEngine",
@@ -43,6 +45,7 @@ __all__ = [
     "WordCounts",
     "__version__",
     "count_unigram_words",
+    "count_wordpiece_words",
     "count_words",
     "patterns",
     "set_default_threads",
@@ -50,4 +53,5 @@ __all__ = [
     "train_bpe",
     "train_superbpe",
     "train_unigram",
+    "train_wordpiece",
 ]

@@ -7,10 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from tokmill._tokmill import Tokenizer, TokmillError, WordCounter, _train_bpe
-from tokmill.training import Progress, Veto, trainer_options
+from tokmill.progress import showing
+from tokmill.training import Veto, trainer_options
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
+
+    from tokmill.progress import Progress
 
 __all__ = ["BINARY_SPECIAL_TOKENS", "train_binary_bpe"]
 
@@ -40,6 +43,7 @@ def train_binary_bpe(
     memory_limit: int | None = None,
     progress: Progress | None = None,
     checkpoint: str | os.PathLike[str] | None = None,
+    checkpoint_seconds: float = 60.0,
 ) -> Tokenizer:
     """Train a BPE on raw bytes.
 
@@ -70,8 +74,9 @@ def train_binary_bpe(
         pad_to: Fill up with runs of blanks and line feeds to exactly so many ids.
         threads: `None` is what `set_default_threads` says.
         memory_limit: Bytes. Chunks beyond it go to temporary files; training that needs more is refused.
-        progress: Called now and then with phase, done and total. An exception in it ends the training.
+        progress: As for `train_bpe`.
         checkpoint: A file where merges are left from time to time, and taken up again by the same call.
+        checkpoint_seconds: How often.
 
     Raises:
         TokmillError: An option makes no sense, or there is nothing to train on.
@@ -87,35 +92,37 @@ def train_binary_bpe(
     files = list(_files(paths))
     if not files:
         raise TokmillError("option paths: no file is there")
-    counter.push_chunks(
-        files,
-        chunk_bytes=chunk_bytes,
-        entropy=entropy,
-        split=split,
-        split_probability=split_probability,
-        seed=seed,
-        progress=progress,
-    )
-    options = trainer_options(
-        vocab_size=vocab_size,
-        pattern=None,
-        normalizer=None,
-        special_tokens=special_tokens,
-        template=template,
-        min_frequency=min_frequency,
-        initial_alphabet="bytes",
-        alphabet_order="bytes",
-        max_token_bytes=max_token_bytes,
-        max_token_chars=None,
-        veto=veto,
-        base=None,
-        pad_to=pad_to,
-        threads=threads,
-        memory_limit=memory_limit,
-        progress=progress,
-        checkpoint=checkpoint,
-    )
-    return _train_bpe(counter.finish(), options)
+    with showing(progress) as tell:
+        counter.push_chunks(
+            files,
+            chunk_bytes=chunk_bytes,
+            entropy=entropy,
+            split=split,
+            split_probability=split_probability,
+            seed=seed,
+            progress=tell,
+        )
+        options = trainer_options(
+            vocab_size=vocab_size,
+            pattern=None,
+            normalizer=None,
+            special_tokens=special_tokens,
+            template=template,
+            min_frequency=min_frequency,
+            initial_alphabet="bytes",
+            alphabet_order="bytes",
+            max_token_bytes=max_token_bytes,
+            max_token_chars=None,
+            veto=veto,
+            base=None,
+            pad_to=pad_to,
+            threads=threads,
+            memory_limit=memory_limit,
+            progress=tell,
+            checkpoint=checkpoint,
+            checkpoint_seconds=checkpoint_seconds,
+        )
+        return _train_bpe(counter.finish(), options)
 
 
 def _files(paths: str | os.PathLike[str] | Iterable[str | os.PathLike[str]]) -> Iterator[str]:

@@ -6,6 +6,7 @@ memory as long as a single document is not.
 
 from __future__ import annotations
 
+import glob
 import gzip
 import importlib
 import io
@@ -22,7 +23,7 @@ from tokmill._tokmill import TokmillError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-__all__ = ["Documents"]
+__all__ = ["Documents", "expand"]
 
 _JSON_LINES = {".jsonl", ".ndjson"}
 
@@ -31,7 +32,7 @@ class Documents:
     """The documents of some files, in order.
 
     Args:
-        paths: Files; `-` is standard input.
+        paths: Files, or globs of files; `-` is standard input.
         field: The field of JSON lines that holds the text. Given, input without a telling suffix is JSON lines too.
         column: The column of Parquet files that holds the text.
         unit: What a document of a text file is: a `"line"` with its ending, or the whole `"file"`.
@@ -48,7 +49,7 @@ class Documents:
         column: str | None = None,
         unit: Literal["line", "file"] = "line",
     ) -> None:
-        self.paths = [os.fspath(path) for path in paths]
+        self.paths = [path for name in paths for path in expand(name)]
         self._field = field
         self._column = column
         self._unit = unit
@@ -137,6 +138,17 @@ class Documents:
             for value in group.column(0).to_pylist():
                 yield _as_bytes(value, f"{path}: row {row} of column {self._column!r}")
                 row += 1
+
+
+def expand(name: str | os.PathLike[str]) -> list[str]:
+    """The file of this name, or else the files that match it as a glob, in order. No match is an `OSError`."""
+    name = os.fspath(name)
+    if os.path.lexists(name) or not glob.has_magic(name):
+        return [name]
+    paths = sorted(path for path in glob.iglob(name, recursive=True) if Path(path).is_file())  # noqa: PTH207
+    if not paths:
+        raise FileNotFoundError(f"no file matches {name!r}")
+    return paths
 
 
 def _decompressed(path: str, file: BinaryIO) -> tuple[str, BinaryIO]:

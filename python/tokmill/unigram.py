@@ -5,13 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 
 from tokmill._tokmill import Tokenizer, WordCounter, WordCounts, _check_unigram, _train_unigram
-from tokmill.training import _feed, layouts
+from tokmill.corpus import Corpus
+from tokmill.progress import showing
+from tokmill.training import layouts
 
 if TYPE_CHECKING:
-    import os
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
-    from tokmill.training import Progress, Source, _Unit
+    from tokmill.corpus import Files, Source, Unit
+    from tokmill.progress import Progress
 
 __all__ = ["count_unigram_words", "train_unigram"]
 
@@ -21,10 +23,10 @@ _Normalization = Literal["identity", "nfc", "nfkc", "nmt_nfkc"]
 def count_unigram_words(
     source: Source = None,
     *,
-    files: Iterable[str | os.PathLike[str]] | None = None,
+    files: Files | None = None,
     field: str | None = None,
     column: str | None = None,
-    unit: _Unit = "line",
+    unit: Unit = "line",
     normalization: _Normalization = "nmt_nfkc",
     add_dummy_prefix: bool = True,
     remove_extra_whitespaces: bool = True,
@@ -38,8 +40,6 @@ def count_unigram_words(
     Counts of parts of a corpus add up. All options are those of `train_unigram`, which must be given the same
     `normalization`, `add_dummy_prefix`, `remove_extra_whitespaces` and `split_by_whitespace` together with the counts.
     """
-    if isinstance(source, WordCounts):
-        raise TypeError("the source is counts already")
     text: dict[str, object] = {
         "normalization": normalization,
         "add_dummy_prefix": add_dummy_prefix,
@@ -47,7 +47,8 @@ def count_unigram_words(
         "split_by_whitespace": split_by_whitespace,
     }
     counter = WordCounter.for_unigram(text, threads=threads, memory_limit=memory_limit)
-    _feed(counter, source, files=files, field=field, column=column, unit=unit, progress=progress)
+    with showing(progress) as tell:
+        Corpus(source, files, field, column, unit).feed(counter, tell)
     return counter.finish()
 
 
@@ -55,14 +56,14 @@ def train_unigram(
     source: Source = None,
     vocab_size: int = 32_000,
     *,
-    files: Iterable[str | os.PathLike[str]] | None = None,
+    files: Files | None = None,
     field: str | None = None,
     column: str | None = None,
-    unit: _Unit = "line",
+    unit: Unit = "line",
     normalization: _Normalization = "nmt_nfkc",
     add_dummy_prefix: bool = True,
     remove_extra_whitespaces: bool = True,
-    method: Literal["em", "score_pruning"] = "em",
+    method: Literal["em", "score_pruning", "mingram"] = "em",
     unk_token: str = "<unk>",
     special_tokens: Sequence[str] = ("<s>", "</s>"),
     user_defined_symbols: Sequence[str] = (),
@@ -103,8 +104,9 @@ def train_unigram(
             which also drops control characters and makes blanks of white space.
         add_dummy_prefix: Put a blank before every text.
         remove_extra_whitespaces: Drop blanks at the ends of a text and all but one of neighbouring ones.
-        method: How pieces are removed: by what the likelihood of the corpus loses (`"em"`), or by their scores alone
-            (`"score_pruning"`, which gives fewer tokens and a lower likelihood).
+        method: `"em"` removes the pieces that the likelihood of the corpus misses least; `"score_pruning"` those with
+            the lowest scores, which gives fewer tokens and a lower likelihood; `"mingram"` takes what byte-pair merging
+            makes and keeps what the shortest segmentations use most, for the fewest tokens.
         unk_token: The token for what cannot be encoded, with id 0.
         special_tokens: Tokens that no text yields, with the next ids, in this order.
         user_defined_symbols: Tokens that are cut out of any text as they are, with the next ids.
@@ -118,16 +120,16 @@ def train_unigram(
         split_by_number: No piece holds letters and digits.
         split_by_whitespace: No piece reaches over a blank, which begins pieces.
         split_digits: Each digit is a piece of its own.
-        seed_size: Pieces to begin with, besides the characters.
+        seed_size: Pieces to begin with at the most, besides the characters.
         shrinking_factor: The share of pieces that each round of pruning leaves.
         sub_iterations: Steps of expectation maximisation in each round.
-        token_cost: How many nats of likelihood pruning gives for one token less; 0 is what sentencepiece does.
+        token_cost: How many nats of likelihood pruning gives for one token less, for `"em"`; 0 is what sentencepiece
+            does.
         layout: Whose stages the tokenizer is made of, and whose files it can be saved to: `"tokenizers"`
             (`tokenizer.json`), or `"sentencepiece"` (`.model`; `normalization="identity"` only).
         threads: `None` is what `set_default_threads` says.
         memory_limit: Bytes. Counts beyond it go to temporary files; training that needs more is refused.
-        progress: Called now and then with phase ("count", "seed" or "prune"), done and total. An exception in it ends
-            the training.
+        progress: As for `train_bpe`; the phases are "count", "seed" (or "merge") and "prune".
 
     Raises:
         TokmillError: An option makes no sense, the corpus is too small for `vocab_size`, or a document cannot be read.
@@ -140,44 +142,45 @@ def train_unigram(
         "split_by_whitespace": split_by_whitespace,
     }
     _check_unigram(text, layout)
-    options: dict[str, object] = {
-        "vocab_size": vocab_size,
-        "method": method,
-        "unk_token": unk_token,
-        "special_tokens": list(special_tokens),
-        "user_defined_symbols": list(user_defined_symbols),
-        "byte_fallback": byte_fallback,
-        "character_coverage": character_coverage,
-        "required_chars": required_chars,
-        "max_piece_chars": max_piece_chars,
-        "split_by_unicode_script": split_by_unicode_script,
-        "split_by_number": split_by_number,
-        "split_digits": split_digits,
-        "seed_size": seed_size,
-        "shrinking_factor": shrinking_factor,
-        "sub_iterations": sub_iterations,
-        "token_cost": token_cost,
-        "layout": layout,
-        "template": layouts(template),
-        "threads": threads,
-        "memory_limit": memory_limit,
-        "progress": progress,
-    }
-    if isinstance(source, WordCounts):
-        counts = source
-    else:
-        counts = count_unigram_words(
-            source,
-            files=files,
-            field=field,
-            column=column,
-            unit=unit,
-            normalization=normalization,
-            add_dummy_prefix=add_dummy_prefix,
-            remove_extra_whitespaces=remove_extra_whitespaces,
-            split_by_whitespace=split_by_whitespace,
-            threads=threads,
-            memory_limit=memory_limit,
-            progress=progress,
-        )
-    return _train_unigram(counts, text, options)
+    with showing(progress) as tell:
+        options: dict[str, object] = {
+            "vocab_size": vocab_size,
+            "method": method,
+            "unk_token": unk_token,
+            "special_tokens": list(special_tokens),
+            "user_defined_symbols": list(user_defined_symbols),
+            "byte_fallback": byte_fallback,
+            "character_coverage": character_coverage,
+            "required_chars": required_chars,
+            "max_piece_chars": max_piece_chars,
+            "split_by_unicode_script": split_by_unicode_script,
+            "split_by_number": split_by_number,
+            "split_digits": split_digits,
+            "seed_size": seed_size,
+            "shrinking_factor": shrinking_factor,
+            "sub_iterations": sub_iterations,
+            "token_cost": token_cost,
+            "layout": layout,
+            "template": layouts(template),
+            "threads": threads,
+            "memory_limit": memory_limit,
+            "progress": tell,
+        }
+        if isinstance(source, WordCounts):
+            counts = source
+        else:
+            counts = count_unigram_words(
+                source,
+                files=files,
+                field=field,
+                column=column,
+                unit=unit,
+                normalization=normalization,
+                add_dummy_prefix=add_dummy_prefix,
+                remove_extra_whitespaces=remove_extra_whitespaces,
+                split_by_whitespace=split_by_whitespace,
+                threads=threads,
+                memory_limit=memory_limit,
+                progress=tell,
+            )
+        return _train_unigram(counts, text, options)

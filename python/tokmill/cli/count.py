@@ -11,8 +11,8 @@ from tokmill.cli.options import (
     add_tokenizer_options,
     load_tokenizer,
 )
-from tokmill.cli.progress import Progress
 from tokmill.documents import Documents
+from tokmill.progress import Bar
 
 if TYPE_CHECKING:
     import argparse
@@ -47,7 +47,7 @@ def run(options: argparse.Namespace) -> None:
     totals = (0, 0, 0)
     finished = 0
     lines = []
-    with Progress("count", total_bytes) as progress:
+    with Bar("count", total_bytes) as progress:
         for path, documents in inputs:
             tokens = text_bytes = rows = 0
             for batch in documents.batches():

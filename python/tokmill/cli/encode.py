@@ -16,8 +16,8 @@ from tokmill.cli.options import (
     load_tokenizer,
     open_documents,
 )
-from tokmill.cli.progress import Progress
 from tokmill.cli.shards import ShardWriter, dtype_for, is_shard, replacing
+from tokmill.progress import Bar
 
 if TYPE_CHECKING:
     import argparse
@@ -80,7 +80,7 @@ def _encoded(
 ) -> Iterator[tuple[NDArray[np.uint32], NDArray[np.int64]]]:
     """Batches of rows: the ids one after another, and where each row begins."""
     documents = open_documents(options)
-    with Progress("encode", documents.total_bytes) as progress:
+    with Bar("encode", documents.total_bytes) as progress:
         for batch in documents.batches():
             ids = tokenizer.encode_batch(
                 batch,

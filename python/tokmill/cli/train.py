@@ -1,4 +1,4 @@
-"""`tokmill train`: a tokenizer from a corpus: words, superwords, raw bytes, or a Unigram model."""
+"""`tokmill train`: a tokenizer from a corpus: words, superwords, raw bytes, a Unigram or a WordPiece model."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 import tokmill
 from tokmill.cli.options import add_command, add_input_options, add_threads_option, positive
-from tokmill.cli.progress import Phases
 
 if TYPE_CHECKING:
     import argparse
@@ -22,6 +21,7 @@ _TRAINERS: dict[str, Callable[..., tokmill.Tokenizer]] = {
     "superbpe": tokmill.train_superbpe,
     "binary": tokmill.train_binary_bpe,
     "unigram": tokmill.train_unigram,
+    "wordpiece": tokmill.train_wordpiece,
 }
 
 _BPE = ("min_frequency", "max_token_bytes", "pad_to")
@@ -34,6 +34,10 @@ _TAKES = {
         *("field", "column", "normalization", "method", "character_coverage", "byte_fallback", "user_defined_symbols"),
         *("required_chars", "max_piece_chars", "split_by_unicode_script", "split_by_number", "split_by_whitespace"),
         *("split_digits", "token_cost"),
+    ),
+    "wordpiece": (
+        *("field", "column", "min_frequency", "max_token_chars", "lowercase", "strip_accents", "limit_alphabet"),
+        "unk_token",
     ),
 }
 """The options that not every model takes."""
@@ -64,10 +68,14 @@ def register(subparsers: Subparsers) -> None:
         "--model",
         choices=tuple(_TRAINERS),
         default="bpe",
-        help="tokens inside words, across words too, of raw bytes, or a Unigram model (default: %(default)s)",
+        help="tokens inside words, across words too, of raw bytes, or a Unigram or WordPiece model "
+        "(default: %(default)s)",
     )
     parser.add_argument(
-        "--vocab-size", type=positive, metavar="N", help="ids in all (default: 32000; superbpe 200000; binary 65536)"
+        "--vocab-size",
+        type=positive,
+        metavar="N",
+        help="ids in all (default: 32000; superbpe 200000; binary 65536; wordpiece 30000)",
     )
     parser.add_argument(
         "--special-token",
@@ -87,11 +95,18 @@ def register(subparsers: Subparsers) -> None:
     parser.add_argument(
         "--memory-limit", type=positive, metavar="BYTES", help="put what does not fit into temporary files"
     )
+    parser.add_argument(
+        "--progress",
+        choices=("bar", "json", "none"),
+        default="bar",
+        help="a bar on a terminal, lines of JSON on standard error, or nothing (default: %(default)s)",
+    )
     _add_text_options(parser.add_argument_group("bpe and superbpe"))
     _add_superword_options(parser.add_argument_group("superbpe"))
     _add_binary_options(parser.add_argument_group("binary"))
     _add_unigram_options(parser.add_argument_group("unigram"))
-    parser.add_argument("--checkpoint", metavar="FILE", help="where merges are left, and taken up again (not superbpe)")
+    _add_wordpiece_options(parser.add_argument_group("wordpiece"))
+    parser.add_argument("--checkpoint", metavar="FILE", help="where merges are left, and taken up again (bpe, binary)")
     add_threads_option(parser)
 
 
@@ -101,8 +116,12 @@ def _add_text_options(group: argparse._ArgumentGroup) -> None:
         metavar="NAME",
         help="a pattern's name or a regular expression (default: o200k_base; superbpe superbpe)",
     )
-    group.add_argument("--max-token-chars", type=positive, metavar="N", help="make no token of more characters")
-    group.add_argument("--normalizer", choices=("nfc",), help="what is done to the text first (default: nothing)")
+    group.add_argument(
+        "--max-token-chars", type=positive, metavar="N", help="make no token of more characters (wordpiece too)"
+    )
+    group.add_argument(
+        "--normalizer", choices=("nfc", "nfd", "nfkc", "nfkd"), help="what is done to the text first (default: nothing)"
+    )
     group.add_argument(
         "--initial-alphabet",
         choices=("bytes", "seen"),
@@ -149,7 +168,9 @@ def _add_unigram_options(group: argparse._ArgumentGroup) -> None:
         choices=("identity", "nfc", "nfkc", "nmt_nfkc"),
         help="what is done to characters first (default: nmt_nfkc; identity for .model)",
     )
-    group.add_argument("--method", choices=("em", "score_pruning"), help="how pieces are removed (default: em)")
+    group.add_argument(
+        "--method", choices=("em", "score_pruning", "mingram"), help="how pieces are chosen (default: em)"
+    )
     group.add_argument(
         "--character-coverage",
         type=float,
@@ -179,14 +200,31 @@ def _add_unigram_options(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--split-digits", action="store_const", const=True, help="make each digit a piece of its own")
 
 
+def _add_wordpiece_options(group: argparse._ArgumentGroup) -> None:
+    group.add_argument(
+        "--cased",
+        dest="lowercase",
+        action="store_const",
+        const=False,
+        help="keep capitals and accents, which are put into lower case and dropped else",
+    )
+    group.add_argument(
+        "--strip-accents", action=argparse.BooleanOptionalAction, help="drop accents (default: unless --cased)"
+    )
+    group.add_argument(
+        "--limit-alphabet", type=positive, metavar="N", help="keep the N most frequent characters (default: all)"
+    )
+    group.add_argument("--unk-token", metavar="TEXT", help="one of the special tokens (default: [UNK])")
+
+
 def run(options: argparse.Namespace) -> None:
     """Trains, saves, and says how it went."""
     if not Path(options.out).absolute().parent.is_dir():
         raise FileNotFoundError(f"{options.out}: its directory does not exist")
     arguments = _arguments(options)
     started = time.perf_counter()
-    with Phases() as phases:
-        tokenizer = _TRAINERS[options.model](**arguments, progress=phases.update)
+    progress = None if options.progress == "none" else options.progress
+    tokenizer = _TRAINERS[options.model](**arguments, progress=progress)
     tokenizer.save(options.out)
     seconds = time.perf_counter() - started
     print(f"{tokenizer.vocab_size} ids in {seconds:.1f} s, saved to {options.out}", file=sys.stderr)

@@ -13,6 +13,7 @@ mod text;
 mod tokenizer;
 mod train;
 mod train_unigram;
+mod train_wordpiece;
 
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
@@ -65,6 +66,8 @@ mod _tokmill {
     use crate::train::{_train_bpe, _train_superbpe, WordCounter, WordCounts};
     #[pymodule_export]
     use crate::train_unigram::{_check_unigram, _train_unigram};
+    #[pymodule_export]
+    use crate::train_wordpiece::{_train_characters, _train_wordpiece};
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {

@@ -3,6 +3,7 @@
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyType};
@@ -19,10 +20,7 @@ use crate::error::{Failure, LONG, Result, call};
 use crate::options::{self, Size};
 use crate::text::{Text, Texts, total_len};
 use crate::tokenizer::Tokenizer;
-use crate::train_unigram;
-
-/// Seconds between two checkpoints of a training run.
-const SECONDS_BETWEEN_CHECKPOINTS: u64 = 60;
+use crate::{train_unigram, train_wordpiece};
 
 /// How often each piece of a corpus occurs: all that a trainer needs to know of it.
 ///
@@ -59,6 +57,12 @@ impl WordCounts {
     #[getter]
     fn total(&self, py: Python<'_>) -> Result<u64> {
         call(py, LONG, || self.core.total())
+    }
+
+    /// Bytes of the longest piece; 0 where nothing was counted.
+    #[getter]
+    fn longest(&self, py: Python<'_>) -> Result<usize> {
+        call(py, LONG, || self.core.longest())
     }
 
     /// A new dict of all pieces to their counts, in byte order.
@@ -115,6 +119,13 @@ pub(crate) struct WordCounter {
 }
 
 impl WordCounter {
+    fn of_splitter(splitter: Splitter, threads: Option<Size>, memory_limit: Option<Size>) -> Result<Self> {
+        let threads = options::threads(threads.as_ref())?;
+        let memory_limit = memory_limit.map(|limit| limit.get("memory_limit")).transpose()?;
+        let options = CounterOptions { threads, memory_limit, ..CounterOptions::default() };
+        Ok(Self { core: Mutex::new(Some(Counter::new(splitter, options))) })
+    }
+
     fn with<T>(&self, work: impl FnOnce(Counter) -> Result<(Option<Counter>, T)>) -> Result<T> {
         // Taken out while it works, so a panic or a second thread finds it finished, never half counted.
         let taken = self.core.lock().unwrap_or_else(PoisonError::into_inner).take();
@@ -160,6 +171,35 @@ impl WordCounter {
         let threads = options::threads(threads.as_ref())?;
         let memory_limit = memory_limit.map(|limit| limit.get("memory_limit")).transpose()?;
         Ok(Self { core: Mutex::new(Some(text.counter(py, threads, memory_limit)?)) })
+    }
+
+    /// A counter of the words that BERT's tokenizers cut; `text` says how its normaliser is set.
+    #[staticmethod]
+    #[pyo3(signature = (text, *, threads, memory_limit))]
+    fn for_wordpiece(
+        py: Python<'_>,
+        text: train_wordpiece::Text,
+        threads: Option<Size>,
+        memory_limit: Option<Size>,
+    ) -> Result<Self> {
+        Self::of_splitter(text.splitter(py)?, threads, memory_limit)
+    }
+
+    /// A counter of the pieces that a tokenizer's normaliser and pretokenizer make of a text.
+    #[staticmethod]
+    #[pyo3(signature = (tokenizer, *, threads, memory_limit))]
+    fn with_stages_of(
+        tokenizer: &Bound<'_, Tokenizer>,
+        threads: Option<Size>,
+        memory_limit: Option<Size>,
+    ) -> Result<Self> {
+        let core = tokenizer.get().core();
+        let splitter = call(tokenizer.py(), LONG, || {
+            let pretokenizer = Pretokenizer::new(core.pretokenizer().steps().to_vec())?;
+            let pretokenizer = pretokenizer.for_spelling(core.model().vocab().spelling())?;
+            Ok::<_, Error>(Splitter::new(core.normalizer().cloned(), pretokenizer))
+        })?;
+        Self::of_splitter(splitter, threads, memory_limit)
     }
 
     /// Counts an iterable of texts or an Arrow column.
@@ -247,7 +287,10 @@ fn parse_normalizer(name: Option<&str>) -> Result<Option<Normalizer>> {
     match name {
         None => Ok(None),
         Some("nfc") => Ok(Some(Normalizer::Nfc)),
-        Some(other) => Err(Failure::option("normalizer", format!("{other:?} is not \"nfc\""))),
+        Some("nfd") => Ok(Some(Normalizer::Nfd)),
+        Some("nfkc") => Ok(Some(Normalizer::Nfkc)),
+        Some("nfkd") => Ok(Some(Normalizer::Nfkd)),
+        Some(other) => Err(Failure::option("normalizer", format!("{other:?} is none of nfc, nfd, nfkc, nfkd"))),
     }
 }
 
@@ -275,6 +318,7 @@ pub(crate) struct Options<'py> {
     memory_limit: Option<Size>,
     progress: Option<Py<PyAny>>,
     checkpoint: Option<PathBuf>,
+    checkpoint_seconds: f64,
     trace: Option<Bound<'py, PyAny>>,
 }
 
@@ -308,11 +352,16 @@ impl Options<'_> {
             threads: options::threads(self.threads.as_ref())?,
             memory_limit: optional(&self.memory_limit, "memory_limit")?,
             trace: self.trace.is_some(),
-            checkpoint: self
-                .checkpoint
-                .clone()
-                .map(|path| Checkpoint { path, every_seconds: SECONDS_BETWEEN_CHECKPOINTS }),
+            checkpoint: self.checkpoint()?,
         })
+    }
+}
+
+impl Options<'_> {
+    fn checkpoint(&self) -> Result<Option<Checkpoint>> {
+        let every = Duration::try_from_secs_f64(self.checkpoint_seconds)
+            .map_err(|error| Failure::option("checkpoint_seconds", error.to_string()))?;
+        Ok(self.checkpoint.clone().map(|path| Checkpoint { path, every }))
     }
 }
 

@@ -6,6 +6,7 @@ mod naive;
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use proptest::prelude::*;
 use tokmill::Error;
@@ -281,7 +282,7 @@ fn many_words() -> Words {
 #[test]
 fn an_interrupted_run_goes_on_to_the_same_end() {
     let path = std::env::temp_dir().join(format!("tokmill-checkpoint-{}", std::process::id()));
-    let checkpoint = Some(Checkpoint { path: path.clone(), every_seconds: 0 });
+    let checkpoint = Some(Checkpoint { path: path.clone(), every: Duration::ZERO });
     let counts = count(&many_words());
     let options = BpeTrainerOptions { vocab_size: 12_000, ..BpeTrainerOptions::default() };
     let whole = train_bpe(&counts, &options, &()).unwrap();

@@ -1,17 +1,18 @@
-//! Between tokenizers and training: a tokenizer to go on from, and the tokenizer that was trained.
+//! Between tokenizers and training: a tokenizer to go on from, and the tokenizers that were trained.
 
 use crate::added_tokens::AddedToken;
 use crate::decode::Decoder;
 use crate::error::{Error, Result};
 use crate::lengths::Lengths;
-use crate::model::{Bpe, BpeOptions, Model};
-use crate::normalize::Normalizer;
-use crate::pretokenize::Pretokenizer;
+use crate::model::{Bpe, BpeOptions, Model, WordPiece, WordPieceOptions};
+use crate::normalize::{BertOptions, Normalizer};
+use crate::pretokenize::{Pretokenizer, Step};
 use crate::template::{PostProcessor, Template};
 use crate::tokenizer::{Parts, Tokenizer};
 
 use super::bpe::Trained;
 use super::options::Base;
+use super::splitter::Splitter;
 
 impl Base {
     /// The entries and merges of a tokenizer, its added tokens included.
@@ -73,5 +74,32 @@ impl Trained {
             decoder: Decoder::ByteLevel { add_prefix_space: false, trim_offsets: true, use_regex: false },
             lengths: Lengths::default(),
         })
+    }
+    /// The tokenizer with BERT's stages, whose model covers words by the entries that were trained.
+    pub fn into_word_piece(
+        self,
+        normalizer: BertOptions,
+        options: WordPieceOptions,
+        post_processor: Option<PostProcessor>,
+    ) -> Result<Tokenizer> {
+        let special = |(content, id)| AddedToken::special(content, id);
+        let prefix = options.continuing_subword_prefix.clone();
+        Tokenizer::new(Parts {
+            normalizer: Some(Normalizer::Bert(normalizer)),
+            added_tokens: self.special_tokens.into_iter().map(special).collect(),
+            pretokenizer: Pretokenizer::new(vec![Step::BertPreTokenizer])?,
+            model: Model::WordPiece(WordPiece::new(self.vocab, options)?),
+            post_processor,
+            decoder: Decoder::WordPiece { prefix, cleanup: true },
+            lengths: Lengths::default(),
+        })
+    }
+}
+
+impl Splitter {
+    /// Cuts texts into words as BERT's tokenizers do.
+    pub fn bert(normalizer: BertOptions) -> Result<Self> {
+        let pretokenizer = Pretokenizer::new(vec![Step::BertPreTokenizer])?;
+        Ok(Self::new(Some(Normalizer::Bert(normalizer)), pretokenizer))
     }
 }

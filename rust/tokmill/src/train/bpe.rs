@@ -76,9 +76,7 @@ pub(super) fn run(counts: &WordCounts, options: &BpeTrainerOptions, watch: &dyn 
     }
     let limits = corpus.limits(counts, options)?;
     let symbols = if steps.is_empty() { spell(counts, &entries) } else { replay(counts, &entries, &steps) }?;
-    // The last merge of a natural corpus occurs several times more often than this.
-    let guess = corpus.bytes / (1024 * options.vocab_size as u64);
-    let merge_loop = MergeLoop::new(symbols, entries.size(), options.min_frequency, guess, limits);
+    let merge_loop = MergeLoop::new(symbols, entries.size(), options.min_frequency, corpus.guess(options), limits);
     let trace = options.trace.then(|| Trace::new(&merge_loop.counts()));
     let mut run = Run { merge_loop, entries, steps, inherited, trace, checkpoint };
     let stop = run.merge(options, start, watch)?;
@@ -96,7 +94,7 @@ pub(super) struct Corpus {
 }
 
 impl Corpus {
-    fn of(counts: &WordCounts) -> Result<Self> {
+    pub(super) fn of(counts: &WordCounts) -> Result<Self> {
         let (mut cells, mut bytes, mut seen) = (0, Some(0u64), [false; 256]);
         counts.for_each(|piece, count| {
             cells += piece.len() + 1;
@@ -112,8 +110,13 @@ impl Corpus {
         }
     }
 
+    /// About the count of the last merge: that of a natural corpus occurs several times more often than this.
+    pub(super) fn guess(&self, options: &BpeTrainerOptions) -> u64 {
+        self.bytes / (1024 * options.vocab_size.max(1) as u64)
+    }
+
     /// What the merge loop may use. A memory limit that it would exceed is refused.
-    fn limits(&self, counts: &WordCounts, options: &BpeTrainerOptions) -> Result<Limits> {
+    pub(super) fn limits(&self, counts: &WordCounts, options: &BpeTrainerOptions) -> Result<Limits> {
         let threads = parallel::threads_for(self.cells, options.threads);
         let most = POSITIONS.max(self.cells / 4);
         let Some(limit) = options.memory_limit else { return Ok(Limits { positions: most, threads }) };

@@ -40,8 +40,8 @@ impl CheckpointFile {
         let mut header = Vec::from(MAGIC);
         header.extend_from_slice(&VERSION.to_le_bytes());
         header.extend_from_slice(&key(counts, options)?);
-        let every = Duration::from_secs(checkpoint.every_seconds);
-        Ok(Self { path: checkpoint.path.clone(), every, written: Instant::now(), header })
+        let Checkpoint { path, every } = checkpoint.clone();
+        Ok(Self { path, every, written: Instant::now(), header })
     }
 
     /// The merges that an earlier run left, and their counts; none where there is no file.

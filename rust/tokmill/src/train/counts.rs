@@ -93,6 +93,13 @@ impl WordCounts {
         Ok(total)
     }
 
+    /// Bytes of the longest piece; 0 where nothing was counted.
+    pub fn longest(&self) -> Result<usize> {
+        let mut longest = 0;
+        self.for_each(|piece, _| longest = longest.max(piece.len()))?;
+        Ok(longest)
+    }
+
     /// The pieces in byte order, each with its count.
     pub fn sorted(&self) -> Result<Vec<(Vec<u8>, u64)>> {
         let mut all = Vec::with_capacity(self.len());

@@ -1,4 +1,6 @@
 //! The entries of a vocabulary in training: special tokens, alphabet, and what merges make.
+//!
+//! The alphabet is one of bytes, or of characters with affixes, which `characters` finds.
 
 use crate::error::{Error, Result};
 use crate::merges::Merge;
@@ -17,6 +19,8 @@ pub(super) struct Entries {
     /// By id.
     measures: Vec<Measures>,
     limits: Limits,
+    /// What entries inside a word begin with; it goes where they become the right part of another.
+    prefix: Vec<u8>,
     scratch: Vec<u8>,
 }
 
@@ -28,6 +32,21 @@ struct Measures {
     begins: u32,
     /// Whether the entry begins inside a character, which then counts as one more.
     begins_inside: bool,
+}
+
+impl Measures {
+    fn of(key: &[u8]) -> Self {
+        Self {
+            bytes: key.len() as u32,
+            begins: key.iter().filter(|&&byte| !is_continuation(byte)).count() as u32,
+            begins_inside: key.first().is_some_and(|&byte| is_continuation(byte)),
+        }
+    }
+
+    /// Those of both together.
+    fn with(self, right: Self) -> Self {
+        Self { bytes: self.bytes + right.bytes, begins: self.begins + right.begins, ..self }
+    }
 }
 
 /// The most that an entry may hold.
@@ -47,24 +66,44 @@ impl Entries {
             Some(base) => checked_base(base)?,
             None => Vocab::new(Spelling::ByteLevel),
         };
-        let limit = |limit: Option<usize>| limit.map_or(u32::MAX, |limit| u32::try_from(limit).unwrap_or(u32::MAX));
-        let mut entries = Self {
-            vocab,
-            special_tokens: Vec::new(),
-            byte_ids: [NO_ID; 256],
-            measures: Vec::new(),
-            limits: Limits { bytes: limit(options.max_token_bytes), chars: limit(options.max_token_chars) },
-            scratch: Vec::new(),
-        };
+        let mut entries = Self::empty(vocab, options);
         entries.add_special_tokens(&options.special_tokens)?;
         if options.base.is_some() {
             entries.find_alphabet(corpus)?;
         } else {
             entries.add_alphabet(corpus, &options.initial_alphabet, options.alphabet_order)?;
         }
-        let least = entries.vocab.size();
+        let what = if options.base.is_some() { "the base" } else { "special tokens and alphabet" };
+        entries.check_sizes(what, options)?;
+        Ok(entries)
+    }
+
+    /// Special tokens, for an alphabet of characters to come. `prefix` marks entries inside a word.
+    pub(super) fn of_characters(prefix: &str, options: &BpeTrainerOptions) -> Result<Self> {
+        let mut entries = Self::empty(Vocab::new(Spelling::Plain), options);
+        entries.prefix = prefix.into();
+        entries.add_special_tokens(&options.special_tokens)?;
+        Ok(entries)
+    }
+
+    fn empty(vocab: Vocab, options: &BpeTrainerOptions) -> Self {
+        let limit = |limit: Option<usize>| limit.map_or(u32::MAX, |limit| u32::try_from(limit).unwrap_or(u32::MAX));
+        let measures = (0..vocab.size() as u32).map(|id| Measures::of(vocab.key(id).unwrap_or_default())).collect();
+        Self {
+            vocab,
+            special_tokens: Vec::new(),
+            byte_ids: [NO_ID; 256],
+            measures,
+            limits: Limits { bytes: limit(options.max_token_bytes), chars: limit(options.max_token_chars) },
+            prefix: Vec::new(),
+            scratch: Vec::new(),
+        }
+    }
+
+    /// Refuses sizes that the entries so far, which are `what`, or the largest vocabulary rule out.
+    pub(super) fn check_sizes(&self, what: &str, options: &BpeTrainerOptions) -> Result<()> {
+        let least = self.vocab.size();
         if options.vocab_size < least {
-            let what = if options.base.is_some() { "the base" } else { "special tokens and alphabet" };
             let why = format!("{} is too small: {what} alone have {least} entries", options.vocab_size);
             return Err(Error::option("vocab_size", why));
         }
@@ -75,8 +114,7 @@ impl Entries {
             let why = format!("{size} is not between vocab_size, {}, and {MAX_VOCAB}", options.vocab_size);
             return Err(Error::option("pad_to", why));
         }
-        entries.measure_new();
-        Ok(entries)
+        Ok(())
     }
 
     fn add_special_tokens(&mut self, tokens: &[String]) -> Result<()> {
@@ -91,6 +129,7 @@ impl Entries {
             let id = known.unwrap_or(self.vocab.size() as u32);
             if known.is_none() {
                 self.vocab.insert_spelled(id, token)?;
+                self.measures.push(Measures::of(self.vocab.key(id).unwrap_or_default()));
             }
             self.special_tokens.push((token.clone(), id));
         }
@@ -104,7 +143,7 @@ impl Entries {
                 InitialAlphabet::Seen(also) => corpus.seen[usize::from(byte)] || also.contains(&byte),
             };
             if wanted {
-                self.byte_ids[usize::from(byte)] = self.add_entry(&[byte])?.0;
+                self.byte_ids[usize::from(byte)] = self.add_entry(&[byte])?;
             }
         }
         Ok(())
@@ -127,26 +166,26 @@ impl Entries {
         Ok(())
     }
 
+    /// The id of an entry, which is given one if it has none.
+    fn add_entry(&mut self, key: &[u8]) -> Result<u32> {
+        Ok(self.add_measured(key, Measures::of(key))?.0)
+    }
+
+    /// The id of a character of the alphabet, spelled with its affixes.
+    pub(super) fn add_character(&mut self, spelled: &str) -> Result<u32> {
+        let one = Measures { bytes: spelled.len() as u32, begins: 1, begins_inside: false };
+        Ok(self.add_measured(spelled.as_bytes(), one)?.0)
+    }
+
     /// The id of an entry, and whether it had one before.
-    fn add_entry(&mut self, key: &[u8]) -> Result<(u32, bool)> {
+    fn add_measured(&mut self, key: &[u8], measures: Measures) -> Result<(u32, bool)> {
         if let Some(id) = self.vocab.id(key) {
             return Ok((id, true));
         }
         let id = self.vocab.size() as u32;
         self.vocab.insert(id, key)?;
+        self.measures.push(measures);
         Ok((id, false))
-    }
-
-    /// Takes the measures of the entries that have none yet.
-    fn measure_new(&mut self) {
-        for id in self.measures.len() as u32..self.vocab.size() as u32 {
-            let key = self.vocab.key(id).unwrap_or_default();
-            self.measures.push(Measures {
-                bytes: key.len() as u32,
-                begins: key.iter().filter(|&&byte| !is_continuation(byte)).count() as u32,
-                begins_inside: key.first().is_some_and(|&byte| is_continuation(byte)),
-            });
-        }
     }
 
     /// Whether an entry of both together is short enough.
@@ -164,20 +203,21 @@ impl Entries {
 
     /// The bytes of both together.
     fn spell(&mut self, left: u32, right: u32) -> &[u8] {
+        let key = |id| self.vocab.key(id).expect("symbols of the corpus are entries");
+        let (left, right) = (key(left), key(right));
         self.scratch.clear();
-        for id in [left, right] {
-            self.scratch.extend_from_slice(self.vocab.key(id).expect("symbols of the corpus are entries"));
-        }
+        self.scratch.extend_from_slice(left);
+        self.scratch.extend_from_slice(right.strip_prefix(&self.prefix[..]).unwrap_or(right));
         &self.scratch
     }
 
     /// The id of the entry of both together, and whether it was an entry before.
     pub(super) fn merged(&mut self, left: u32, right: u32) -> Result<(u32, bool)> {
+        let measures = self.measures[left as usize].with(self.measures[right as usize]);
         self.spell(left, right);
         let key = std::mem::take(&mut self.scratch);
-        let added = self.add_entry(&key);
+        let added = self.add_measured(&key, measures);
         self.scratch = key;
-        self.measure_new();
         added
     }
 

@@ -22,6 +22,7 @@
 mod assemble;
 mod bpe;
 mod census;
+mod characters;
 mod checkpoint;
 mod chunks;
 mod count_file;
@@ -54,6 +55,7 @@ mod veto;
 mod watch;
 
 pub use bpe::{Stop, Trained, train_bpe};
+pub use characters::{CharacterTrainerOptions, train_characters};
 pub use chunks::{ChunkOptions, ChunkSplit};
 pub use counter::{Counter, CounterOptions};
 pub use counts::WordCounts;

@@ -1,6 +1,7 @@
 //! What a BPE training run is told.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use crate::merges::Merge;
 use crate::vocab::{Vocab, byte_level_char};
@@ -52,8 +53,8 @@ pub struct Base {
 pub struct Checkpoint {
     /// The file; written under another name and renamed. A file of a run with other counts or options is refused.
     pub path: PathBuf,
-    /// Seconds between two writes.
-    pub every_seconds: u64,
+    /// Time between two writes.
+    pub every: Duration,
 }
 
 /// Options of [`train_bpe`](super::train_bpe).

@@ -1,6 +1,6 @@
 //! The last step: scores with which every piece is reachable, and which add up without error.
 //!
-//! Scores are multiples of 2^-10. Sums of them are exact in single precision as in double, so a text has the same best
+//! Scores are multiples of a power of two. Sums of them are exact in single precision as in double, so a text has the same best
 //! segmentation in implementations that use either. A piece that would lose against its own parts can never come out
 //! of the model; its score is raised to theirs, where it wins as the longer one.
 
@@ -8,12 +8,9 @@ use super::model::Model;
 use super::strings::Strings;
 use super::trie::Trie;
 
-/// Steps of a score in one.
-const STEPS: f64 = 1024.0;
-
-/// The scores of `model`, rounded, and raised where its own parts would beat a piece.
-pub(super) fn reachable_scores(model: &Model) -> Vec<f64> {
-    let mut scores: Vec<f64> = model.scores.iter().map(|score| (score * STEPS).round() / STEPS).collect();
+/// The scores of `model`, rounded to one in `steps`, and raised where its own parts would beat a piece.
+pub(super) fn reachable_scores(model: &Model, steps: f64) -> Vec<f64> {
+    let mut scores: Vec<f64> = model.scores.iter().map(|score| (score * steps).round() / steps).collect();
     let trie = Trie::new(&model.pieces, &model.pieces.sorted());
     // Parts are shorter than the whole, so theirs are final when it is looked at.
     for piece in by_length(&model.pieces) {

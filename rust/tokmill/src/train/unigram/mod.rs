@@ -15,6 +15,7 @@ mod corpus;
 mod expect;
 mod finish;
 mod forest;
+mod mingram;
 mod model;
 mod options;
 mod prune;
@@ -49,7 +50,8 @@ use sweep::Sweep;
 #[derive(Clone, Debug, PartialEq)]
 pub struct TrainedUnigram {
     /// Entries by id: the unknown token, control tokens, user-defined ones, bytes, and then pieces, the most probable
-    /// first. The score of a piece is the logarithm of its probability in multiples of 2^-10; others have 0.
+    /// first. The score of a piece is the logarithm of its probability in multiples of 2^-10 (for MinGram, less 32 nats,
+    /// in multiples of 2^-8); others have 0.
     pub entries: Vec<Piece>,
     /// Whether bytes are among them.
     pub byte_fallback: bool,
@@ -75,10 +77,19 @@ pub fn train_unigram(
         return Err(Error::option("vocab_size", why));
     }
     check_memory(counts, &corpus, options)?;
-    report(watch, Phase::Seed, 0, None)?;
-    let model = seeds::seeds(&corpus, &checker, options.rules.max_piece_chars, options.seed_size);
-    let model = Run::new(&corpus, model, options, room, watch).finish()?;
-    let mut pieces: Vec<(usize, f64)> = finish::reachable_scores(&model).into_iter().enumerate().collect();
+    let model = if options.method == Method::MinGram {
+        mingram::train(&corpus, &checker, options, room, watch)?
+    } else {
+        report(watch, Phase::Seed, 0, None)?;
+        let model = seeds::seeds(&corpus, &checker, options.rules.max_piece_chars, options.seed_size);
+        Run::new(&corpus, model, options, room, watch).finish()?
+    };
+    if model.len() < room {
+        let why = format!("the corpus supports at most {}, not {}", reserved.len() + model.len(), options.vocab_size);
+        return Err(Error::option("vocab_size", why));
+    }
+    let scores = finish::reachable_scores(&model, options.method.steps());
+    let mut pieces: Vec<(usize, f64)> = scores.into_iter().enumerate().collect();
     pieces.sort_by(|a, b| b.1.total_cmp(&a.1));
     let mut entries = reserved;
     entries.extend(pieces.into_iter().map(|(piece, score)| Piece::normal(model.pieces.get(piece), score)));
@@ -178,17 +189,12 @@ impl<'r> Run<'r> {
         Self { options, size, sweep, weights: &corpus.weights, words, seeds, piece_of_seed, model }
     }
 
-    /// The fitted model of exactly the size that was asked for.
+    /// The fitted model of the size that was asked for, or fewer pieces where there are no more.
     fn finish(mut self) -> Result<Model> {
         while self.model.len() > self.size {
             self.fit(self.options.sub_iterations, true)?;
             let size = (self.model.len() as f64 * self.options.shrinking_factor) as usize;
             self.prune(size.max(self.size))?;
-        }
-        if self.model.len() < self.size {
-            let most = self.options.vocab_size - (self.size - self.model.len());
-            let why = format!("the corpus supports at most {most}, not {}", self.options.vocab_size);
-            return Err(Error::option("vocab_size", why));
         }
         self.fit(FINAL_FITS, false)?;
         Ok(self.model)
@@ -210,7 +216,7 @@ impl<'r> Run<'r> {
                 self.options.token_cost,
                 size,
             )?,
-            Method::ScorePruning => prune::by_score(&self.model, size),
+            Method::ScorePruning | Method::MinGram => prune::by_score(&self.model, size),
         };
         prune::fill(&mut keep, &self.model, self.size);
         self.keep(&keep);

@@ -56,16 +56,25 @@ pub enum Method {
     Em,
     /// Expectation maximisation, and removal of the pieces with the lowest scores (Final-Style Pruning).
     ScorePruning,
+    /// Pieces of byte-pair merging that the shortest segmentations use most; the result segments into as few tokens as
+    /// it can (MinGram).
+    MinGram,
 }
 
 impl Method {
-    /// The method of this name, `em` or `score_pruning`.
+    /// In how many steps a score goes from one to the next integer. The scores of `MinGram` are larger, and sums of them
+    /// stay exact in single precision with fewer.
+    pub(super) fn steps(self) -> f64 {
+        if self == Self::MinGram { 256.0 } else { 1024.0 }
+    }
+
+    /// The method of this name, `em`, `score_pruning` or `mingram`.
     pub fn named(name: &str) -> Result<Self> {
         match name {
             "em" => Ok(Self::Em),
             "score_pruning" => Ok(Self::ScorePruning),
-            "mingram" => Err(Error::unsupported("option method", "MinGram; use \"em\" or \"score_pruning\"")),
-            _ => Err(Error::option("method", format!("{name:?} is neither \"em\" nor \"score_pruning\""))),
+            "mingram" => Ok(Self::MinGram),
+            _ => Err(Error::option("method", format!("{name:?} is none of \"em\", \"score_pruning\", \"mingram\""))),
         }
     }
 }
