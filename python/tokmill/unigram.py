@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from tokmill._tokmill import Tokenizer, WordCounter, WordCounts, _check_unigram, _train_unigram
+from tokmill._tokmill import Tokenizer, WordCounter, WordCounts, _train_unigram
 from tokmill.corpus import Corpus
 from tokmill.progress import showing
 from tokmill.training import layouts
@@ -126,7 +126,7 @@ def train_unigram(
         token_cost: How many nats of likelihood pruning gives for one token less, for `"em"`; 0 is what sentencepiece
             does.
         layout: Whose stages the tokenizer is made of, and whose files it can be saved to: `"tokenizers"`
-            (`tokenizer.json`), or `"sentencepiece"` (`.model`; `normalization="identity"` only).
+            (`tokenizer.json`), or `"sentencepiece"` (`.model`).
         threads: `None` is what `set_default_threads` says.
         memory_limit: Bytes. Counts beyond it go to temporary files; training that needs more is refused.
         progress: As for `train_bpe`; the phases are "count", "seed" (or "merge") and "prune".
@@ -141,7 +141,6 @@ def train_unigram(
         "remove_extra_whitespaces": remove_extra_whitespaces,
         "split_by_whitespace": split_by_whitespace,
     }
-    _check_unigram(text, layout)
     with showing(progress) as tell:
         options: dict[str, object] = {
             "vocab_size": vocab_size,

@@ -166,7 +166,7 @@ def _add_unigram_options(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--normalization",
         choices=("identity", "nfc", "nfkc", "nmt_nfkc"),
-        help="what is done to characters first (default: nmt_nfkc; identity for .model)",
+        help="what is done to characters first (default: nmt_nfkc)",
     )
     group.add_argument(
         "--method", choices=("em", "score_pruning", "mingram"), help="how pieces are chosen (default: em)"
@@ -244,7 +244,7 @@ def _arguments(options: argparse.Namespace) -> dict[str, Any]:
     if model == "binary":
         return given | {"paths": options.files}
     if model == "unigram" and Path(options.out).suffix == ".model":
-        given = {"normalization": "identity", "layout": "sentencepiece"} | given
+        given = {"layout": "sentencepiece"} | given
     if model == "superbpe" and not given.keys().isdisjoint({"pattern", "second_pattern"}):
         given["patterns"] = (given.pop("pattern", "superbpe"), given.pop("second_pattern", "superbpe_2"))
     return given | {"files": options.files, "unit": options.unit}

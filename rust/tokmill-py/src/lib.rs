@@ -65,7 +65,7 @@ mod _tokmill {
     #[pymodule_export]
     use crate::train::{_train_bpe, _train_superbpe, WordCounter, WordCounts};
     #[pymodule_export]
-    use crate::train_unigram::{_check_unigram, _train_unigram};
+    use crate::train_unigram::_train_unigram;
     #[pymodule_export]
     use crate::train_wordpiece::{_train_characters, _train_wordpiece};
 

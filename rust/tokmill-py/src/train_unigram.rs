@@ -121,9 +121,3 @@ pub(crate) fn _train_unigram(
     })?;
     Ok(trained.into())
 }
-
-/// Refuses a normalisation and a layout that do not go together, before anything is counted.
-#[pyfunction]
-pub(crate) fn _check_unigram(text: Text, layout: &str) -> Result<()> {
-    Ok(Layout::named(layout)?.check(&text.rules()?)?)
-}

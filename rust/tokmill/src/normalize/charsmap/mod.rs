@@ -126,6 +126,12 @@ impl Charsmap {
         MAP.get_or_init(|| Self::compile(&rules::nmt_nfkc()).expect("the rules are well formed")).clone()
     }
 
+    /// The map of Unicode's form C, as far as a list of replacements can say it. sentencepiece has no rules of this name.
+    pub fn nfc() -> Self {
+        static MAP: OnceLock<Charsmap> = OnceLock::new();
+        MAP.get_or_init(|| Self::compile(&rules::nfc()).expect("the rules are well formed")).clone()
+    }
+
     /// The map as it stands in a file.
     pub fn bytes(&self) -> &[u8] {
         &self.bytes

@@ -1,4 +1,4 @@
-//! The rules of sentencepiece that are made of Unicode's tables: `nfkc` and `nmt_nfkc`.
+//! Rules that are made of Unicode's tables: sentencepiece's `nfkc` and `nmt_nfkc`, and `nfc` in the same manner.
 //!
 //! A map has no combining classes: it rewrites strings of characters. Its rules are what becomes of each character, and,
 //! where a character decomposes into several that compose again, each way to write these several with one character
@@ -14,19 +14,30 @@ pub(super) type Rules = BTreeMap<String, String>;
 
 /// What becomes of characters by `nfkc`.
 pub(super) fn nfkc() -> Rules {
+    of_form(|text| text.nfkc().collect(), |text| text.nfkd().collect())
+}
+
+/// What becomes of characters by form C.
+pub(super) fn nfc() -> Rules {
+    of_form(|text| text.nfc().collect(), |text| text.nfd().collect())
+}
+
+/// What becomes of characters by a form that is told how to compose and to decompose strings.
+fn of_form(compose: fn(&str) -> String, decompose: fn(&str) -> String) -> Rules {
     let mut rules = Rules::new();
     // For each character that is its own decomposition, all those that decompose into it, itself included.
     let mut spellings: BTreeMap<char, Vec<char>> = BTreeMap::new();
     let mut decompositions = BTreeSet::new();
     for c in ('\u{1}'..=char::MAX).filter(|&c| !is_newer(c)) {
-        let composed: String = std::iter::once(c).nfkc().collect();
+        let composed = compose(c.encode_utf8(&mut [0; 4]));
         if !composed.chars().eq([c]) {
             rules.insert(c.to_string(), composed);
         }
-        let mut decomposed = std::iter::once(c).nfkd();
-        match (decomposed.next(), decomposed.next()) {
+        let decomposed = decompose(c.encode_utf8(&mut [0; 4]));
+        let mut parts = decomposed.chars();
+        match (parts.next(), parts.next()) {
             (Some(single), None) => spellings.entry(single).or_default().push(c),
-            _ => _ = decompositions.insert(std::iter::once(c).nfkd().collect::<String>()),
+            _ => _ = decompositions.insert(decomposed),
         }
     }
     for decomposed in &decompositions {

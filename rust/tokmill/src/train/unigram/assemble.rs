@@ -6,7 +6,9 @@ use crate::error::{Error, Result};
 use crate::lengths::Lengths;
 use crate::model::Model;
 use crate::model::unigram::{Rule, Unigram, UnigramOptions};
-use crate::normalize::{Normalizer, PatternSource, Replacement, SearchPattern, SentencePiece, SentencePieceRules};
+use crate::normalize::{
+    Charsmap, Normalizer, PatternSource, Replacement, SearchPattern, SentencePiece, SentencePieceRules,
+};
 use crate::pieces::PieceKind;
 use crate::pretokenize::{PrependScheme, Pretokenizer, Step};
 use crate::template::{PostProcessor, Template};
@@ -35,14 +37,18 @@ impl Layout {
             _ => Err(Error::option("layout", format!("{name:?} is neither \"tokenizers\" nor \"sentencepiece\""))),
         }
     }
+}
 
-    /// Refuses rules that the layout has no place for.
-    pub fn check(self, rules: &TextRules) -> Result<()> {
-        if self == Self::SentencePiece && rules.normalization != Normalization::Identity {
-            let what = "a map of its characters in a .model file; use \"identity\", or the layout \"tokenizers\"";
-            return Err(Error::unsupported("option normalization", what));
+impl Normalization {
+    /// The map of characters that is this one in sentencepiece's files, which rewrites strings and knows no combining
+    /// classes.
+    fn charsmap(self) -> Option<Charsmap> {
+        match self {
+            Self::Identity => None,
+            Self::Nfc => Some(Charsmap::nfc()),
+            Self::Nfkc => Some(Charsmap::nfkc()),
+            Self::NmtNfkc => Some(Charsmap::nmt_nfkc()),
         }
-        Ok(())
     }
 }
 
@@ -64,7 +70,6 @@ impl TrainedUnigram {
         split_by_whitespace: bool,
         post_processor: Option<PostProcessor>,
     ) -> Result<Tokenizer> {
-        layout.check(rules)?;
         match layout {
             Layout::Tokenizers => self.for_tokenizers(rules, split_by_whitespace, post_processor),
             Layout::SentencePiece if post_processor.is_some() => {
@@ -126,7 +131,7 @@ impl TrainedUnigram {
     fn for_sentencepiece(self, rules: &TextRules) -> Result<Tokenizer> {
         let symbols = self.entries.iter().filter(|entry| entry.kind == PieceKind::UserDefined);
         let normalizer = SentencePieceRules {
-            charsmap: None,
+            charsmap: rules.normalization.charsmap(),
             add_dummy_prefix: rules.add_dummy_prefix,
             remove_extra_whitespaces: rules.remove_extra_whitespaces,
             escape_whitespaces: true,
