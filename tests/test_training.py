@@ -13,6 +13,7 @@ import sys
 import warnings
 from itertools import pairwise
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import peers
 import pyarrow as pa
@@ -25,6 +26,9 @@ from tokenizers import Tokenizer as Peer
 from tokenizers import decoders, models, normalizers, pre_tokenizers, trainers
 
 import tokmill
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
 
 SPECIALS = ["<|endoftext|>", "<|pad|>"]
 """None of them is in the corpus, where tokenizers would count them like any text."""
@@ -227,6 +231,13 @@ def test_counts_are_a_source(tmp_path: Path, expected: tokmill.Tokenizer) -> Non
         tokmill.count_words(counts)
     with pytest.raises(TypeError):
         counts + 3
+    assert sum([counts, counts]) == counts + counts
+
+
+def test_an_entry_that_no_vocabulary_holds_is_refused() -> None:
+    with pytest.raises(tokmill.TokmillError, match="max_token_bytes"):
+        tokmill.train_bpe(["ab" * 200_000], 300, pattern=None)
+    assert len(tokmill.train_bpe(["ab" * 200_000], 300, pattern=None, max_token_bytes=1000)) < 300
 
 
 def test_a_memory_limit_changes_nothing(expected: tokmill.Tokenizer) -> None:
@@ -412,6 +423,33 @@ def test_senseless_options(options: dict[str, object], where: str) -> None:
         tokmill.train_bpe(["some text"], **options)
 
 
+def never(*_: object) -> Iterator[str]:
+    raise AssertionError("the corpus was read")
+    yield ""
+
+
+@pytest.mark.parametrize(
+    "train",
+    [
+        lambda corpus: tokmill.train_bpe(corpus, 100),
+        lambda corpus: tokmill.train_bpe(corpus, 300, template="<s> $A"),
+        lambda corpus: tokmill.train_bpe(corpus, 300, checkpoint="absent/checkpoint"),
+        lambda corpus: tokmill.train_bpe(corpus, 300, max_token_bytes=-1),
+        lambda corpus: tokmill.train_bpe(corpus, 300, progress="loud"),
+        lambda corpus: tokmill.train_superbpe(corpus, 300, transition=400),
+        lambda corpus: tokmill.train_superbpe(corpus, 300, transition=280, patterns=("gpt2", "(")),
+        lambda corpus: tokmill.train_wordpiece(corpus, 3),
+        lambda corpus: tokmill.train_wordpiece(corpus, 300, template="<s> $A"),
+        lambda corpus: tokmill.train_unigram(corpus, 100),
+        lambda corpus: tokmill.train_unigram(corpus, 1000, template="<x> $A"),
+        lambda corpus: tokmill.train_unigram(corpus, 1000, method="x"),
+    ],
+)
+def test_senseless_options_are_told_before_the_corpus_is_read(train: Callable[[Iterator[str]], object]) -> None:
+    with pytest.raises((tokmill.TokmillError, OSError)):
+        train(never())
+
+
 def test_unknown_options() -> None:
     with pytest.raises(TypeError, match="unknown"):
         tokmill.train_bpe(["a"], unknown=1)
@@ -463,7 +501,7 @@ def test_a_checkpoint_is_taken_up(tmp_path: Path, expected: tokmill.Tokenizer) -
 CHECKPOINTED = """
 import os, random, signal, sys
 import tokmill
-path, out, stop = sys.argv[1:]
+trainer, path, out, stop = sys.argv[1:]
 seen = []
 def progress(phase, done, total):
     if phase == "merge":
@@ -473,25 +511,31 @@ def progress(phase, done, total):
 draw = random.Random(0)
 words = ["".join(draw.choices("abcdefghij", k=draw.randint(2, 9))) for _ in range(6000)]
 options = {"checkpoint": path, "checkpoint_seconds": 0, "progress": progress, "min_frequency": 1}
-tokmill.train_bpe(words * 2, 6000, **options).save(out)
-print(seen[0])
+if trainer == "bpe":
+    tokmill.train_bpe(words * 2, 6000, **options).save(out)
+else:
+    lines = [" ".join(draw.choices(words[:300], k=9)) for _ in range(2000)]
+    tokmill.train_superbpe(lines, 6000, transition=1500, **options).save(out)
+print(len(seen))
 """
 
 
-def test_a_killed_training_goes_on_to_the_same_bytes(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("trainer", "stop"), [("bpe", 3000), ("superbpe", 1100), ("superbpe", 3000)])
+def test_a_killed_training_goes_on_to_the_same_bytes(trainer: str, stop: int, tmp_path: Path) -> None:
     def run(checkpoint: str, out: str, stop: int) -> subprocess.CompletedProcess[str]:
-        arguments = [str(tmp_path / checkpoint), str(tmp_path / out), str(stop)]
+        arguments = [trainer, str(tmp_path / checkpoint), str(tmp_path / out), str(stop)]
         return subprocess.run(
             [sys.executable, "-c", CHECKPOINTED, *arguments], capture_output=True, text=True, check=False
         )
 
     whole = run("unused", "whole.json", 1 << 30)
     assert whole.returncode == 0, whole.stderr
-    assert run("checkpoint", "out.json", 3000).returncode == -signal.SIGKILL
+    assert run("checkpoint", "out.json", stop).returncode == -signal.SIGKILL
     assert not (tmp_path / "out.json").exists()
+    assert (tmp_path / "checkpoint").stat().st_size > 20 * 1000
     again = run("checkpoint", "out.json", 1 << 30)
     assert again.returncode == 0, again.stderr
-    assert int(again.stdout) > 1000
+    assert int(again.stdout) < int(whole.stdout)
     assert (tmp_path / "out.json").read_bytes() == (tmp_path / "whole.json").read_bytes()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["out.json", "whole.json"]
 
@@ -540,7 +584,8 @@ def test_a_full_disk_leaves_what_was_there(tmp_path: Path) -> None:
     said = dict(line.split(" ", 1) for line in process.stdout.splitlines())
     assert said == dict.fromkeys(["spill", "superwords", "save", "counts", "checkpoint"], f"OSError {errno.EFBIG}")
     assert list((tmp_path / "spilled").iterdir()) == []
-    assert sorted(path.name for path in (tmp_path / "kept").iterdir()) == ["counts", "t.json"]
+    # A checkpoint that was small enough is there too.
+    assert {path.name for path in (tmp_path / "kept").iterdir()} - {"checkpoint"} == {"counts", "t.json"}
     assert len(tokmill.WordCounts.load(tmp_path / "kept" / "counts")) > 50_000
     assert tokmill.Tokenizer.from_file(tmp_path / "kept" / "t.json").vocab_size == 2000
 

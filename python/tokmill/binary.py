@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from tokmill._tokmill import Tokenizer, TokmillError, WordCounter, _train_bpe
+from tokmill._tokmill import Tokenizer, TokmillError, WordCounter, _check_bpe, _train_bpe
 from tokmill.progress import showing
 from tokmill.training import Veto, trainer_options
 
@@ -93,15 +93,6 @@ def train_binary_bpe(
     if not files:
         raise TokmillError("option paths: no file is there")
     with showing(progress) as tell:
-        counter.push_chunks(
-            files,
-            chunk_bytes=chunk_bytes,
-            entropy=entropy,
-            split=split,
-            split_probability=split_probability,
-            seed=seed,
-            progress=tell,
-        )
         options = trainer_options(
             vocab_size=vocab_size,
             pattern=None,
@@ -121,6 +112,16 @@ def train_binary_bpe(
             progress=tell,
             checkpoint=checkpoint,
             checkpoint_seconds=checkpoint_seconds,
+        )
+        _check_bpe(options)
+        counter.push_chunks(
+            files,
+            chunk_bytes=chunk_bytes,
+            entropy=entropy,
+            split=split,
+            split_probability=split_probability,
+            seed=seed,
+            progress=tell,
         )
         return _train_bpe(counter.finish(), options)
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from tokmill._tokmill import Tokenizer, WordCounter, WordCounts, _train_superbpe
+from tokmill._tokmill import Tokenizer, WordCounter, WordCounts, _check_superbpe, _train_superbpe
 from tokmill.corpus import Corpus
 from tokmill.progress import showing
 from tokmill.training import Veto, trainer_options
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Sequence
 
     from tokmill.corpus import Files, Source, Unit
@@ -44,6 +45,8 @@ def train_superbpe(
     threads: int | None = None,
     memory_limit: int | None = None,
     progress: Progress | None = None,
+    checkpoint: str | os.PathLike[str] | None = None,
+    checkpoint_seconds: float = 60.0,
 ) -> Tokenizer:
     """Train a SuperBPE: a byte-level BPE whose later tokens may span several words.
 
@@ -82,6 +85,8 @@ def train_superbpe(
         threads: As for `train_bpe`.
         memory_limit: Bytes. Counts and documents beyond it go to temporary files.
         progress: As for `train_bpe`; the second stage begins with the phase `"encode"`.
+        checkpoint: As for `train_bpe`, in both stages; give the same documents again.
+        checkpoint_seconds: How often.
 
     Raises:
         TokmillError: An option makes no sense, or a document cannot be read.
@@ -108,6 +113,8 @@ def train_superbpe(
             threads=threads,
             memory_limit=memory_limit,
             progress=tell,
+            checkpoint=checkpoint,
+            checkpoint_seconds=checkpoint_seconds,
         )
         superwords: dict[str, object] = {
             "transition": transition,
@@ -115,6 +122,7 @@ def train_superbpe(
             "forbidden": list(forbidden),
             "max_words": max_words,
         }
+        _check_superbpe(options, superwords)
         counter = WordCounter(
             pattern=first,
             normalizer=normalizer,

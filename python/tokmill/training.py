@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal, TypedDict
 
 import numpy as np
 
-from tokmill._tokmill import Tokenizer, TokmillError, WordCounter, WordCounts, _train_bpe
+from tokmill._tokmill import Tokenizer, TokmillError, WordCounter, WordCounts, _check_bpe, _train_bpe
 from tokmill.corpus import Corpus, warn_of_long_pieces
 from tokmill.progress import showing
 
@@ -180,6 +180,7 @@ def train_bpe(
             checkpoint_seconds=checkpoint_seconds,
             trace=trace,
         )
+        _check_bpe(options)
         if isinstance(source, WordCounts):
             counts = source
         else:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from tokmill._tokmill import Tokenizer, WordCounter, WordCounts, _train_unigram
+from tokmill._tokmill import Tokenizer, WordCounter, WordCounts, _check_unigram, _train_unigram
 from tokmill.corpus import Corpus
 from tokmill.progress import showing
 from tokmill.training import layouts
@@ -165,6 +165,7 @@ def train_unigram(
             "memory_limit": memory_limit,
             "progress": tell,
         }
+        _check_unigram(text, options)
         if isinstance(source, WordCounts):
             counts = source
         else:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tokmill._tokmill import Tokenizer, TokmillError, WordCounter, WordCounts, _train_wordpiece
+from tokmill._tokmill import Tokenizer, TokmillError, WordCounter, WordCounts, _check_wordpiece, _train_wordpiece
 from tokmill.corpus import Corpus
 from tokmill.progress import showing
 from tokmill.training import layouts
@@ -131,6 +131,7 @@ def train_wordpiece(
             "memory_limit": memory_limit,
             "progress": tell,
         }
+        _check_wordpiece(options, layouts(template))
         if isinstance(source, WordCounts):
             counts = source
         else:

@@ -28,7 +28,7 @@ _BPE = ("min_frequency", "max_token_bytes", "pad_to")
 _TEXT = (*_BPE, "field", "column", "normalizer", "max_token_chars", "initial_alphabet", "alphabet_order", "base")
 _TAKES = {
     "bpe": (*_TEXT, "pattern", "checkpoint"),
-    "superbpe": (*_TEXT, "pattern", "second_pattern", "transition", "max_words"),
+    "superbpe": (*_TEXT, "pattern", "second_pattern", "transition", "max_words", "checkpoint"),
     "binary": (*_BPE, "chunk_bytes", "entropy", "split", "split_probability", "seed", "token_lengths", "checkpoint"),
     "unigram": (
         *("field", "column", "normalization", "method", "character_coverage", "byte_fallback", "user_defined_symbols"),
@@ -106,7 +106,9 @@ def register(subparsers: Subparsers) -> None:
     _add_binary_options(parser.add_argument_group("binary"))
     _add_unigram_options(parser.add_argument_group("unigram"))
     _add_wordpiece_options(parser.add_argument_group("wordpiece"))
-    parser.add_argument("--checkpoint", metavar="FILE", help="where merges are left, and taken up again (bpe, binary)")
+    parser.add_argument(
+        "--checkpoint", metavar="FILE", help="where merges are left, and taken up again (bpe, superbpe, binary)"
+    )
     add_threads_option(parser)
 
 

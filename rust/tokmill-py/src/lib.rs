@@ -63,11 +63,11 @@ mod _tokmill {
     #[pymodule_export]
     use crate::tokenizer::{DecodeStream, Tokenizer};
     #[pymodule_export]
-    use crate::train::{_train_bpe, _train_superbpe, WordCounter, WordCounts};
+    use crate::train::{_check_bpe, _check_superbpe, _train_bpe, _train_superbpe, WordCounter, WordCounts};
     #[pymodule_export]
-    use crate::train_unigram::_train_unigram;
+    use crate::train_unigram::{_check_unigram, _train_unigram};
     #[pymodule_export]
-    use crate::train_wordpiece::{_train_characters, _train_wordpiece};
+    use crate::train_wordpiece::{_check_wordpiece, _train_characters, _train_wordpiece};
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {

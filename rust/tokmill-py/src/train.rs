@@ -10,6 +10,7 @@ use pyo3::types::{PyBytes, PyDict, PyType};
 use tokmill::Error;
 use tokmill::normalize::Normalizer;
 use tokmill::pretokenize::{Pretokenizer, patterns};
+use tokmill::template::PostProcessor;
 use tokmill::train::{
     self, AlphabetOrder, Base, BpeTrainerOptions, Checkpoint, ChunkOptions, ChunkSplit, Counter, CounterOptions,
     FileOptions, InitialAlphabet, Progress, Splitter, SuperBpeOptions, Unit, Veto, VetoRules, Watch,
@@ -94,6 +95,14 @@ impl WordCounts {
             Ok::<_, Error>(sum)
         })?;
         Ok(Py::new(py, Self { core })?.into_any())
+    }
+
+    /// Lets `sum` begin with its 0.
+    fn __radd__(&self, py: Python<'_>, other: &Bound<'_, PyAny>) -> Result<Py<PyAny>> {
+        if other.extract::<usize>().is_ok_and(|number| number == 0) {
+            return Ok(Py::new(py, Self { core: self.core.clone() })?.into_any());
+        }
+        Ok(py.NotImplemented())
     }
 
     fn __eq__(&self, py: Python<'_>, other: &Bound<'_, PyAny>) -> Result<bool> {
@@ -372,11 +381,10 @@ pub(crate) fn _train_bpe(py: Python<'_>, counts: &Bound<'_, WordCounts>, options
     let normalizer = parse_normalizer(options.normalizer.as_deref())?;
     let pretokenizer = Pretokenizer::new(patterns::byte_level_steps(options.pattern.as_deref()))?;
     let inherited = options.base.as_ref().map_or(&[][..], |base| base.get().core().added_tokens());
-    let template = options.template;
+    let post_processor = post_processor(&trainer.check()?, options.template.as_ref())?;
     let counts = &counts.get().core;
     let (trained, trace) = watched(py, options.progress, |watch| {
         let mut trained = train::train_bpe(counts, &trainer, watch)?;
-        let post_processor = template.map(|(single, pair)| trained.template(&single, pair.as_deref())).transpose()?;
         let trace = trained.trace.take();
         Ok((trained.into_tokenizer(normalizer, pretokenizer, post_processor, inherited)?, trace))
     })?;
@@ -384,6 +392,22 @@ pub(crate) fn _train_bpe(py: Python<'_>, counts: &Bound<'_, WordCounts>, options
         fill_trace(target, trace)?;
     }
     Ok(trained.into())
+}
+
+/// Refuses options of [`_train_bpe`] that no corpus would make possible, before anything is counted.
+#[pyfunction]
+pub(crate) fn _check_bpe(options: Options<'_>) -> Result<()> {
+    post_processor(&options.trainer()?.check()?, options.template.as_ref())?;
+    Ok(())
+}
+
+/// What puts special tokens around the ids, where there is a template.
+pub(crate) fn post_processor(
+    special_tokens: &[(String, u32)],
+    template: Option<&(String, Option<String>)>,
+) -> Result<Option<PostProcessor>> {
+    let parsed = template.map(|(single, pair)| train::template(special_tokens, single, pair.as_deref()));
+    Ok(parsed.transpose()?)
 }
 
 /// Moves the columns of a trace into the attributes of a Python `MergeTrace`.
@@ -410,6 +434,16 @@ pub(crate) struct Superwords {
 }
 
 impl Superwords {
+    fn trainer(&self, bpe: BpeTrainerOptions) -> Result<SuperBpeOptions> {
+        let (threads, memory_limit) = (bpe.threads, bpe.memory_limit);
+        Ok(SuperBpeOptions {
+            bpe,
+            transition: self.transition.get("transition")?,
+            superword_veto: Some(self.veto()?),
+            counter: CounterOptions { threads, memory_limit, ..CounterOptions::default() },
+        })
+    }
+
     fn veto(&self) -> Result<Veto> {
         let max_words = self.max_words.as_ref().map(|words| words.get("max_words")).transpose()?;
         Ok(Veto::new(VetoRules { substrings: self.forbidden.clone(), max_words, ..VetoRules::default() })?)
@@ -424,27 +458,28 @@ pub(crate) fn _train_superbpe(
     options: Options<'_>,
     superwords: Superwords,
 ) -> Result<Tokenizer> {
-    let bpe = options.trainer()?;
-    let (threads, memory_limit) = (bpe.threads, bpe.memory_limit);
-    let super_options = SuperBpeOptions {
-        bpe,
-        transition: superwords.transition.get("transition")?,
-        superword_veto: Some(superwords.veto()?),
-        counter: CounterOptions { threads, memory_limit, ..CounterOptions::default() },
-    };
+    let super_options = superwords.trainer(options.trainer()?)?;
     let steps = patterns::byte_level_steps(superwords.second_pattern.as_deref());
     let normalizer = parse_normalizer(options.normalizer.as_deref())?;
     let inherited = options.base.as_ref().map_or(&[][..], |base| base.get().core().added_tokens());
-    let template = options.template;
+    let post_processor = post_processor(&super_options.check()?, options.template.as_ref())?;
     let splitter = Splitter::new(normalizer.clone(), Pretokenizer::new(steps.clone())?);
     let counter = counter.get().with(|counter| Ok((None, counter)))?;
     let trained = watched(py, options.progress, |watch| {
         let (words, documents) = counter.finish_with_documents()?;
         let trained = train::train_superbpe(words, documents, &splitter, &super_options, watch)?;
-        let post_processor = template.map(|(single, pair)| trained.template(&single, pair.as_deref())).transpose()?;
         trained.into_tokenizer(normalizer, Pretokenizer::new(steps)?, post_processor, inherited)
     })?;
     Ok(trained.into())
+}
+
+/// Refuses options of [`_train_superbpe`] that no corpus would make possible, before anything is counted.
+#[pyfunction]
+pub(crate) fn _check_superbpe(options: Options<'_>, superwords: Superwords) -> Result<()> {
+    Pretokenizer::new(patterns::byte_level_steps(superwords.second_pattern.as_deref()))?;
+    let super_options = superwords.trainer(options.trainer()?)?;
+    post_processor(&super_options.check()?, options.template.as_ref())?;
+    Ok(())
 }
 
 /// Runs the core with an eye on signals, and tells `progress` how far it has come.

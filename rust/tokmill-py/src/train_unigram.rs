@@ -2,6 +2,7 @@
 
 use pyo3::prelude::*;
 use tokmill::Error;
+use tokmill::template::PostProcessor;
 use tokmill::train::unigram::{
     Layout, Method, Normalization, PieceRules, TextRules, UnigramTrainerOptions, splitter, train_unigram,
 };
@@ -74,6 +75,11 @@ pub(crate) struct Options {
 }
 
 impl Options {
+    fn post_processor(&self, trainer: &UnigramTrainerOptions) -> Result<Option<PostProcessor>> {
+        let template = self.template.as_ref().map(|(single, pair)| (single.as_str(), pair.as_deref()));
+        Ok(trainer.post_processor(template)?)
+    }
+
     fn trainer(&self, text: &Text) -> Result<UnigramTrainerOptions> {
         Ok(UnigramTrainerOptions {
             vocab_size: self.vocab_size.get("vocab_size")?,
@@ -101,6 +107,17 @@ impl Options {
     }
 }
 
+/// Refuses options of [`_train_unigram`] that no corpus would make possible, before anything is counted.
+#[pyfunction]
+pub(crate) fn _check_unigram(text: Text, options: Options) -> Result<()> {
+    text.rules()?;
+    if Layout::named(&options.layout)? == Layout::SentencePiece && options.template.is_some() {
+        return Err(Error::unsupported("option template", "in the layout \"sentencepiece\"").into());
+    }
+    options.post_processor(&options.trainer(&text)?)?;
+    Ok(())
+}
+
 /// Trains on counts: `text` holds all of [`Text`], `options` all of [`Options`].
 #[pyfunction]
 pub(crate) fn _train_unigram(
@@ -112,11 +129,10 @@ pub(crate) fn _train_unigram(
     let trainer = options.trainer(&text)?;
     let rules = text.rules()?;
     let layout = Layout::named(&options.layout)?;
-    let template = options.template;
+    let post_processor = options.post_processor(&trainer)?;
     let counts = counts.get().core();
     let trained = watched(py, options.progress, |watch| {
         let trained = train_unigram(counts, &trainer, watch)?;
-        let post_processor = template.map(|(single, pair)| trained.template(&single, pair.as_deref())).transpose()?;
         trained.into_tokenizer(layout, &rules, text.split_by_whitespace, post_processor)
     })?;
     Ok(trained.into())

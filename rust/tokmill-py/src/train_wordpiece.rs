@@ -8,7 +8,7 @@ use tokmill::train::{CharacterTrainerOptions, Splitter, train_characters};
 use crate::error::{LONG, Result, call};
 use crate::options::{self, Size};
 use crate::tokenizer::Tokenizer;
-use crate::train::{WordCounts, watched};
+use crate::train::{WordCounts, post_processor, watched};
 
 /// What BERT's normaliser does to a text, as the Python side has sorted it.
 #[derive(FromPyObject)]
@@ -87,16 +87,23 @@ pub(crate) fn _train_wordpiece(
     template: Option<(String, Option<String>)>,
 ) -> Result<Tokenizer> {
     let trainer = options.trainer()?;
+    let post_processor = post_processor(&trainer.check()?, template.as_ref())?;
     let max_input_chars_per_word = max_input_chars_per_word.get("max_input_chars_per_word")?;
     let counts = counts.get().core();
     let trained = watched(py, options.progress, |watch| {
         let trained = train_characters(counts, &trainer, watch)?;
-        let post_processor = template.map(|(single, pair)| trained.template(&single, pair.as_deref())).transpose()?;
         let continuing_subword_prefix = trainer.continuing_subword_prefix.clone();
         let model = WordPieceOptions { unk_token, continuing_subword_prefix, max_input_chars_per_word };
         trained.into_word_piece(text.normalizer(), model, post_processor)
     })?;
     Ok(trained.into())
+}
+
+/// Refuses options of [`_train_wordpiece`] that no corpus would make possible, before anything is counted.
+#[pyfunction]
+pub(crate) fn _check_wordpiece(options: Options, template: Option<(String, Option<String>)>) -> Result<()> {
+    post_processor(&options.trainer()?.check()?, template.as_ref())?;
+    Ok(())
 }
 
 /// Trains on counts: `options` holds all of [`Options`]. Returns the entries by id and the merges as pairs of ids.

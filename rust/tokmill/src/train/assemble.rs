@@ -33,13 +33,13 @@ impl Base {
     }
 }
 
-impl Trained {
-    /// A post-processor that places special tokens of this run; see [`Template::parse`].
-    pub fn template(&self, single: &str, pair: Option<&str>) -> Result<PostProcessor> {
-        let special = |name: &str| self.special_tokens.iter().find(|(content, _)| content == name);
-        Template::parse(single, pair, |name| special(name).map(|(_, id)| *id)).map(PostProcessor::Template)
-    }
+/// A post-processor that places `special_tokens`, given with their ids; see [`Template::parse`].
+pub fn template(special_tokens: &[(String, u32)], single: &str, pair: Option<&str>) -> Result<PostProcessor> {
+    let special = |name: &str| special_tokens.iter().find(|(content, _)| content == name);
+    Template::parse(single, pair, |name| special(name).map(|(_, id)| *id)).map(PostProcessor::Template)
+}
 
+impl Trained {
     /// The byte-level tokenizer that was trained, given the stages that its pieces went through. Added tokens of the
     /// base are `inherited`.
     pub fn into_tokenizer(

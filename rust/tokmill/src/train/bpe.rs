@@ -5,7 +5,7 @@ use crate::merges::Merge;
 use crate::parallel;
 use crate::vocab::Vocab;
 
-use super::checkpoint::CheckpointFile;
+use super::checkpoint::{CheckpointFile, Left};
 use super::counts::WordCounts;
 use super::entries::Entries;
 use super::merge_loop::{Limits, MergeLoop};
@@ -51,36 +51,55 @@ pub enum Stop {
 /// one with the smaller left id, then the smaller right id; a merge whose string is an entry already gets the id of
 /// that entry. The result depends on the counts and the options alone.
 pub fn train_bpe(counts: &WordCounts, options: &BpeTrainerOptions, watch: &dyn Watch) -> Result<Trained> {
-    let (run, stop) = run(counts, options, watch)?;
+    let (run, stop, _) = run(counts, options, "", watch)?;
     run.finish(stop, options.pad_to)
 }
 
-/// Trains up to the point where the result is put together.
-pub(super) fn run(counts: &WordCounts, options: &BpeTrainerOptions, watch: &dyn Watch) -> Result<(Run, Stop)> {
-    if options.checkpoint.is_some() && options.trace {
-        return Err(Error::unsupported(
-            "checkpoint",
-            "together with trace: the changes before an interruption are lost",
-        ));
+impl BpeTrainerOptions {
+    /// Refuses what no corpus would make possible, and returns the special tokens and their ids.
+    pub fn check(&self) -> Result<Vec<(String, u32)>> {
+        if let Some(checkpoint) = &self.checkpoint {
+            if self.trace {
+                let what = "together with trace: the changes before an interruption are lost";
+                return Err(Error::unsupported("checkpoint", what));
+            }
+            checkpoint.check()?;
+        }
+        Ok(Entries::new(&Corpus::unknown(), self)?.into_parts().1)
     }
+}
+
+/// Trains up to the point where the result is put together, or another stage begins. Returns the steps of that stage
+/// that an interrupted run left, too. `besides` is what decides merges besides the options.
+pub(super) fn run(
+    counts: &WordCounts,
+    options: &BpeTrainerOptions,
+    besides: &str,
+    watch: &dyn Watch,
+) -> Result<(Run, Stop, Vec<Step>)> {
+    options.check()?;
     let corpus = Corpus::of(counts)?;
     let mut entries = Entries::new(&corpus, options)?;
     let start = entries.size();
     let checkpoint = options.checkpoint.as_ref();
-    let checkpoint = checkpoint.map(|checkpoint| CheckpointFile::new(checkpoint, counts, options)).transpose()?;
+    let checkpoint =
+        checkpoint.map(|checkpoint| CheckpointFile::new(checkpoint, counts, options, besides)).transpose()?;
     let mut steps: Vec<Step> = options.base.iter().flat_map(|base| &base.merges).map(|&merge| (merge, 0)).collect();
     let inherited = steps.len();
-    if let Some(checkpoint) = &checkpoint {
-        steps.extend(checkpoint.read()?);
-        steps[inherited..].iter().try_for_each(|&(merge, _)| entries.redo(merge))?;
-    }
+    let Left { steps: mut left, first } = checkpoint.as_ref().map_or(Ok(Left::default()), CheckpointFile::read)?;
+    let later = left.split_off(first.unwrap_or(left.len()));
+    left.iter().try_for_each(|&(merge, _)| entries.redo(merge))?;
+    steps.extend(left);
     let limits = corpus.limits(counts, options)?;
     let symbols = if steps.is_empty() { spell(counts, &entries) } else { replay(counts, &entries, &steps) }?;
     let merge_loop = MergeLoop::new(symbols, entries.size(), options.min_frequency, corpus.guess(options), limits);
     let trace = options.trace.then(|| Trace::new(&merge_loop.counts()));
     let mut run = Run { merge_loop, entries, steps, inherited, trace, checkpoint };
     let stop = run.merge(options, start, watch)?;
-    Ok((run, stop))
+    if let Some(checkpoint) = &mut run.checkpoint {
+        checkpoint.first = Some(run.steps.len() - inherited);
+    }
+    Ok((run, stop, later))
 }
 
 /// Totals over all pieces.
@@ -94,6 +113,11 @@ pub(super) struct Corpus {
 }
 
 impl Corpus {
+    /// A corpus of which nothing is known.
+    pub(super) fn unknown() -> Self {
+        Self { cells: 0, bytes: 0, seen: [false; 256] }
+    }
+
     pub(super) fn of(counts: &WordCounts) -> Result<Self> {
         let (mut cells, mut bytes, mut seen) = (0, Some(0u64), [false; 256]);
         counts.for_each(|piece, count| {

@@ -69,21 +69,38 @@ impl Default for CharacterTrainerOptions {
     }
 }
 
+impl CharacterTrainerOptions {
+    /// Refuses what no corpus would make possible, and returns the special tokens and their ids.
+    pub fn check(&self) -> Result<Vec<(String, u32)>> {
+        let options = self.for_bytes();
+        let entries = Entries::of_characters(&self.continuing_subword_prefix, &options)?;
+        if !self.may_exceed {
+            entries.check_sizes("special tokens", &options)?;
+        }
+        Ok(entries.into_parts().1)
+    }
+
+    /// What training over bytes is told too.
+    fn for_bytes(&self) -> BpeTrainerOptions {
+        BpeTrainerOptions {
+            vocab_size: self.vocab_size,
+            min_frequency: self.min_frequency,
+            special_tokens: self.special_tokens.clone(),
+            max_token_chars: self.max_token_chars,
+            threads: self.threads,
+            memory_limit: self.memory_limit,
+            ..BpeTrainerOptions::default()
+        }
+    }
+}
+
 /// Trains on words of characters.
 ///
 /// Ids go to special tokens, then to the characters by code point, then to characters with marks by the first word that
 /// holds them in order of bytes, and by their place in it, then to merges. Merges are chosen as by
 /// [`train_bpe`](super::train_bpe). The result depends on the counts and the options alone.
 pub fn train_characters(counts: &WordCounts, options: &CharacterTrainerOptions, watch: &dyn Watch) -> Result<Trained> {
-    let mut bpe_options = BpeTrainerOptions {
-        vocab_size: options.vocab_size,
-        min_frequency: options.min_frequency,
-        special_tokens: options.special_tokens.clone(),
-        max_token_chars: options.max_token_chars,
-        threads: options.threads,
-        memory_limit: options.memory_limit,
-        ..BpeTrainerOptions::default()
-    };
+    let mut bpe_options = options.for_bytes();
     let corpus = Corpus::of(counts)?;
     let mut entries = Entries::of_characters(&options.continuing_subword_prefix, &bpe_options)?;
     let ids = alphabet(counts, options, &mut entries)?;

@@ -1,10 +1,12 @@
 //! Merges left on disk from time to time, for a later run to go on from.
 //!
 //! ```text
-//! "TOKMILLM"  version: u32  key: SHA-256 of counts and options     little-endian
+//! "TOKMILLM"  version: u32  key: SHA-256 of counts and options  first: u64     little-endian
 //! per merge   left: u32  right: u32  result: u32  count: u64
 //! SHA-256 of all that is before it
 //! ```
+//!
+//! `first` is the number of merges of the first of two stages, or 2^64 - 1 while that is under way.
 
 use std::fs;
 use std::io::{self, Write};
@@ -21,9 +23,22 @@ use super::counts::WordCounts;
 use super::options::{BpeTrainerOptions, Checkpoint};
 
 const MAGIC: &[u8; 8] = b"TOKMILLM";
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 const CHECKSUM_BYTES: usize = 32;
 const RECORD_BYTES: usize = 20;
+const UNDER_WAY: u64 = u64::MAX;
+
+impl Checkpoint {
+    /// Refuses a file in a directory that is not there.
+    pub(super) fn check(&self) -> Result<()> {
+        match self.path.parent() {
+            Some(parent) if !parent.as_os_str().is_empty() && !parent.is_dir() => {
+                Err(Error::io(&self.path, io::ErrorKind::NotFound.into()))
+            }
+            _ => Ok(()),
+        }
+    }
+}
 
 /// The file of one run.
 pub(super) struct CheckpointFile {
@@ -32,23 +47,39 @@ pub(super) struct CheckpointFile {
     written: Instant,
     /// Magic, version and key.
     header: Vec<u8>,
+    /// Merges of the first stage, once it has ended.
+    pub(super) first: Option<usize>,
+}
+
+/// What an earlier run left.
+#[derive(Debug, Default)]
+pub(super) struct Left {
+    /// Merges with their counts.
+    pub(super) steps: Vec<(Merge, u64)>,
+    /// How many of them are of the first of two stages; `None` while that was under way.
+    pub(super) first: Option<usize>,
 }
 
 impl CheckpointFile {
-    /// The file of a run on `counts` with `options`, which name it.
-    pub(super) fn new(checkpoint: &Checkpoint, counts: &WordCounts, options: &BpeTrainerOptions) -> Result<Self> {
+    /// The file of a run on `counts` with `options`, which name it, and with what else decides the merges.
+    pub(super) fn new(
+        checkpoint: &Checkpoint,
+        counts: &WordCounts,
+        options: &BpeTrainerOptions,
+        besides: &str,
+    ) -> Result<Self> {
         let mut header = Vec::from(MAGIC);
         header.extend_from_slice(&VERSION.to_le_bytes());
-        header.extend_from_slice(&key(counts, options)?);
+        header.extend_from_slice(&key(counts, options, besides)?);
         let Checkpoint { path, every } = checkpoint.clone();
-        Ok(Self { path, every, written: Instant::now(), header })
+        Ok(Self { path, every, written: Instant::now(), header, first: None })
     }
 
-    /// The merges that an earlier run left, and their counts; none where there is no file.
-    pub(super) fn read(&self) -> Result<Vec<(Merge, u64)>> {
+    /// What an earlier run left; nothing where there is no file.
+    pub(super) fn read(&self) -> Result<Left> {
         let bytes = match fs::read(&self.path) {
             Ok(bytes) => bytes,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Left::default()),
             Err(error) => return Err(Error::io(&self.path, error)),
         };
         let damaged = || Error::format(self.path.display().to_string(), "is not a sound checkpoint");
@@ -60,10 +91,14 @@ impl CheckpointFile {
             let why = format!("{} is of a run with other counts or options", self.path.display());
             return Err(Error::option("checkpoint", why));
         };
+        let (first, records) = records.split_first_chunk().ok_or_else(damaged)?;
         if records.len() % RECORD_BYTES != 0 {
             return Err(damaged());
         }
-        Ok(records.chunks_exact(RECORD_BYTES).map(parse).collect())
+        let steps: Vec<_> = records.chunks_exact(RECORD_BYTES).map(parse).collect();
+        let first = u64::from_le_bytes(*first);
+        let first = (first != UNDER_WAY).then(|| steps.len().min(first as usize));
+        Ok(Left { steps, first })
     }
 
     /// Writes the file, if the last time is long enough ago.
@@ -72,6 +107,7 @@ impl CheckpointFile {
             return Ok(());
         }
         let mut bytes = self.header.clone();
+        bytes.extend_from_slice(&self.first.map_or(UNDER_WAY, |first| first as u64).to_le_bytes());
         for (merge, count) in steps {
             for id in [merge.left, merge.right, merge.result] {
                 bytes.extend_from_slice(&id.to_le_bytes());
@@ -103,7 +139,7 @@ fn parse(record: &[u8]) -> (Merge, u64) {
 }
 
 /// A digest of all that decides the merges.
-fn key(counts: &WordCounts, options: &BpeTrainerOptions) -> Result<[u8; 32]> {
+fn key(counts: &WordCounts, options: &BpeTrainerOptions, besides: &str) -> Result<[u8; 32]> {
     let BpeTrainerOptions {
         vocab_size,
         min_frequency,
@@ -121,6 +157,7 @@ fn key(counts: &WordCounts, options: &BpeTrainerOptions) -> Result<[u8; 32]> {
     let mut digest = Sha256::new();
     digest
         .update(format!("{:?}", (vocab_size, min_frequency, special_tokens, initial_alphabet, alphabet_order, limits)));
+    digest.update(besides);
     if let Some(base) = base {
         for (id, key) in base.vocab.iter() {
             digest.update(id.to_le_bytes());

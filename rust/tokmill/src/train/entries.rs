@@ -4,7 +4,7 @@
 
 use crate::error::{Error, Result};
 use crate::merges::Merge;
-use crate::vocab::{MAX_VOCAB, Spelling, Vocab};
+use crate::vocab::{MAX_ENTRY, MAX_VOCAB, Spelling, Vocab};
 
 use super::bpe::Corpus;
 use super::options::{AlphabetOrder, Base, BpeTrainerOptions, InitialAlphabet};
@@ -213,6 +213,10 @@ impl Entries {
 
     /// The id of the entry of both together, and whether it was an entry before.
     pub(super) fn merged(&mut self, left: u32, right: u32) -> Result<(u32, bool)> {
+        if self.spell(left, right).len() > MAX_ENTRY {
+            let why = format!("is needed: the next merge makes an entry of more than {MAX_ENTRY} bytes");
+            return Err(Error::option("max_token_bytes", why));
+        }
         let measures = self.measures[left as usize].with(self.measures[right as usize]);
         self.spell(left, right);
         let key = std::mem::take(&mut self.scratch);

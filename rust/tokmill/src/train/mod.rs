@@ -54,6 +54,7 @@ mod unpack;
 mod veto;
 mod watch;
 
+pub use assemble::template;
 pub use bpe::{Stop, Trained, train_bpe};
 pub use characters::{CharacterTrainerOptions, train_characters};
 pub use chunks::{ChunkOptions, ChunkSplit};

@@ -24,6 +24,11 @@ impl Splitter {
         &self.pretokenizer
     }
 
+    /// What is done, in words that differ where it does.
+    pub(super) fn description(&self) -> String {
+        format!("{:?}", (&self.normalizer, self.pretokenizer.steps()))
+    }
+
     /// The text that is cut. Bytes that are not UTF-8 are left as they are by the normaliser.
     pub(super) fn prepare<'t>(&self, text: &'t [u8]) -> Cow<'t, [u8]> {
         let mut text = match &self.normalizer {

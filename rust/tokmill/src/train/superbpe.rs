@@ -62,13 +62,19 @@ pub fn train_superbpe(
         veto: both(options.bpe.veto.as_ref(), options.superword_veto.as_ref())?,
         ..options.bpe.clone()
     };
-    let (mut run, _) = bpe::run(&words, &first, watch)?;
+    let besides =
+        format!("{:?}", (options.bpe.vocab_size, second.veto.as_ref().map(Veto::rules), splitter.description()));
+    let (mut run, _, left) = bpe::run(&words, &first, &besides, watch)?;
     drop(words);
     run.release();
     let start = run.entries.size();
     let corpus = EncodedCorpus::new(&run, documents, splitter, options, watch)?;
     let (least, mut count) = (options.bpe.min_frequency.max(1), corpus.guess(options.bpe.vocab_size - start));
     let inherited = run.steps.len();
+    // What an interrupted run merged stands in pieces that are cut by no higher count than it had then.
+    count = left.iter().fold(count, |count, &(_, lowest)| count.min(lowest));
+    left.iter().try_for_each(|&(merge, _)| run.entries.redo(merge))?;
+    run.steps.extend(left);
     let stop = loop {
         count = count.max(least);
         let symbols = corpus.symbols(count, &run.steps[inherited..])?;
@@ -82,11 +88,18 @@ pub fn train_superbpe(
     run.finish(stop, options.bpe.pad_to)
 }
 
+impl SuperBpeOptions {
+    /// Refuses what no corpus would make possible, and returns the special tokens and their ids.
+    pub fn check(&self) -> Result<Vec<(String, u32)>> {
+        first_options(self)?.check()
+    }
+}
+
 /// The options of the first stage.
 fn first_options(options: &SuperBpeOptions) -> Result<BpeTrainerOptions> {
     let refuse = |why: String| Err(Error::option("transition", why));
-    if options.bpe.checkpoint.is_some() || options.bpe.trace {
-        return Err(Error::unsupported("train_superbpe", "checkpoint and trace; they are options of train_bpe"));
+    if options.bpe.trace {
+        return Err(Error::unsupported("train_superbpe", "trace, since pairs that cannot win are not counted"));
     }
     if options.transition > options.bpe.vocab_size {
         return refuse(format!("{} is more than vocab_size, {}", options.transition, options.bpe.vocab_size));

@@ -103,6 +103,8 @@ pub(super) fn units<'k>(rules: impl Iterator<Item = (&'k [u8], u32)>) -> Option<
     // The root's unit is the first of all.
     let mut places = Places { unit_taken: vec![false; BLOCK], base_taken: vec![false; BLOCK] };
     places.unit_taken[0] = true;
+    // sentencepiece refuses a root whose children are in its own place.
+    places.base_taken[0] = true;
     let mut order: Vec<usize> = (0..sets.len()).collect();
     // Large sets first: the small ones fill the gaps.
     order.sort_by_key(|&set| std::cmp::Reverse(sets[set].len()));

@@ -11,7 +11,7 @@ use crate::normalize::{
 };
 use crate::pieces::PieceKind;
 use crate::pretokenize::{PrependScheme, Pretokenizer, Step};
-use crate::template::{PostProcessor, Template};
+use crate::template::PostProcessor;
 use crate::tokenizer::{Parts, Tokenizer};
 
 use super::TrainedUnigram;
@@ -53,15 +53,6 @@ impl Normalization {
 }
 
 impl TrainedUnigram {
-    /// A post-processor that places control tokens of this run; see [`Template::parse`].
-    pub fn template(&self, single: &str, pair: Option<&str>) -> Result<PostProcessor> {
-        let special = |name: &str| {
-            let at = self.entries.iter().position(|entry| entry.kind == PieceKind::Control && entry.text == name);
-            at.map(|id| id as u32)
-        };
-        Template::parse(single, pair, special).map(PostProcessor::Template)
-    }
-
     /// The tokenizer that was trained, given what was done to its texts.
     pub fn into_tokenizer(
         self,

@@ -36,6 +36,7 @@ pub use text::splitter;
 use crate::error::{Error, Result};
 use crate::parallel;
 use crate::pieces::{Piece, PieceKind};
+use crate::template::PostProcessor;
 
 use super::counts::WordCounts;
 use super::watch::{Phase, Watch, report};
@@ -66,8 +67,7 @@ pub fn train_unigram(
     options: &UnigramTrainerOptions,
     watch: &dyn Watch,
 ) -> Result<TrainedUnigram> {
-    check(options)?;
-    let reserved = reserved_entries(options)?;
+    let reserved = options.check()?;
     let checker = Checker::new(options.rules.clone());
     let corpus = Corpus::new(counts, options, &checker)?;
     let room = options.vocab_size.saturating_sub(reserved.len());
@@ -96,8 +96,30 @@ pub fn train_unigram(
     Ok(TrainedUnigram { entries, byte_fallback: options.byte_fallback })
 }
 
-/// Refuses options that make no sense.
-fn check(options: &UnigramTrainerOptions) -> Result<()> {
+impl UnigramTrainerOptions {
+    /// Refuses what no corpus would make possible, and returns the entries before the pieces.
+    fn check(&self) -> Result<Vec<Piece>> {
+        check_ranges(self)?;
+        let reserved = reserved_entries(self)?;
+        if reserved.len() >= self.vocab_size {
+            let why = format!("{} leaves no room for pieces behind {} special ones", self.vocab_size, reserved.len());
+            return Err(Error::option("vocab_size", why));
+        }
+        Ok(reserved)
+    }
+
+    /// Refuses what no corpus would make possible, and returns a tokenizer's post-processor, if there is a template; see
+    /// [`Template::parse`](crate::template::Template::parse).
+    pub fn post_processor(&self, template: Option<(&str, Option<&str>)>) -> Result<Option<PostProcessor>> {
+        let reserved = self.check()?;
+        let control = reserved.iter().zip(0..).filter(|(entry, _)| entry.kind == PieceKind::Control);
+        let tokens: Vec<(String, u32)> = control.map(|(entry, id)| (entry.text.clone(), id)).collect();
+        template.map(|(single, pair)| super::template(&tokens, single, pair)).transpose()
+    }
+}
+
+/// Refuses numbers that make no sense.
+fn check_ranges(options: &UnigramTrainerOptions) -> Result<()> {
     let within = |name, value: f64, range: std::ops::RangeInclusive<f64>| {
         if range.contains(&value) {
             return Ok(());
