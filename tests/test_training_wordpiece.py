@@ -7,6 +7,7 @@ import re
 from collections import Counter
 from typing import TYPE_CHECKING
 
+import peers
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -176,3 +177,31 @@ def test_what_makes_no_sense_is_refused(source: list[str], options: dict[str, ob
 def test_other_special_tokens_have_no_default_template() -> None:
     trained = tokmill.train_wordpiece(DOCUMENTS, 600, special_tokens=["<unk>"], unk_token="<unk>")
     assert trained.encode("the fox", add_special_tokens=True).tolist() == trained.encode("the fox").tolist()
+
+
+@pytest.mark.parametrize(
+    ("normalizer", "pre_tokenizer"),
+    [
+        (normalizers.NFKC(), pre_tokenizers.Whitespace()),
+        (normalizers.Lowercase(), pre_tokenizers.Metaspace()),
+        (normalizers.BertNormalizer(), pre_tokenizers.BertPreTokenizer()),
+        (normalizers.NFC(), pre_tokenizers.ByteLevel()),
+    ],
+)
+def test_words_are_those_of_a_tokenizers_stages(
+    normalizer: normalizers.Normalizer, pre_tokenizer: pre_tokenizers.PreTokenizer
+) -> None:
+    peer = Peer(models.WordLevel({"<unk>": 0}, unk_token="<unk>"))
+    peer.normalizer, peer.pre_tokenizer = normalizer, pre_tokenizer
+    counter = WordCounter.with_stages_of(
+        tokmill.Tokenizer.from_bytes(peer.to_str().encode()), threads=1, memory_limit=None
+    )
+    counter.push(DOCUMENTS)
+    expected = Counter(
+        word for text in DOCUMENTS for word, _ in pre_tokenizer.pre_tokenize_str(normalizer.normalize_str(text))
+    )
+    found = counter.finish().to_dict().items()
+    if isinstance(pre_tokenizer, pre_tokenizers.ByteLevel):
+        assert {peers.spell(word): count for word, count in found} == expected
+    else:
+        assert {word.decode(): count for word, count in found} == expected

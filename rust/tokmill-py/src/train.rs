@@ -194,7 +194,8 @@ impl WordCounter {
         Self::of_splitter(text.splitter(py)?, threads, memory_limit)
     }
 
-    /// A counter of the pieces that a tokenizer's normaliser and pretokenizer make of a text.
+    /// A counter of the pieces that a tokenizer's normaliser and pretokenizer make of a text: bytes where tokenizers
+    /// would spell them in printable characters.
     #[staticmethod]
     #[pyo3(signature = (tokenizer, *, threads, memory_limit))]
     fn with_stages_of(
@@ -205,7 +206,6 @@ impl WordCounter {
         let core = tokenizer.get().core();
         let splitter = call(tokenizer.py(), LONG, || {
             let pretokenizer = Pretokenizer::new(core.pretokenizer().steps().to_vec())?;
-            let pretokenizer = pretokenizer.for_spelling(core.model().vocab().spelling())?;
             Ok::<_, Error>(Splitter::new(core.normalizer().cloned(), pretokenizer))
         })?;
         Self::of_splitter(splitter, threads, memory_limit)
