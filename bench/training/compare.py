@@ -13,6 +13,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
+from typing import TYPE_CHECKING
 
 from bench.cases import CACHE, DATA
 from bench.harness import machine, report
@@ -21,6 +22,9 @@ from bench.harness.results import read_csv, write_csv
 from bench.peers import TOKMILL
 from bench.training import picture
 from bench.training.trainers import TRAINERS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 CORPORA = CACHE / "corpora"
 WORK = CACHE / "training"
@@ -60,8 +64,10 @@ def main() -> None:
     rows = read_csv(directory / "training.csv", Training) if options.add else []
     for corpus, vocab_size, rounds in plan(full=options.full):
         if vocab_size in (options.sizes or [vocab_size]):
-            rows += compare(corpus, vocab_size, options.rounds or rounds, options.libraries)
-    write_csv(directory / "training.csv", rows)
+            rounds = rounds if options.rounds is None else options.rounds
+            for row in compare(corpus, vocab_size, rounds, options.libraries):
+                rows.append(row)
+                write_csv(directory / "training.csv", rows)
     write_summary(directory / "training.md", rows)
     picture.write(directory, machine.facts(), rows)
     print(directory / "training.md")
@@ -88,12 +94,13 @@ def part(corpus: Path, size: int) -> Path:
     return target
 
 
-def compare(corpus: Path, vocab_size: int, rounds: int, libraries: list[str]) -> list[Training]:
+def compare(corpus: Path, vocab_size: int, rounds: int, libraries: list[str]) -> Iterator[Training]:
     """Run trainers, in turns."""
     if not entries_file("tokenizers", corpus, vocab_size).exists():
         train("tokenizers", corpus, vocab_size)  # Its entries are what the others are compared with.
-    turns = [train(name, corpus, vocab_size) for _ in range(rounds) for name in libraries]
-    return [row for row in turns if row is not None]
+    for name in libraries * rounds:
+        if (row := train(name, corpus, vocab_size)) is not None:
+            yield row
 
 
 def train(name: str, corpus: Path, vocab_size: int) -> Training | None:

@@ -40,7 +40,7 @@ def main() -> None:
     for name, text, vocab_size, limit in plan(full=options.full):
         if name in options.parts:
             runs.append(train(text, vocab_size, limit))
-    write_csv(directory / "training-growth.csv", runs)
+            write_csv(directory / "training-growth.csv", runs)
     write_summary(directory / "training-growth.md", runs)
     draw(directory / "training-growth.svg", machine.facts(), runs)
     print(directory / "training-growth.md")

@@ -34,7 +34,7 @@ from bench.harness.results import read_csv, write_csv
 from bench.training.worker import peak
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
 CORPORA = CACHE / "corpora"
 WORK = CACHE / "training"
@@ -100,7 +100,9 @@ def main() -> None:
     rows = read_csv(directory / "unigram.csv", Trained) if options.add else []
     for name, lines, size in texts(full=options.full):
         if name in (options.texts or [name]):
-            rows += compare(name, lines, size, options.libraries)
+            for row in compare(name, lines, size, options.libraries):
+                rows.append(row)
+                write_csv(directory / "unigram.csv", rows)
     large = "English and code, 1 GB"
     if options.full and large in (options.texts or [large]) and (CORPORA / "mixed.txt").exists():
         rows += [train("tokmill", large, CORPORA / "mixed.txt", [], 32_000)]
@@ -126,11 +128,12 @@ def texts(*, full: bool) -> Iterable[tuple[str, list[bytes], int]]:
             yield "English, 100 MB", english.read(100 * MB).splitlines(keepends=True), 32_000
 
 
-def compare(name: str, lines: list[bytes], vocab_size: int, libraries: Iterable[str]) -> list[Trained]:
+def compare(name: str, lines: list[bytes], vocab_size: int, libraries: Iterable[str]) -> Iterator[Trained]:
     """Train with each library, and judge."""
     path = WORK / "unigram.txt"
     path.write_bytes(b"".join(line for number, line in enumerate(lines) if number % 10))
-    return [train(library, name, path, lines[::10], vocab_size) for library in libraries]
+    for library in libraries:
+        yield train(library, name, path, lines[::10], vocab_size)
 
 
 def train(library: str, name: str, path: Path, kept_back: list[bytes], vocab_size: int) -> Trained:
