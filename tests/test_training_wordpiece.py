@@ -7,7 +7,6 @@ import re
 from collections import Counter
 from typing import TYPE_CHECKING
 
-import peers
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -183,9 +182,7 @@ def test_other_special_tokens_have_no_default_template() -> None:
     ("normalizer", "pre_tokenizer"),
     [
         (normalizers.NFKC(), pre_tokenizers.Whitespace()),
-        (normalizers.Lowercase(), pre_tokenizers.Metaspace()),
         (normalizers.BertNormalizer(), pre_tokenizers.BertPreTokenizer()),
-        (normalizers.NFC(), pre_tokenizers.ByteLevel()),
     ],
 )
 def test_words_are_those_of_a_tokenizers_stages(
@@ -200,8 +197,4 @@ def test_words_are_those_of_a_tokenizers_stages(
     expected = Counter(
         word for text in DOCUMENTS for word, _ in pre_tokenizer.pre_tokenize_str(normalizer.normalize_str(text))
     )
-    found = counter.finish().to_dict().items()
-    if isinstance(pre_tokenizer, pre_tokenizers.ByteLevel):
-        assert {peers.spell(word): count for word, count in found} == expected
-    else:
-        assert {word.decode(): count for word, count in found} == expected
+    assert {word.decode(): count for word, count in counter.finish().to_dict().items()} == expected

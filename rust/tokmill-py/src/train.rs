@@ -194,8 +194,7 @@ impl WordCounter {
         Self::of_splitter(text.splitter(py)?, threads, memory_limit)
     }
 
-    /// A counter of the pieces that a tokenizer's normaliser and pretokenizer make of a text: bytes where tokenizers
-    /// would spell them in printable characters.
+    /// A counter of the pieces that a tokenizer's normaliser and pretokenizer make of a text, as tokenizers spells them.
     #[staticmethod]
     #[pyo3(signature = (tokenizer, *, threads, memory_limit))]
     fn with_stages_of(
@@ -204,10 +203,7 @@ impl WordCounter {
         memory_limit: Option<Size>,
     ) -> Result<Self> {
         let core = tokenizer.get().core();
-        let splitter = call(tokenizer.py(), LONG, || {
-            let pretokenizer = Pretokenizer::new(core.pretokenizer().steps().to_vec())?;
-            Ok::<_, Error>(Splitter::new(core.normalizer().cloned(), pretokenizer))
-        })?;
+        let splitter = call(tokenizer.py(), LONG, || Splitter::of_stages(core))?;
         Self::of_splitter(splitter, threads, memory_limit)
     }
 

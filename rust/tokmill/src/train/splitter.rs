@@ -3,20 +3,33 @@
 
 use std::borrow::Cow;
 
+use crate::error::Result;
 use crate::normalize::Normalizer;
 use crate::pretokenize::{Pieces, Pretokenizer};
+use crate::tokenizer::Tokenizer;
+use crate::vocab::Spelling;
 
 /// What is done to a document before its pieces are counted.
 #[derive(Debug)]
 pub struct Splitter {
     normalizer: Option<Normalizer>,
     pretokenizer: Pretokenizer,
+    /// Whether the pretokenizer rewrites texts, and pieces are those of what it writes.
+    rewrites: bool,
 }
 
 impl Splitter {
     /// Normalises, if at all, and then cuts.
     pub fn new(normalizer: Option<Normalizer>, pretokenizer: Pretokenizer) -> Self {
-        Self { normalizer, pretokenizer }
+        Self { normalizer, pretokenizer, rewrites: false }
+    }
+
+    /// Cuts texts into pieces as tokenizers spells them, with the stages of a tokenizer.
+    pub fn of_stages(tokenizer: &Tokenizer) -> Result<Self> {
+        let steps = tokenizer.pretokenizer().steps().to_vec();
+        let pretokenizer = Pretokenizer::new(steps)?.for_spelling(Spelling::Plain)?;
+        let rewrites = pretokenizer.rewrites();
+        Ok(Self { rewrites, ..Self::new(tokenizer.normalizer().cloned(), pretokenizer) })
     }
 
     /// The pretokenizer.
@@ -44,7 +57,16 @@ impl Splitter {
     /// Calls `visit` with a text and the pieces in it, again and again until the document is used up. Bytes that are
     /// not UTF-8 are treated by the pretokenizer as it documents.
     pub(super) fn split(&self, text: &[u8], pieces: &mut Pieces, mut visit: impl FnMut(&[u8], &Pieces)) {
-        let text = self.prepare(text);
+        let mut text = self.prepare(text);
+        if self.rewrites && !text.is_empty() {
+            let head = 1 + text[1..].iter().take_while(|&&byte| byte & 0xC0 == 0x80).count();
+            let rewritten = self.pretokenizer.rewrite(&text, head, false);
+            if let Some(blocks) = rewritten.blocks {
+                blocks.iter().for_each(|block| visit(&rewritten.text, block));
+                return;
+            }
+            text = Cow::Owned(rewritten.text);
+        }
         let mut from = 0;
         while from < text.len() {
             from = self.pretokenizer.fill(&text, from, pieces);
