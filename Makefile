@@ -78,16 +78,19 @@ test: $(VENV)/.extension $(VENV)/.group-test ## Run all tests, then the lints
 	$(PYTEST)
 	$(MAKE) lint
 
-# An environment of its own: torch is large, and nothing else needs it.
-.cache/integrations/.created: pyproject.toml | $(VENV)/.created
+# Environments of their own: torch is large, and there are two releases of transformers to run on.
+.cache/integrations%/.created: pyproject.toml | $(VENV)/.created
 	$(PYTHON) -m venv --clear $(@D)
 	$(subst $(VENV),$(@D),$(PIP)) install --upgrade 'pip>=25.1'
-	$(subst $(VENV),$(@D),$(PIP)) install --group integrations numpy
+	$(subst $(VENV),$(@D),$(PIP)) install --group $(notdir $(@D)) numpy
 	@touch $@
 
+INTEGRATIONS := .cache/integrations-5 .cache/integrations-4
+
 .PHONY: test-integrations
-test-integrations: $(VENV)/.extension .cache/integrations/.created ## Run the tests that need torch and transformers
-	PYTHONPATH=python $(subst $(VENV),.cache/integrations,$(PYTEST)) tests_integrations
+test-integrations: $(VENV)/.extension $(INTEGRATIONS:%=%/.created) ## Run the tests that need transformers, torch and datasets
+	for environment in $(INTEGRATIONS); do \
+		PYTHONPATH=python $(subst $(VENV),$$environment,$(PYTEST)) tests_integrations || exit 1; done
 
 .PHONY: parity
 parity: $(VENV)/.extension $(VENV)/.group-test ## Compare ids and offsets with the references on whole files

@@ -25,7 +25,7 @@ PROMISES = {
 }
 
 
-ELSEWHERE = {"demo.py", "byte_level_gpt.py"}
+ELSEWHERE = {"accelerate_transformers.py", "byte_level_gpt.py", "demo.py"}
 """Run by `make demo` and `make test-integrations`."""
 
 

@@ -6,7 +6,6 @@ from functools import cache
 
 import numpy as np
 import pytest
-import torch
 import transformers
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -15,6 +14,7 @@ import tokmill
 from tokmill.byte_lm import CachedModel
 from tokmill.integrations.transformers import TransformersModel
 
+torch = pytest.importorskip("torch")
 torch.set_num_threads(1)  # Small models only wait for each other.
 VOCAB = 60
 SIZES = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4}

@@ -23,12 +23,14 @@ from tokmill._tokmill import (
 )
 from tokmill.binary import train_binary_bpe
 from tokmill.byte_lm import ByteLM, Ensemble, NgramModel
+from tokmill.integrations.accelerate import AccelerationWarning, accelerate
 from tokmill.superbpe import train_superbpe
 from tokmill.training import MergeTrace, count_words, train_bpe
 from tokmill.unigram import count_unigram_words, train_unigram
 from tokmill.wordpiece import count_wordpiece_words, train_wordpiece
 
 __all__ = [
+    "AccelerationWarning",
     "ByteEngine",
     "ByteLM",
     "ByteRequest",
@@ -44,6 +46,7 @@ __all__ = [
     "UnknownId",
     "WordCounts",
     "__version__",
+    "accelerate",
     "count_unigram_words",
     "count_wordpiece_words",
     "count_words",

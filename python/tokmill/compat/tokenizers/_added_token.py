@@ -50,6 +50,14 @@ class AddedToken:
         """Whether it is looked for in the normalised text."""
         return self._flags.get("normalized", not self.special)
 
+    @classmethod
+    def adopted(cls, value: Any) -> Any:
+        """One of ours as it is, one of the owner's library made anew; anything else as it is."""
+        kind = type(value)
+        if isinstance(value, cls) or (kind.__module__, kind.__name__) != ("tokenizers", "AddedToken"):
+            return value
+        return cls(value.content, **{name: getattr(value, name) for name in FLAGS})
+
     def settled(self) -> AddedToken:
         """A copy whose flags do not depend on `special` any more."""
         flags = {name: getattr(self, name) for name in FLAGS}

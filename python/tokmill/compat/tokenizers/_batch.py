@@ -290,6 +290,33 @@ class Plan:
                 found += self._of_sequence(name, row[at], row[at + 1], place)
         return self._padded(name, found, row) if row[4] else found
 
+    def array(self, name: str, row: Row) -> npt.NDArray[np.int64]:
+        """One of the lists of numbers of a row, by its name, as int64[n]."""
+        length = self.length(row)
+        numbers = np.empty(length, np.int64)
+        at = 0
+        if row[4]:
+            assert self._padding is not None
+            at = row[4] if self._pads_left() else 0
+            filled = slice(0, at) if at else slice(length - row[4], length)
+            numbers[filled] = padding_values(self._padding)[name]
+        for place in self._layout.places:
+            begin = at
+            if place.sequence is None:
+                at += len(place.ids)
+                numbers[begin:at] = place.ids if name == "ids" else _special(name, place)
+                continue
+            first, last = row[2 * place.sequence], row[2 * place.sequence + 1]
+            at += last - first
+            match name:
+                case "ids":
+                    numbers[begin:at] = self._source.ids[first:last]
+                case "type_ids":
+                    numbers[begin:at] = place.type_id
+                case _:
+                    numbers[begin:at] = 1 if name == "attention_mask" else 0
+        return numbers
+
     def sequence_ids(self, row: Row) -> list[int | None]:
         """The number of each token's sequence."""
         if not self._layout.ranged:

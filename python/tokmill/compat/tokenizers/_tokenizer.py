@@ -730,6 +730,7 @@ def _copied(component: Any) -> Any:
 
 
 def _checked(component: Any, kind: type[Any], name: str) -> Any:
+    component = kind.adopted(component)
     if component is not None and not isinstance(component, kind):
         raise TypeError(
             f"argument {name!r}: {type(component).__name__!r} object is not an instance of {kind.__name__!r}"
@@ -744,6 +745,7 @@ def _list(tokens: Any) -> list[Any]:
 
 
 def _as_token(token: str | AddedToken) -> AddedToken:
+    token = AddedToken.adopted(token)
     if isinstance(token, AddedToken):
         return token
     if isinstance(token, str):
