@@ -133,6 +133,11 @@ class ArrayEncoding(Encoding):
         return self._numbers("ids")
 
     @property
+    def offsets(self) -> Any:
+        """Begin and end of each token, as int64[n, 2] where there are any."""
+        return self._numbers("offsets") if len(self) else super()._list("offsets")
+
+    @property
     def type_ids(self) -> Any:
         """The type ids."""
         return self._numbers("type_ids")

@@ -177,6 +177,16 @@ class Source:
             spans[0] = self._first_trimmed(begin, trims)
         return spans
 
+    def spans(self, begin: int, end: int, trims: tuple[bool, ...] = ()) -> npt.NDArray[np.int64]:
+        """The same as `offsets`, as int64[n, 2]."""
+        if not self._with_details:
+            return np.zeros((end - begin, 2), np.int64)
+        array = self._found()[0] if not trims else self._trimmed(trims)
+        spans = array[begin:end].astype(np.int64)
+        if trims and begin < end:
+            spans[0] = self._first_trimmed(begin, trims)
+        return spans
+
     def _spaces(self) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
         leading, trailing = self.table.spaces()
         leading, trailing = leading[self.ids], trailing[self.ids]
@@ -236,6 +246,7 @@ class Plan:
         self._process = process
         """Truncation and post-processor, for rows that are cut into several."""
         self._padding = padding
+        self._added = layout.added
         self.target = 0
         """The length that rows are padded to."""
         self.whole: list[tuple[int, int, int, int]] | None = None
@@ -253,7 +264,7 @@ class Plan:
 
     def length(self, row: Row) -> int:
         """How many tokens a row has."""
-        return row[1] - row[0] + row[3] - row[2] + self._layout.added + row[4]
+        return row[1] - row[0] + row[3] - row[2] + self._added + row[4]
 
     def overflows(self, row: Row) -> bool:
         """Whether truncation has cut anything away."""
@@ -291,9 +302,9 @@ class Plan:
         return self._padded(name, found, row) if row[4] else found
 
     def array(self, name: str, row: Row) -> npt.NDArray[np.int64]:
-        """One of the lists of numbers of a row, by its name, as int64[n]."""
+        """One of the lists of numbers of a row, by its name, as int64[n]; offsets as int64[n, 2]."""
         length = self.length(row)
-        numbers = np.empty(length, np.int64)
+        numbers = np.empty((length, 2) if name == "offsets" else length, np.int64)
         at = 0
         if row[4]:
             assert self._padding is not None
@@ -304,13 +315,16 @@ class Plan:
             begin = at
             if place.sequence is None:
                 at += len(place.ids)
-                numbers[begin:at] = place.ids if name == "ids" else _special(name, place)
+                if at > begin:
+                    numbers[begin:at] = place.ids if name == "ids" else _special(name, place)
                 continue
             first, last = row[2 * place.sequence], row[2 * place.sequence + 1]
             at += last - first
             match name:
                 case "ids":
                     numbers[begin:at] = self._source.ids[first:last]
+                case "offsets":
+                    numbers[begin:at] = self._source.spans(first, last, self._layout.trims)
                 case "type_ids":
                     numbers[begin:at] = place.type_id
                 case _:
