@@ -6,7 +6,6 @@ by a `tokmill.compat.tokenizers.Tokenizer` once both have given the same for a s
 
 from __future__ import annotations
 
-import json
 import sys
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -75,7 +74,7 @@ def _swap(tokenizer: Any, sample: Sequence[str], check_offsets: bool) -> str | N
         text = backend.to_str()
     except Exception as error:
         return f"its backend cannot be written as JSON ({error})"
-    reason = _unsteady(json.loads(text)["model"], backend.model)
+    reason = _unsteady(backend.model)
     if reason is not None:
         return reason
     try:
@@ -92,9 +91,9 @@ def _swap(tokenizer: Any, sample: Sequence[str], check_offsets: bool) -> str | N
     return None
 
 
-def _unsteady(spec: dict[str, Any], model: Any) -> str | None:
+def _unsteady(model: Any) -> str | None:
     """What keeps two encodings of a text from being the same, if anything does."""
-    if spec.get("dropout"):
+    if getattr(model, "dropout", None):
         return "its model has dropout, so that its ids are random"
     if getattr(model, "alpha", None) is not None or getattr(model, "nbest_size", None) is not None:
         return "its model draws samples, so that its ids are random"
