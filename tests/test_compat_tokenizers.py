@@ -107,7 +107,9 @@ def attributes(encoding: Any) -> dict[str, Any]:
         found[name] = [getattr(encoding, name)(token) for token in range(n + 2)]
     for name in ("word_to_chars", "word_to_tokens"):
         found[name] = [[getattr(encoding, name)(word, s) for word in range(12)] for s in sequences]
-    found["overflowing"] = [attributes(one) for one in encoding.overflowing]
+    overflowing = encoding.overflowing
+    found["windows"] = len(overflowing)
+    found["overflowing"] = [attributes(one) for one in overflowing[:4]]
     found["length"] = n
     return found
 
@@ -115,6 +117,9 @@ def attributes(encoding: Any) -> dict[str, Any]:
 def assert_same(theirs: tuple[bool, Any], ours: tuple[bool, Any]) -> None:
     """Both give equal encodings, or both fail."""
     if isinstance(ours[1], tokmill.TokmillError) and "not supported" in str(ours[1]):
+        reject()
+    if ours[0] and type(theirs[1]).__name__ == "PanicException":
+        # The owner is broken there, and there is nothing to compare with.
         reject()
     assert theirs[0] == ours[0], (theirs[1], ours[1])
     if theirs[0]:
@@ -254,8 +259,6 @@ def test_added_tokens_agree(data: st.DataObject) -> None:
 
 
 def test_components_are_live() -> None:
-    document = components.byte_level_bpes.example() if False else None
-    assert document is None
     model = face.models.WordLevel({"a": 0, "b": 1, "<unk>": 2}, unk_token="<unk>")
     tokenizer = face.Tokenizer(model)
     tokenizer.pre_tokenizer = face.pre_tokenizers.Split("-", "removed")
@@ -364,7 +367,7 @@ REAL = [
     "llama2.json",
     "llama3_1.json.gz",
     "qwen2_5.json.gz",
-    "tekken_240718.json.gz",
+    "kl3m-005-multi-word.json.gz",
     "xlmr_from_gguf.json.gz",
     "xlnet_base_cased.json.gz",
 ]
