@@ -70,14 +70,16 @@ class Backend(Tokenizer):
     def decode(self, ids: Sequence[int], skip_special_tokens: bool = True) -> str:
         """The text of ids."""
         twin = self._twin()
-        text: str = (super() if twin is None else twin).decode(ids, skip_special_tokens)
-        return text
+        if twin is not None:
+            return str(twin.decode(ids, skip_special_tokens))
+        return super().decode(ids, skip_special_tokens)
 
     def decode_batch(self, sequences: Sequence[Sequence[int]], skip_special_tokens: bool = True) -> list[str]:
         """The texts of many lists of ids."""
         twin = self._twin()
-        texts: list[str] = (super() if twin is None else twin).decode_batch(sequences, skip_special_tokens)
-        return texts
+        if twin is not None:
+            return list(twin.decode_batch(sequences, skip_special_tokens))
+        return super().decode_batch(sequences, skip_special_tokens)
 
     def __deepcopy__(self, memo: Any) -> Self:
         return self._dressed(super().__deepcopy__(memo))

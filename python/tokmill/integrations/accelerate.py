@@ -177,7 +177,8 @@ def _patch_decode_stream() -> Callable[[], None]:
 
     from tokmill.integrations._backend import DecodeStream, OwnersDecodeStream
 
-    if tokenizers.decoders.DecodeStream is DecodeStream:
+    patched: object = tokenizers.decoders.DecodeStream
+    if patched is DecodeStream:
         return lambda: None
     # Modules that imported the class hold it under its name.
     holders = [module for module in list(sys.modules.values()) if _holds(module, OwnersDecodeStream)]

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from enum import Enum
+from functools import partial
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any, Self, final
 
@@ -439,7 +440,7 @@ class PreTokenizedString:
         numbers = iter([number for number, (_, tokens) in enumerate(self._splits) if tokens is None])
 
         def cut(normalized: NormalizedString) -> list[NormalizedString]:
-            pieces = func(next(numbers), normalized)
+            pieces: Any = func(next(numbers), normalized)
             if isinstance(pieces, str) or not hasattr(pieces, "__len__") or not hasattr(pieces, "__getitem__"):
                 raise TypeError(f"'{type(pieces).__name__}' object is not an instance of 'Sequence'")
             return [instance(piece, NormalizedString) for piece in pieces]
@@ -453,7 +454,7 @@ class PreTokenizedString:
         for normalized, tokens in self._splits:
             if tokens is None:
                 with NormalizedStringRefMut._lent(normalized) as reference:
-                    _passing_on(lambda reference=reference: func(reference))
+                    _passing_on(partial(func, reference))
 
     def tokenize(self, func: Callable[[str], list[Token]]) -> None:
         """Gives each part without tokens those that `func` makes of its text."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping
-from collections.abc import Sequence as Sequence2
 from typing import Any, final
 
 from tokmill._tokmill import _Normalizer
@@ -216,7 +215,7 @@ class Precompiled(Normalizer):
     type_name = "Precompiled"
     _charsmap = Field("precompiled_charsmap", string)
 
-    def __init__(self, precompiled_charsmap: Sequence2[int]) -> None:
+    def __init__(self, precompiled_charsmap: Any) -> None:
         if isinstance(precompiled_charsmap, str):
             raise TypeError("Can't extract `str` to `Vec`")
         self._begin(precompiled_charsmap=base64.b64encode(bytes(precompiled_charsmap)).decode())
