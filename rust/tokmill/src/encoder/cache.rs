@@ -5,6 +5,9 @@
 //! than the ring reaches is void. Both have their final size from the beginning; the system provides their memory as
 //! it is first written to.
 
+// What the vector path calls is compiled for its instructions only where it is inlined.
+#![allow(clippy::inline_always)]
+
 use std::ops::Range;
 
 use super::key::{SHORT, short_key};
@@ -85,33 +88,38 @@ impl PieceCache {
         Self { places: table, first_place, set_mask: places / WAYS - 1, ring, words, head: 1 }
     }
 
-    #[inline]
-    fn set(&self, hash: u64) -> Range<usize> {
+    /// The first place of the set of a hash.
+    #[inline(always)]
+    fn set(&self, hash: u64) -> usize {
         // Bits that the front table does not choose by.
-        let first = self.first_place + ((hash >> 40) as usize & self.set_mask) * WAYS;
-        first..first + WAYS
+        self.first_place + ((hash >> 40) as usize & self.set_mask) * WAYS
     }
 
-    /// Positions of the entries that have the low half of this hash.
-    #[inline]
-    fn positions(&self, hash: u64) -> impl Iterator<Item = u32> {
-        self.places[self.set(hash)]
-            .iter()
-            .map(move |&place| if (place ^ hash) as u32 == 0 { (place >> 32) as u32 } else { 0 })
+    /// Positions of the entries that have the low half of this hash; 0 in place of others.
+    #[inline(always)]
+    fn positions(&self, hash: u64) -> [u32; WAYS] {
+        let set: &[u64; WAYS] = self.places[self.set(hash)..].first_chunk().expect("sets are whole");
+        let mut positions = [0; WAYS];
+        for (position, place) in positions.iter_mut().zip(set) {
+            *position = if (place ^ hash) as u32 == 0 { (place >> 32) as u32 } else { 0 };
+        }
+        positions
     }
 
     /// Asks the processor to fetch the places of a hash.
     #[inline]
     pub(super) fn prefetch(&self, hash: u64) {
-        memory::prefetch(&self.places[self.set(hash).start]);
+        memory::prefetch(&self.places[self.set(hash)]);
     }
 
-    /// The position of an entry that has this hash, or 0, and asks the processor to fetch the entry. What is remembered
-    /// afterwards may void the position.
-    #[inline]
+    /// The position of an entry that has this hash, or 0, and asks the processor to fetch the entry.
+    #[inline(always)]
     pub(super) fn find(&self, hash: u64) -> u32 {
         // No branch, as it is not predictable which place it is. The newest, should there be several.
-        let position = self.positions(hash).fold(0, u32::max);
+        let mut position = 0;
+        for other in self.positions(hash) {
+            position = position.max(other);
+        }
         let at = self.byte(position);
         for line in [at, at + LINE] {
             if let Some(byte) = self.ring.get(line) {
@@ -130,10 +138,11 @@ impl PieceCache {
     /// Whether the entry at a position has not been written over.
     #[inline]
     fn holds(&self, position: u32) -> bool {
-        position != 0 && (self.head - position) as usize <= self.words
+        position != 0 && self.head.wrapping_sub(position) as usize <= self.words
     }
 
-    /// The ids at a position that [`Self::find`] has just given, if they are those of `piece`; `key` is its short key.
+    /// The ids at a position that [`Self::find`] has given, if they are still there and those of `piece`; `key` is its short
+    /// key.
     #[inline]
     pub(super) fn get_at(&self, position: u32, key: u128, piece: &[u8]) -> Option<Remembered<'_>> {
         if !self.holds(position) {
@@ -165,7 +174,7 @@ impl PieceCache {
 
     /// The ids of a piece, if it is remembered.
     pub(super) fn get(&self, hash: u64, piece: &[u8]) -> Option<Remembered<'_>> {
-        let held = self.positions(hash).filter(|&position| self.holds(position));
+        let held = self.positions(hash).into_iter().filter(|&position| self.holds(position));
         held.map(|position| self.entry(position)).find_map(|(len, entry)| {
             (self.ring[entry.start..entry.start + len] == *piece).then(|| self.remembered(len, entry))
         })
@@ -202,7 +211,7 @@ impl PieceCache {
 
     /// The first place for a hash whose entry is gone, else the one whose entry is the oldest.
     fn free_place(&self, hash: u64) -> usize {
-        let set = self.set(hash);
+        let set = self.set(hash)..self.set(hash) + WAYS;
         let age = |&place: &usize| {
             let position = (self.places[place] >> 32) as u32;
             if self.holds(position) { position } else { 0 }

@@ -1,8 +1,11 @@
 //! The table that nearly every piece is found in: short pieces of up to three tokens, two to a cache line.
 //!
-//! A bucket is one line of two slots. The first is for entries of the vocabulary, put there when the encoder is made,
-//! smallest ids (the most frequent ones) first; the second takes whatever piece came last. So what the vocabulary
-//! knows is found from the first text on, and a lookup is one line and no search.
+//! A bucket is one line of two slots. When the encoder is made, the first gets an entry of the vocabulary, smallest ids
+//! (the most frequent ones) first; so what the vocabulary knows is found from the first text on, and a lookup is one
+//! line and no search. Other pieces take the free slot, then that of the vocabulary's entry, whose id is found again
+//! without merging, and then that of the piece before.
+
+use std::hint::select_unpredictable;
 
 use super::key::{SHORT, hash_short, short_key};
 use crate::memory;
@@ -17,6 +20,15 @@ pub(super) const IDS: usize = 3;
 struct Slot {
     key: u128,
     found: Found,
+}
+
+/// Stands behind the id of an entry of the vocabulary that was put into the table unasked.
+const SEED: u32 = u32::MAX;
+
+impl Slot {
+    fn is_seed(&self) -> bool {
+        self.found[1] == SEED && self.found[IDS] == 1
+    }
 }
 
 /// Up to [`IDS`] ids and, last, their number.
@@ -47,7 +59,7 @@ impl FrontTable {
             let key = short_key(bytes, 0, bytes.len());
             let bucket = table.buckets().bucket(hash_short(key));
             if let Some(free) = table.buckets[bucket].0.iter_mut().find(|slot| slot.key == 0) {
-                *free = Slot { key, found: [id, 0, 0, 1] };
+                *free = Slot { key, found: [id, SEED, 0, 1] };
             }
         }
         table
@@ -89,8 +101,10 @@ impl FrontTable {
         found[IDS] = ids.len() as u32;
         let bucket = self.buckets().bucket(hash);
         let Bucket(slots) = &mut self.buckets[bucket];
-        let slot = &mut slots[usize::from(slots[0].key != 0)];
-        if slot.key != 0 {
+        let free = slots.iter().position(|slot| slot.key == 0);
+        let seed = || slots.iter().rposition(Slot::is_seed);
+        let slot = &mut slots[free.or_else(seed).unwrap_or(1)];
+        if slot.key != 0 && !slot.is_seed() {
             evicted(slot.key, &slot.found[..slot.found[IDS] as usize]);
         }
         *slot = Slot { key, found };
@@ -119,7 +133,7 @@ impl<'a> Buckets<'a> {
     pub(super) fn get(self, key: u128, hash: u64) -> (&'a Found, usize) {
         let Bucket(slots) = &self.0[self.bucket(hash)];
         let slot = &slots[usize::from(slots[1].key == key)];
-        // Written so that it compiles to no branch: whether a piece is known is not predictable.
-        (&slot.found, (slot.found[IDS] * u32::from(slot.key == key)) as usize)
+        // Whether a piece is known is not predictable.
+        (&slot.found, select_unpredictable(slot.key == key, slot.found[IDS], 0) as usize)
     }
 }

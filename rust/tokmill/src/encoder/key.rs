@@ -3,8 +3,8 @@
 /// The longest piece that a [`short_key`] holds.
 pub(super) const SHORT: usize = 15;
 
-const MASKS: [u128; SHORT + 1] = {
-    let mut masks = [0; SHORT + 1];
+const MASKS: [u128; SHORT + 2] = {
+    let mut masks = [u128::MAX >> 8; SHORT + 2];
     let mut len = 0;
     while len <= SHORT {
         masks[len] = (1 << (8 * len)) - 1;
@@ -13,11 +13,8 @@ const MASKS: [u128; SHORT + 1] = {
     masks
 };
 
-/// A key that no short piece has.
-const LONG: u128 = 0xFF << 120;
-
-/// The bytes `begin..begin + len` of `text` and, in the top byte, `len`; a key that no short piece has where `len` is
-/// more than [`SHORT`].
+/// The bytes `begin..begin + len` of `text` and, in the top byte, `len`; where `len` is more than [`SHORT`], a key that no
+/// short piece has.
 #[inline]
 pub(super) fn short_key(text: &[u8], begin: usize, len: usize) -> u128 {
     let rest = &text[begin..];
@@ -28,12 +25,13 @@ pub(super) fn short_key(text: &[u8], begin: usize, len: usize) -> u128 {
         bytes[..rest.len()].copy_from_slice(rest);
         u128::from_le_bytes(bytes)
     };
-    let key = raw & MASKS[len.min(SHORT)] | (len as u128) << 120;
-    if len > SHORT { key | LONG } else { key }
+    let len = len.min(SHORT + 1);
+    raw & MASKS[len] | (len as u128) << 120
 }
 
-const FIRST: u64 = 0x9E37_79B9_7F4A_7C15;
-const SECOND: u64 = 0xD6E8_FEB8_6659_FD93;
+pub(super) const FIRST: u64 = 0x9E37_79B9_7F4A_7C15;
+pub(super) const SECOND: u64 = 0xD6E8_FEB8_6659_FD93;
+pub(super) const THIRD: u64 = 0xA076_1D64_78BD_642F;
 
 #[inline]
 fn fold(a: u64, b: u64) -> u64 {
@@ -41,10 +39,15 @@ fn fold(a: u64, b: u64) -> u64 {
     (product as u64) ^ ((product >> 64) as u64)
 }
 
-/// Hash of a short key.
+/// Hash of a short key, 0 for a key that no short piece has: products of 64 bits, which vectors have as well, and their high halves, which depend on all bits.
 #[inline]
 pub(super) fn hash_short(key: u128) -> u64 {
-    fold(key as u64 ^ FIRST, (key >> 64) as u64 ^ SECOND)
+    if key >> 120 > SHORT as u128 {
+        return 0;
+    }
+    let both = (key as u64).wrapping_mul(FIRST) ^ ((key >> 64) as u64).wrapping_mul(SECOND);
+    let mixed = (both ^ both >> 32).wrapping_mul(THIRD);
+    mixed ^ mixed >> 32
 }
 
 /// The bytes that a short key was made from, and their number.

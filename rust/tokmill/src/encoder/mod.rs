@@ -6,21 +6,25 @@
 //! piece goes through have no branch that depends on the text.
 
 mod cache;
+mod common;
 mod front;
+mod group;
 mod key;
+#[cfg(target_arch = "x86_64")]
+mod vector;
 
-use std::ops::Range;
-
-use cache::{PieceCache, Remembered};
-use front::{FrontTable, IDS};
-use key::{SHORT, hash_long, hash_short, short_key};
+use cache::PieceCache;
+use common::CommonTable;
+use front::FrontTable;
+use group::{GROUP, Group, Joined, Path, Probed, Unknown};
+use key::{SHORT, hash_short, short_key};
 
 use crate::model::bpe::{Bpe, SafeCuts, Stretch};
 use crate::model::{Model, ModelScratch};
 use crate::pretokenize::{Pieces, Pretokenizer};
 
-/// Pieces that are handled together.
-const GROUP: usize = 64;
+/// Stages that a group goes through, and so groups at work.
+const STAGES: usize = 4;
 
 /// Pieces longer than this many bytes are cut where that is safe before they are looked up.
 const LONG: u32 = 64;
@@ -85,9 +89,11 @@ pub struct Encoder {
 
 #[derive(Debug)]
 struct Tables {
+    common: CommonTable,
     front: FrontTable,
     cache: PieceCache,
-    probed: Box<Probed>,
+    /// The groups at work, [`STAGES`] of them.
+    probed: Box<[Probed]>,
     joined: Box<Joined>,
     scratch: ModelScratch,
     /// Ids of the piece being encoded.
@@ -100,10 +106,12 @@ impl Encoder {
     /// An encoder for `model` whose tables take at most `table_bytes` of memory; with 0, nothing is remembered.
     pub fn new(model: &Model, table_bytes: usize) -> Self {
         let front = FrontTable::new(model, table_bytes / 2);
+        let common = CommonTable::new(model, table_bytes / 8);
         let tables = Tables {
-            cache: PieceCache::new(table_bytes - front.bytes()),
+            cache: PieceCache::new(table_bytes.saturating_sub(front.bytes() + common.bytes())),
+            common,
             front,
-            probed: Box::new(Probed::new()),
+            probed: (0..STAGES).map(|_| Probed::new(Path::best())).collect(),
             joined: Box::new(Joined::new()),
             scratch: ModelScratch::default(),
             ids: Vec::new(),
@@ -196,18 +204,37 @@ impl Tables {
     /// Encodes pieces, in groups where nobody asks for each.
     fn encode_uncut<S: Sink>(&mut self, model: &Model, text: &[u8], base: usize, pieces: &[(u32, u32)], sink: &mut S) {
         if S::BY_PIECE || self.front.is_off() {
-            return self.encode_singly(model, text, base, pieces, sink);
+            return self.encode_singly(model, Group { text: &text[base..], base, pieces }, sink);
         }
-        for group in pieces.chunks(GROUP) {
-            self.encode_group(model, text, base, group, sink);
+        let group = |number: usize| Group {
+            text: &text[base..],
+            base,
+            pieces: &pieces[number * GROUP..pieces.len().min((number + 1) * GROUP)],
+        };
+        let groups = pieces.len().div_ceil(GROUP);
+        for step in 0..groups + STAGES - 1 {
+            let at_stage = |stage: usize| step.checked_sub(stage).filter(|&number| number < groups);
+            if let Some(number) = at_stage(0) {
+                self.probed[number % STAGES].look_up_common(&self.common, &self.front, group(number));
+            }
+            if let Some(number) = at_stage(1) {
+                let probed = &mut self.probed[number % STAGES];
+                probed.look_up_front(&mut self.common, &self.front, &self.cache, group(number));
+            }
+            if let Some(number) = at_stage(2) {
+                self.probed[number % STAGES].look_up_cache(&self.cache);
+            }
+            if let Some(number) = at_stage(3) {
+                self.finish_group(model, number % STAGES, group(number), sink);
+            }
         }
     }
 
     /// Encodes pieces one by one.
-    fn encode_singly(&mut self, model: &Model, text: &[u8], base: usize, pieces: &[(u32, u32)], sink: &mut impl Sink) {
-        for &(begin, end) in pieces {
-            let (begin, end) = (base + begin as usize, base + end as usize);
-            let piece = &text[begin..end];
+    fn encode_singly(&mut self, model: &Model, pieces: Group<'_>, sink: &mut impl Sink) {
+        for &(begin, end) in pieces.pieces {
+            let piece = &pieces.text[begin as usize..end as usize];
+            let begin = pieces.base + begin as usize;
             if model.is_out_of_line(piece.len(), &self.scratch) {
                 sink.piece(model, piece, begin, self.encode_afresh(model, piece).0);
                 continue;
@@ -223,48 +250,36 @@ impl Tables {
         }
     }
 
-    /// Encodes a group of at most [`GROUP`] pieces; the front table is not off.
-    fn encode_group(&mut self, model: &Model, text: &[u8], base: usize, group: &[(u32, u32)], sink: &mut impl Sink) {
-        let len = group.last().map_or(0, |last| last.1 - group[0].0);
-        if model.is_out_of_line(len as usize, &self.scratch) {
-            return self.encode_singly(model, text, base, group, sink);
+    /// Last stage of a group: hands its ids over, and encodes what is not remembered.
+    fn finish_group(&mut self, model: &Model, probed: usize, group: Group<'_>, sink: &mut impl Sink) {
+        if model.is_out_of_line(group.bytes().len(), &self.scratch) {
+            return self.encode_singly(model, group, sink);
         }
-        self.probed.run(&self.front, text, base, group);
-        if self.probed.unknowns == 0 {
-            let found = &self.probed.ids[..self.probed.len];
-            model.pass(found, &mut self.scratch);
-            return sink.ids(found);
-        }
-        let piece = |index: u8| {
-            let (begin, end) = group[index as usize];
-            &text[base + begin as usize..base + end as usize]
-        };
-        self.probed.find_unknowns(&self.cache, piece);
-        // What is remembered on the way may void what was found before.
-        let mut remembered_none = true;
+        let unknowns = self.probed[probed].unknown().len();
         let mut done = 0;
-        for at in 0..self.probed.unknowns {
-            let Unknown { index, place } = self.probed.unknown[at];
-            let place = place as usize;
+        for at in 0..unknowns {
+            let Unknown { index, place } = self.probed[probed].unknown()[at];
+            let (place, piece) = (place as usize, group.piece(index));
             if !self.joined.has_room(place - done) {
                 self.hand_over(model, sink);
             }
-            self.joined.push_some(&self.probed.ids, done..place);
+            self.joined.push_some(self.probed[probed].known_and_more(), done..place);
             done = place;
-            let (piece, key) = (piece(index), self.probed.keys[index as usize]);
-            let found = if remembered_none { self.cache.get_at(self.probed.positions[at], key, piece) } else { None };
-            if let Some(ids) = found
+            let Probed { found, positions, .. } = &self.probed[probed];
+            if let Some(ids) = self.cache.get_at(positions[at], found.keys[index as usize], piece)
                 && self.joined.has_room(ids.count)
             {
                 self.joined.push_remembered(ids);
                 continue;
             }
+            let hash = found.hashes[index as usize];
             self.hand_over(model, sink);
-            sink.ids(self.encode_unknown(model, piece, self.probed.hashes[index as usize]));
-            remembered_none = false;
+            sink.ids(self.encode_unknown(model, piece, hash));
         }
-        self.hand_over(model, sink);
-        let found = &self.probed.ids[done..self.probed.len];
+        if unknowns > 0 {
+            self.hand_over(model, sink);
+        }
+        let found = &self.probed[probed].known()[done..];
         model.pass(found, &mut self.scratch);
         sink.ids(found);
     }
@@ -279,9 +294,13 @@ impl Tables {
 
     /// The ids of a piece that the front table does not know, with its hash.
     fn encode_unknown(&mut self, model: &Model, piece: &[u8], hash: u64) -> &[u32] {
-        if let Some(ids) = self.cache.get(hash, piece) {
-            self.ids.clear();
-            self.ids.extend(ids.iter());
+        self.ids.clear();
+        // Either table may have it since the group was looked up.
+        let found = self.front.get_piece(piece, hash);
+        let remembered = if found.is_empty() { self.cache.get(hash, piece) } else { None };
+        if remembered.is_some() || !found.is_empty() {
+            self.ids.extend_from_slice(found);
+            self.ids.extend(remembered.into_iter().flat_map(|ids| ids.iter()));
             model.pass(&self.ids, &mut self.scratch);
             return &self.ids;
         }
@@ -366,127 +385,5 @@ fn remember(front: &mut FrontTable, cache: &mut PieceCache, piece: &[u8], hash: 
         });
     if !kept {
         cache.insert(hash, piece, ids);
-    }
-}
-
-/// Words behind what is copied in chunks that may be read and written as well.
-const SLACK: usize = 16;
-
-/// What the tables say of a group; kept from group to group, as clearing it takes time.
-#[derive(Debug)]
-struct Probed {
-    /// Ids of the pieces that the front table knows, end to end.
-    ids: [u32; GROUP * IDS + SLACK],
-    len: usize,
-    keys: [u128; GROUP],
-    hashes: [u64; GROUP],
-    /// The pieces that it does not know, [`Self::unknowns`] of them.
-    unknown: [Unknown; GROUP],
-    /// Where the cache may hold them.
-    positions: [u32; GROUP],
-    unknowns: usize,
-}
-
-/// A piece that the front table does not know.
-#[derive(Clone, Copy, Debug, Default)]
-struct Unknown {
-    /// Its number in the group.
-    index: u8,
-    /// How many ids of known pieces stand before it.
-    place: u8,
-}
-
-impl Probed {
-    fn new() -> Self {
-        Self {
-            ids: [0; GROUP * IDS + SLACK],
-            len: 0,
-            keys: [0; GROUP],
-            hashes: [0; GROUP],
-            unknown: [Unknown::default(); GROUP],
-            positions: [0; GROUP],
-            unknowns: 0,
-        }
-    }
-
-    #[inline]
-    fn run(&mut self, front: &FrontTable, text: &[u8], base: usize, group: &[(u32, u32)]) {
-        let front = front.buckets();
-        for ((&(begin, end), key), hash) in group.iter().zip(&mut self.keys).zip(&mut self.hashes) {
-            // A long piece gets a key that no short piece has, and is not found.
-            *key = short_key(text, base + begin as usize, (end - begin) as usize);
-            *hash = hash_short(*key);
-            front.prefetch(*hash);
-        }
-        let (mut len, mut unknowns) = (0, 0);
-        for (index, (&key, &hash)) in self.keys.iter().zip(&self.hashes).enumerate().take(group.len()) {
-            // All of what is found is written and its ids counted, or none; so nothing here depends on what it is.
-            let (found, count) = front.get(key, hash);
-            self.ids[len..=len + IDS].copy_from_slice(found);
-            self.unknown[unknowns] = Unknown { index: index as u8, place: len as u8 };
-            len += count;
-            unknowns += usize::from(count == 0);
-        }
-        (self.len, self.unknowns) = (len, unknowns);
-    }
-
-    /// Looks up in the cache, by hash alone, what the front table does not know.
-    #[inline]
-    fn find_unknowns<'t>(&mut self, cache: &PieceCache, piece: impl Fn(u8) -> &'t [u8]) {
-        let unknown = &self.unknown[..self.unknowns];
-        for &Unknown { index, .. } in unknown {
-            let (piece, hash) = (piece(index), &mut self.hashes[index as usize]);
-            if piece.len() > SHORT {
-                *hash = hash_long(piece);
-            }
-            cache.prefetch(*hash);
-        }
-        for (unknown, position) in unknown.iter().zip(&mut self.positions) {
-            *position = cache.find(self.hashes[unknown.index as usize]);
-        }
-    }
-}
-
-/// Ids of a group on their way to the sink: gathered here in chunks, which costs less than handing over a few at a time.
-#[derive(Debug)]
-struct Joined {
-    ids: [u32; 1024],
-    len: usize,
-}
-
-impl Joined {
-    fn new() -> Self {
-        Self { ids: [0; 1024], len: 0 }
-    }
-
-    /// Whether so many ids can be appended.
-    #[inline]
-    fn has_room(&self, count: usize) -> bool {
-        self.len + count + SLACK <= self.ids.len()
-    }
-
-    /// Appends a range of ids that have [`SLACK`] others behind them.
-    #[inline]
-    fn push_some(&mut self, ids: &[u32], range: Range<usize>) {
-        let mut done = 0;
-        while done < range.len() {
-            let (from, to) = (range.start + done, self.len + done);
-            self.ids[to..to + SLACK].copy_from_slice(&ids[from..from + SLACK]);
-            done += SLACK;
-        }
-        self.len += range.len();
-    }
-
-    #[inline]
-    fn push_remembered(&mut self, ids: Remembered<'_>) {
-        ids.copy_to(&mut self.ids[self.len..]);
-        self.len += ids.count;
-    }
-
-    /// All of them, to be handed over; afterwards there are none.
-    #[inline]
-    fn take(&mut self) -> &[u32] {
-        let len = std::mem::take(&mut self.len);
-        &self.ids[..len]
     }
 }
