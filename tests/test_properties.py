@@ -88,6 +88,21 @@ def test_a_batch_is_its_rows(lossless: tokmill.Tokenizer, documents: list[bytes]
     assert spans.tolist() == expected
 
 
+WITH_TOKENS = ["<|endoftext|>", "a<|endoftext|>b", "a word [MASK] <|x|>", "e\u0301"]
+SHORT_AND_LONG = st.one_of(texts, st.sampled_from([*CORPUS, *WITH_TOKENS, " ".join(CORPUS) * 9]))
+
+
+@given(documents=st.lists(SHORT_AND_LONG, max_size=30), allowed=st.sampled_from(["none", "all"]))
+def test_a_document_has_the_same_ids_in_any_company(documents: list[str], allowed: str) -> None:
+    for options in ({}, {"added": True}, {"nfc": True}):
+        tokenizer = tokmill.Tokenizer.from_bytes(peers.train("cl100k", **options).to_str())
+        batch = tokenizer.encode_batch(documents, allowed_special=allowed)
+        rows = [tokenizer.encode(document, allowed_special=allowed).tolist() for document in documents]
+        assert [row.tolist() for row in batch] == rows
+        counts = tokenizer.count_batch(documents, allowed_special=allowed)
+        assert counts.tolist() == list(map(len, rows))
+
+
 @pytest.mark.parametrize("name", ["gpt2", "cl100k", "no cuts"])
 def test_threads_change_nothing(name: str) -> None:
     tokenizer = tokmill.Tokenizer.from_bytes(peers.train(name, added=True).to_str())

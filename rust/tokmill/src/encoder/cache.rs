@@ -90,36 +90,34 @@ impl PieceCache {
 
     /// The first place of the set of a hash.
     #[inline(always)]
-    fn set(&self, hash: u64) -> usize {
+    fn first(&self, hash: u64) -> usize {
         // Bits that the front table does not choose by.
         self.first_place + ((hash >> 40) as usize & self.set_mask) * WAYS
     }
 
-    /// Positions of the entries that have the low half of this hash; 0 in place of others.
+    /// The places that a hash may have.
     #[inline(always)]
-    fn positions(&self, hash: u64) -> [u32; WAYS] {
-        let set: &[u64; WAYS] = self.places[self.set(hash)..].first_chunk().expect("sets are whole");
-        let mut positions = [0; WAYS];
-        for (position, place) in positions.iter_mut().zip(set) {
-            *position = if (place ^ hash) as u32 == 0 { (place >> 32) as u32 } else { 0 };
-        }
-        positions
+    fn set(&self, hash: u64) -> &[u64; WAYS] {
+        self.places[self.first(hash)..].first_chunk().expect("sets are whole")
     }
 
     /// Asks the processor to fetch the places of a hash.
     #[inline]
     pub(super) fn prefetch(&self, hash: u64) {
-        memory::prefetch(&self.places[self.set(hash)]);
+        memory::prefetch(self.set(hash));
     }
 
-    /// The position of an entry that has this hash, or 0, and asks the processor to fetch the entry.
+    /// The position of an entry that has the low half of this hash, or 0, and asks the processor to fetch the entry.
     #[inline(always)]
     pub(super) fn find(&self, hash: u64) -> u32 {
-        // No branch, as it is not predictable which place it is. The newest, should there be several.
-        let mut position = 0;
-        for other in self.positions(hash) {
-            position = position.max(other);
-        }
+        // No branch, as it is not predictable which place it is.
+        let set = self.set(hash);
+        let matches = set
+            .iter()
+            .enumerate()
+            .fold(0_u32, |matches, (way, place)| matches | u32::from((place ^ hash) as u32 == 0) << way);
+        let place = set[matches.trailing_zeros() as usize % WAYS];
+        let position = (place >> 32) as u32 & u32::from(matches != 0).wrapping_neg();
         let at = self.byte(position);
         for line in [at, at + LINE] {
             if let Some(byte) = self.ring.get(line) {
@@ -174,7 +172,8 @@ impl PieceCache {
 
     /// The ids of a piece, if it is remembered.
     pub(super) fn get(&self, hash: u64, piece: &[u8]) -> Option<Remembered<'_>> {
-        let held = self.positions(hash).into_iter().filter(|&position| self.holds(position));
+        let places = self.set(hash).iter().filter(|&place| (place ^ hash) as u32 == 0);
+        let held = places.map(|place| (place >> 32) as u32).filter(|&position| self.holds(position));
         held.map(|position| self.entry(position)).find_map(|(len, entry)| {
             (self.ring[entry.start..entry.start + len] == *piece).then(|| self.remembered(len, entry))
         })
@@ -211,7 +210,7 @@ impl PieceCache {
 
     /// The first place for a hash whose entry is gone, else the one whose entry is the oldest.
     fn free_place(&self, hash: u64) -> usize {
-        let set = self.set(hash)..self.set(hash) + WAYS;
+        let set = self.first(hash)..self.first(hash) + WAYS;
         let age = |&place: &usize| {
             let position = (self.places[place] >> 32) as u32;
             if self.holds(position) { position } else { 0 }

@@ -16,7 +16,12 @@ const LENGTH: usize = 12;
 pub(super) const ID: u128 = 0xFF_FFFF << ID_SHIFT;
 const ID_SHIFT: u32 = 96;
 
-/// Pieces of one token, by their short keys. No piece's key is 0, so a zeroed slot is empty.
+/// The id of the piece of no bytes, which marks the end of a text; no other piece has it.
+pub(super) const END_ID: u32 = (ID >> ID_SHIFT) as u32;
+/// The slot of that piece, whose key and hash are 0.
+const END: usize = 0;
+
+/// Pieces of one token, by their short keys. No other piece's key is 0, so a zeroed slot is empty.
 #[derive(Debug)]
 pub(super) struct CommonTable {
     /// A power of two of slots, and one more that is written to where nothing is to be kept.
@@ -40,7 +45,9 @@ impl CommonTable {
     /// A table of at most `bytes`, but of two slots at least, that holds nothing yet.
     pub(super) fn empty(bytes: usize) -> Self {
         let size = 1 << (bytes / size_of::<u128>()).clamp(1, SLOTS).ilog2();
-        Self { slots: vec![0; size + 1].into_boxed_slice() }
+        let mut slots = vec![0; size + 1].into_boxed_slice();
+        slots[END] = ID;
+        Self { slots }
     }
 
     /// What the table takes of memory.
@@ -77,8 +84,9 @@ impl CommonTable {
     pub(super) fn insert(&mut self, key: u128, hash: u64, id: u32, keep: bool) {
         let word = key | u128::from(id) << ID_SHIFT;
         // A longer key has bytes where the id is; a larger id reaches the length of the key.
-        let fits = key & ID == 0 && id <= (ID >> ID_SHIFT) as u32;
-        let slot = if keep & fits { self.slot(hash) } else { self.slots.len() - 1 };
+        let fits = key & ID == 0 && id < END_ID;
+        let slot = if keep & fits { self.slot(hash) } else { END };
+        let slot = if slot == END { self.slots.len() - 1 } else { slot };
         self.slots[slot] = word;
     }
 }

@@ -22,6 +22,9 @@ struct Slot {
     found: Found,
 }
 
+/// What is found where nothing is.
+static EMPTY: Slot = Slot { key: 0, found: [0; IDS + 1] };
+
 /// Stands behind the id of an entry of the vocabulary that was put into the table unasked.
 const SEED: u32 = u32::MAX;
 
@@ -131,9 +134,10 @@ impl<'a> Buckets<'a> {
     /// What holds the ids of a short piece, and how many they are; 0 says that the piece is not known.
     #[inline]
     pub(super) fn get(self, key: u128, hash: u64) -> (&'a Found, usize) {
-        let Bucket(slots) = &self.0[self.bucket(hash)];
-        let slot = &slots[usize::from(slots[1].key == key)];
-        // Whether a piece is known is not predictable.
-        (&slot.found, select_unpredictable(slot.key == key, slot.found[IDS], 0) as usize)
+        let Bucket([first, second]) = &self.0[self.bucket(hash)];
+        // Whether a piece is known is not predictable, so this chooses between addresses and not between ways to go.
+        let slot = select_unpredictable(first.key == key, first, &EMPTY);
+        let slot = select_unpredictable(second.key == key, second, slot);
+        (&slot.found, slot.found[IDS] as usize)
     }
 }

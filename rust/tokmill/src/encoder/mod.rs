@@ -1,12 +1,14 @@
-//! Encoding the pieces of a text: a probe of a front table, a probe of a bounded cache, and only then the model.
+//! Encoding the pieces of a text: probes of two tables of short pieces and of a bounded cache, and only then the model.
 //!
-//! Pieces come in blocks and are handled in groups, in passes over the whole group: hash the short ones and request
-//! their lines of the front table; probe it, and request lines of the cache for what it does not know; look that up or
-//! encode it; write all ids out. Memory is so waited for once a group and not once a piece, and the passes that every
-//! piece goes through have no branch that depends on the text.
+//! Pieces come in blocks and are handled in groups, in stages ([`group`]): look the group up in the table of common
+//! pieces; look up in the front table what that does not know; look up in the cache what neither knows; write all ids
+//! out, and encode what is left. Between two stages of a group others go through theirs, so memory is fetched meanwhile
+//! and hardly waited for, and the stages that every piece goes through have no branch that depends on the text. Short
+//! texts are laid out one behind the other ([`documents`]), so that groups run across them.
 
 mod cache;
 mod common;
+mod documents;
 mod front;
 mod group;
 mod key;
@@ -14,7 +16,8 @@ mod key;
 mod vector;
 
 use cache::PieceCache;
-use common::CommonTable;
+use common::{CommonTable, END_ID};
+use documents::Documents;
 use front::FrontTable;
 use group::{GROUP, Group, Joined, Path, Probed, Unknown};
 use key::{SHORT, hash_short, short_key};
@@ -85,6 +88,7 @@ pub struct Encoder {
     tables: Tables,
     table_bytes: usize,
     pieces: Pieces,
+    documents: Documents,
 }
 
 #[derive(Debug)]
@@ -117,7 +121,7 @@ impl Encoder {
             ids: Vec::new(),
             parts: Vec::new(),
         };
-        Self { tables, table_bytes, pieces: Pieces::default() }
+        Self { tables, table_bytes, pieces: Pieces::default(), documents: Documents::default() }
     }
 
     /// What the tables were allowed when they were made.
@@ -153,6 +157,31 @@ impl Encoder {
             self.tables.encode(model, text, base, ends, sink);
         }
         from
+    }
+
+    /// Forgets the documents that have not been encoded, if there are any.
+    pub fn begin_documents(&mut self) {
+        self.documents.clear();
+    }
+
+    /// Whether a document is one for [`Self::push_document`].
+    pub fn takes_document(&self, model: &Model, text: &[u8]) -> bool {
+        let by_groups = !self.tables.front.is_off() && matches!(model, Model::Bpe(_));
+        by_groups && Documents::take(text) && model.vocab().size() <= END_ID as usize
+    }
+
+    /// Takes a document to be encoded together with others, sooner or later, and hands the ids of those that are encoded
+    /// now to `row`, each on its own and in order.
+    pub fn push_document(&mut self, pretokenizer: &Pretokenizer, model: &Model, text: &[u8], row: impl FnMut(&[u32])) {
+        self.documents.push(pretokenizer, text, &mut self.pieces);
+        if self.documents.are_full() {
+            self.finish_documents(model, row);
+        }
+    }
+
+    /// Encodes the documents that have been pushed.
+    pub fn finish_documents(&mut self, model: &Model, row: impl FnMut(&[u32])) {
+        self.documents.encode(&mut self.tables, model, row);
     }
 
     /// Encodes pieces of `text` that are known.

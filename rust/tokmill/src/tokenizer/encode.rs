@@ -136,16 +136,80 @@ impl Tokenizer {
         truncation: Option<Truncation>,
         options: &EncodeOptions,
     ) -> Result<Ragged<u32>> {
+        if pairs.is_none() && truncation.is_none() && !options.add_special_tokens {
+            let bytes = |index: usize| texts[index].as_ref().len();
+            let parts =
+                self.for_runs_of(texts.len(), bytes, options.threads, |run, encoder, rows: &mut Ragged<u32>| {
+                    self.encode_documents(texts[run].iter().map(AsRef::as_ref), options, encoder, |ids| {
+                        rows.values_mut().extend_from_slice(ids);
+                        rows.end_row();
+                    })
+                })?;
+            return Ok(joined(parts));
+        }
         let row =
             |text: &[u8], pair: Option<&[u8]>, alone: &EncodeOptions, encoder: &mut Encoder, rows: &mut Ragged<u32>| {
                 self.encode_row(text, pair, truncation, alone, encoder, rows.values_mut(), None)?;
                 rows.end_row();
                 Ok(())
             };
-        let mut parts = self.encode_rows(texts, pairs, options, row)?.into_iter();
-        let mut all = parts.next().unwrap_or_default();
-        parts.for_each(|part| all.append(part));
-        Ok(all)
+        Ok(joined(self.encode_rows(texts, pairs, options, row)?))
+    }
+
+    /// Hands the ids of each text to `row`, in order, those of short texts encoded several at a time.
+    fn encode_documents<'t>(
+        &self,
+        texts: impl Iterator<Item = &'t [u8]>,
+        options: &EncodeOptions,
+        encoder: &mut Encoder,
+        mut row: impl FnMut(&[u32]),
+    ) -> Result<()> {
+        let alone = EncodeOptions { threads: Some(1), ..options.clone() };
+        let mut ids = Vec::new();
+        encoder.begin_documents();
+        for text in texts {
+            let whole = if encoder.takes_document(&self.model, text) { self.as_pieces(text, options) } else { None };
+            if let Some(text) = whole {
+                encoder.push_document(&self.pretokenizer, &self.model, &text, &mut row);
+                continue;
+            }
+            encoder.finish_documents(&self.model, &mut row);
+            ids.clear();
+            self.walk(text, &alone, encoder, &mut ids)?;
+            row(&ids);
+        }
+        encoder.finish_documents(&self.model, &mut row);
+        Ok(())
+    }
+
+    /// The text as the pretokenizer sees it, if the pretokenizer sees it whole and as it is after normalising; nothing
+    /// for the texts that take another way, and for those that cannot be encoded.
+    fn as_pieces<'t>(&self, text: &'t [u8], options: &EncodeOptions) -> Option<Cow<'t, [u8]>> {
+        if self.with_blanks.is_some() || self.pretokenizer.rewrites() || self.pretokenizer.adds_prefix_space() {
+            return None;
+        }
+        if self.model.reads_text() || self.model.first_unencodable(text).is_some() {
+            return None;
+        }
+        let is_whole = |round, text: &[u8]| {
+            let mut whole = true;
+            let look = |segment| {
+                whole &= matches!(segment, Segment::Text(_));
+                Ok(())
+            };
+            self.added_tokens.segments(round, text, &options.allowed_special, look).is_ok() && whole
+        };
+        if !is_whole(Round::Raw, text) {
+            return None;
+        }
+        let normalized = match &self.normalizer {
+            None => Cow::Borrowed(text),
+            Some(normalizer) => match normalizer.normalize(std::str::from_utf8(text).ok()?) {
+                Cow::Borrowed(text) => Cow::Borrowed(text.as_bytes()),
+                Cow::Owned(text) => Cow::Owned(text.into_bytes()),
+            },
+        };
+        is_whole(Round::Normalized, &normalized).then_some(normalized)
     }
 
     /// Does `row` for each text, with its pair, on threads, and gives one result a run of texts.
@@ -176,14 +240,12 @@ impl Tokenizer {
     /// How many ids each text has.
     pub fn count_batch<T: AsRef<[u8]> + Sync>(&self, texts: &[T], options: &EncodeOptions) -> Result<Vec<i64>> {
         let added = if options.add_special_tokens { self.layouts.added(false) } else { 0 };
-        let alone = EncodeOptions { threads: Some(1), ..options.clone() };
-        let row = |index: usize, encoder: &mut Encoder, counts: &mut Vec<i64>| {
-            let mut count = added;
-            self.walk(texts[index].as_ref(), &alone, encoder, &mut count)?;
-            counts.push(count as i64);
-            Ok(())
-        };
-        Ok(self.for_runs(texts.len(), |index| texts[index].as_ref().len(), options.threads, row)?.concat())
+        let bytes = |index: usize| texts[index].as_ref().len();
+        let counts = self.for_runs_of(texts.len(), bytes, options.threads, |run, encoder, counts: &mut Vec<i64>| {
+            let count = |ids: &[u32]| counts.push((added + ids.len()) as i64);
+            self.encode_documents(texts[run].iter().map(AsRef::as_ref), options, encoder, count)
+        })?;
+        Ok(counts.concat())
     }
 
     /// Does `row` for each of `len` items, on threads that take runs of about equal bytes, and gives one result a run.
@@ -194,16 +256,29 @@ impl Tokenizer {
         threads: Option<usize>,
         row: impl Fn(usize, &mut Encoder, &mut R) -> Result<()> + Sync,
     ) -> Result<Vec<R>> {
+        self.for_runs_of(len, bytes, threads, |run, encoder, result| {
+            run.into_iter().try_for_each(|index| row(index, encoder, result))
+        })
+    }
+
+    /// The same, where `work` is given a whole run at a time.
+    fn for_runs_of<R: Default + Send>(
+        &self,
+        len: usize,
+        bytes: impl Fn(usize) -> usize + Copy,
+        threads: Option<usize>,
+        work: impl Fn(Range<usize>, &mut Encoder, &mut R) -> Result<()> + Sync,
+    ) -> Result<Vec<R>> {
         let threads = parallel::threads_for((0..len).map(bytes).sum(), threads);
         // More runs than threads, so that a thread that is held up is helped out.
         let runs = parallel::balanced((0..len).map(bytes), if threads == 1 { 1 } else { threads * 4 });
-        let work = |run: Range<usize>| {
+        let on_thread = |run: Range<usize>| {
             self.pool.with(&self.model, |encoder| {
                 let mut result = R::default();
-                run.into_iter().try_for_each(|index| row(index, encoder, &mut result)).map(|()| result)
+                work(run, encoder, &mut result).map(|()| result)
             })
         };
-        parallel::map(runs, threads, work).into_iter().collect()
+        parallel::map(runs, threads, on_thread).into_iter().collect()
     }
 
     /// Appends one row: the ids of a text or a pair, cut to length, with special tokens where asked for; and the type
@@ -395,6 +470,14 @@ impl Tokenizer {
             encoder.encode(&self.pretokenizer, &self.model, text, 0, text.len(), target);
         }
     }
+}
+
+/// Batches one behind the other.
+fn joined(parts: Vec<Ragged<u32>>) -> Ragged<u32> {
+    let mut parts = parts.into_iter();
+    let mut all = parts.next().unwrap_or_default();
+    parts.for_each(|part| all.append(part));
+    all
 }
 
 fn first_char_len(text: &[u8]) -> usize {

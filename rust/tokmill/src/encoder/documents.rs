@@ -1,0 +1,76 @@
+//! Many short texts at once: they are laid out one behind the other, so that groups of pieces run across them and each
+//! text does not wait for memory on its own.
+//!
+//! Behind each text stands a piece of no bytes, which the table of common pieces knows by an id of its own; so the ids
+//! come out in one stream with marks at the ends of texts.
+
+use super::Tables;
+use super::common::END_ID;
+use crate::model::Model;
+use crate::pretokenize::{Pieces, Pretokenizer};
+
+/// Longer texts are worth encoding on their own.
+const LONGEST: usize = 4096;
+/// Bytes that are laid out before they are encoded; they stay in the first caches.
+const BYTES: usize = 16 << 10;
+
+/// Texts that wait to be encoded.
+#[derive(Debug, Default)]
+pub(super) struct Documents {
+    /// The texts, end to end.
+    text: Vec<u8>,
+    /// Their pieces, and a piece of no bytes behind each text.
+    pieces: Vec<(u32, u32)>,
+    /// Number of texts.
+    count: usize,
+    /// Ids of all of them.
+    ids: Vec<u32>,
+}
+
+impl Documents {
+    /// Forgets the texts.
+    pub(super) fn clear(&mut self) {
+        self.text.clear();
+        self.pieces.clear();
+        self.ids.clear();
+        self.count = 0;
+    }
+
+    /// Whether a text is short enough.
+    pub(super) fn take(text: &[u8]) -> bool {
+        text.len() <= LONGEST
+    }
+
+    /// Whether there are enough of them.
+    pub(super) fn are_full(&self) -> bool {
+        self.text.len() >= BYTES || self.pieces.len() >= BYTES
+    }
+
+    /// Adds a text, which is not rewritten any more.
+    pub(super) fn push(&mut self, pretokenizer: &Pretokenizer, text: &[u8], block: &mut Pieces) {
+        let mut from = 0;
+        while from < text.len() {
+            from = pretokenizer.fill(text, from, block);
+            let base = (self.text.len() + block.base) as u32;
+            self.pieces.extend(block.ends.iter().map(|&(begin, end)| (base + begin, base + end)));
+        }
+        self.text.extend_from_slice(text);
+        let end = self.text.len() as u32;
+        self.pieces.push((end, end));
+        self.count += 1;
+    }
+
+    /// Encodes the texts, hands the ids of each to `row`, and forgets them.
+    pub(super) fn encode(&mut self, tables: &mut Tables, model: &Model, mut row: impl FnMut(&[u32])) {
+        // So that the last pieces have as much text behind them as is read at a time.
+        self.text.extend([0; 16]);
+        tables.encode(model, &self.text, 0, &self.pieces, &mut self.ids);
+        let mut rest = self.ids.as_slice();
+        for _ in 0..self.count {
+            let end = rest.iter().position(|&id| id == END_ID).expect("each text has its mark");
+            row(&rest[..end]);
+            rest = &rest[end + 1..];
+        }
+        self.clear();
+    }
+}
