@@ -1,4 +1,4 @@
-//! The table that nearly every piece is found in: short pieces of up to three tokens, two to a cache line.
+//! The table behind that of the common pieces: short pieces of up to three tokens, two to a cache line.
 //!
 //! A bucket is one line of two slots. When the encoder is made, the first gets an entry of the vocabulary, smallest ids
 //! (the most frequent ones) first; so what the vocabulary knows is found from the first text on, and a lookup is one
@@ -139,5 +139,29 @@ impl<'a> Buckets<'a> {
         let slot = select_unpredictable(first.key == key, first, &EMPTY);
         let slot = select_unpredictable(second.key == key, second, slot);
         (&slot.found, slot.found[IDS] as usize)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_asked_for_stays_longer_than_what_was_not() {
+        let mut table = FrontTable { buckets: vec![Bucket::default(); 64].into_boxed_slice() };
+        let hash = 5;
+        for (slot, key) in [1, 2].into_iter().enumerate() {
+            table.buckets[hash as usize].0[slot] = Slot { key, found: [key as u32, SEED, 0, 1] };
+        }
+        let mut evicted = Vec::new();
+        for key in [11, 12, 13] {
+            let ids = [key as u32, 7];
+            assert!(table.insert(key, hash, &ids, |key, ids| evicted.push((key, ids.to_vec()))));
+            let (found, count) = table.buckets().get(key, hash);
+            assert_eq!(found[..count], ids);
+        }
+        assert_eq!(evicted, [(11, vec![11, 7])]);
+        assert_eq!(table.buckets().get(12, hash).1, 2);
+        assert_eq!(table.buckets().get(1, hash).1, 0);
     }
 }
