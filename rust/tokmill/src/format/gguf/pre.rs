@@ -1,8 +1,11 @@
 //! The pretokenizers of llama.cpp by the names that GGUF files give.
 //!
 //! Each is a list of patterns that cut the text one after the other, and what goes with the name. The table is that of
-//! `llama-vocab.cpp` in llama.cpp, as of the release in llama-cpp-python 0.3.36. Names whose patterns are read by special
-//! code there, other than to the same effect, are left out.
+//! `llama-vocab.cpp` in llama.cpp, as of the release in llama-cpp-python 0.3.36, with the meaning that llama.cpp gives to
+//! its patterns: all classes of letters are `\p{L}` there, digits and the characters of words are ASCII's, and groups of
+//! three digits take what stands before them into their piece. Left out are `kimi-k2`, whose code there is neither the
+//! model's pattern nor one of its own, and the names of models that do not map bytes to characters (`gemma4`,
+//! `granite-embed-multi-311m`, `sarvam-moe`, `whitespace`).
 
 use crate::pretokenize::{SplitBehavior, SplitPattern, Step};
 
@@ -39,9 +42,9 @@ impl Pretokenization {
 /// Without patterns of its own, a name stands for GPT-2's.
 #[rustfmt::skip]
 #[expect(clippy::unicode_not_nfc, reason = "the ranges of a pattern are what they are")]
-static TABLE: [Pretokenization; 18] = [
+static TABLE: [Pretokenization; 31] = [
     Pretokenization {
-        names: &["gpt-2", "phi-2", "jina-es", "jina-de", "gigachat", "jina-v2-es", "jina-v2-de", "a.x-4.0", "mellum", "modern-bert", "mpt", "olmo", "jais", "trillion", "granite-docling", "exaone4"],
+        names: &["gpt-2", "phi-2", "jina-es", "jina-de", "gigachat", "jina-v2-es", "jina-v2-de", "a.x-4.0", "mellum", "modern-bert", "mpt", "olmo", "jais", "trillion", "granite-docling", "exaone4", "jina-v1-en", "jina-v2-code", "roberta-bpe"],
         regexes: &[
         ],
         ignore_merges: false,
@@ -201,4 +204,173 @@ static TABLE: [Pretokenization; 18] = [
         ignore_merges: false,
         add_bos: false,
     },
+    Pretokenization {
+        names: &["minicpm5"],
+        regexes: &[
+            r"\p{N}{1,3}",
+            r"(?:'[sS]|'[tT]|'[rR][eE]|'[vV][eE]|'[mM]|'[lL][lL]|'[dD])|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}+| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+",
+        ],
+        ignore_merges: true,
+        add_bos: false,
+    },
+    Pretokenization {
+        names: &["spark2_5"],
+        regexes: &[
+            r"\p{N}{1,3}",
+            r"[一-龥぀-ゟ゠-ヿ]+",
+            r##"[!"#$%&'()*+,\-./:;<=>?@\[\\\]^_`{|}~][A-Za-z]+|[^\r\n\p{L}\p{P}\p{S}]?[\p{L}\p{M}]+| ?[\p{P}\p{S}]+|[\r\n]|\s+(?!\S)|\s+"##,
+            r"\p{N}",
+        ],
+        ignore_merges: false,
+        add_bos: false,
+    },
+    Pretokenization {
+        names: &["youtu"],
+        regexes: &[
+            r"[가-힣ㄱ-ㆎ]+|[！…“”‘’—：；，、-〿︰-﹏]+|[ㄅ-ㄯ]+|[一-龥぀-ゟ゠-ヿ]+",
+            r"[^\r\n\p{L}\p{N}]?[\p{L}\p{M}]*[\p{L}\p{M}]+(?:'[sS]|'[tT]|'[rR][eE]|'[vV][eE]|'[mM]|'[lL][lL]|'[dD])?|[^\r\n\p{L}\p{N}]?[\p{L}\p{M}]+[\p{L}\p{M}]*(?:'[sS]|'[tT]|'[rR][eE]|'[vV][eE]|'[mM]|'[lL][lL]|'[dD])?|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+",
+        ],
+        ignore_merges: true,
+        add_bos: false,
+    },
+    Pretokenization {
+        names: &["jais-2"],
+        regexes: &[
+            r"(?:'[sS]|'[tT]|'[rR][eE]|'[vV][eE]|'[mM]|'[lL][lL]|'[dD])|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s{512}(?!\S)|\s{256}(?!\S)|\s{128}(?!\S)|\s{64}(?!\S)|\s{32}(?!\S)|\s{16}(?!\S)|\s{8}(?!\S)|\s{4}(?!\S)|\s{1,2}(?!\S)|\s{1}",
+        ],
+        ignore_merges: false,
+        add_bos: false,
+    },
+    Pretokenization {
+        names: &["exaone-moe"],
+        regexes: &[
+            r"(?:'[sS]|'[tT]|'[rR][eE]|'[vV][eE]|'[mM]|'[lL][lL]|'[dD])|[^\r\n\p{L}\p{N}]?(?:\p{L}\p{M}*(?: \p{L}\p{M}*)*)+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n/]?|\s*[\r\n]|\s+(?!\S)|\s+",
+        ],
+        ignore_merges: false,
+        add_bos: false,
+    },
+    Pretokenization {
+        names: &["chameleon"],
+        regexes: &[
+            r"<sentinel:[0-9]+>",
+            r"IMGIMG[A-I]{1,4}Z",
+            r"[\t\n]|    |  ",
+            r"\p{N}",
+            r"[\p{P}!-/:-@\[-`{-~]",
+            r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)",
+        ],
+        ignore_merges: false,
+        add_bos: true,
+    },
+    Pretokenization {
+        names: &["tekken"],
+        regexes: &[
+            r"[^\r\n\p{L}\p{N}]?[\p{L}&&[^a-z]]*[\p{L}&&[^A-Z]]+|[^\r\n\p{L}\p{N}]?[\p{L}&&[^a-z]]+[\p{L}&&[^A-Z]]*|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+",
+        ],
+        ignore_merges: true,
+        add_bos: true,
+    },
+    Pretokenization {
+        names: &["gpt-4o", "llama4", "kanana2", "talkie", "minimax-m2"],
+        regexes: &[
+            r"[^\r\n\p{L}\p{N}]?[\p{L}&&[^a-z]]*[\p{L}&&[^A-Z]]+(?:'[sS]|'[tT]|'[rR][eE]|'[vV][eE]|'[mM]|'[lL][lL]|'[dD])?|[^\r\n\p{L}\p{N}]?[\p{L}&&[^a-z]]+[\p{L}&&[^A-Z]]*(?:'[sS]|'[tT]|'[rR][eE]|'[vV][eE]|'[mM]|'[lL][lL]|'[dD])?|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+",
+        ],
+        ignore_merges: false,
+        add_bos: false,
+    },
+    Pretokenization {
+        names: &["granite-embed-multi-97m"],
+        regexes: &[
+            r"[^\r\n\p{L}\p{N}]?[\p{L}\p{M}&&[^a-z]]*[\p{L}\p{M}&&[^A-Z]]+(?:'[sS]|'[tT]|'[rR][eE]|'[vV][eE]|'[mM]|'[lL][lL]|'[dD])?|[^\r\n\p{L}\p{N}]?[\p{L}\p{M}&&[^a-z]]+[\p{L}\p{M}&&[^A-Z]]*(?:'[sS]|'[tT]|'[rR][eE]|'[vV][eE]|'[mM]|'[lL][lL]|'[dD])?|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+",
+        ],
+        ignore_merges: true,
+        add_bos: false,
+    },
+    Pretokenization {
+        names: &["tiny_aya", "cohere2moe"],
+        regexes: &[
+            r"[^\p{N}]*\p{N}{1,3}(?=(?:\p{N}{3})*(?!\p{N}))",
+            r"[^\r\n\p{L}\p{N}]?[\p{L}\p{M}]*[\p{L}\p{M}]+(?:'[sS]|'[tT]|'[rR][eE]|'[vV][eE]|'[mM]|'[lL][lL]|'[dD])?|[^\r\n\p{L}\p{N}]?[\p{L}\p{M}]+[\p{L}\p{M}]*(?:'[sS]|'[tT]|'[rR][eE]|'[vV][eE]|'[mM]|'[lL][lL]|'[dD])?|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+",
+        ],
+        ignore_merges: false,
+        add_bos: false,
+    },
+    Pretokenization {
+        names: &["superbpe"],
+        regexes: &[
+            r"\p{N}+",
+            r"(?=([0-9]{3})+(?![0-9]))",
+        ],
+        ignore_merges: false,
+        add_bos: false,
+    },
+    Pretokenization {
+        names: &["afmoe"],
+        regexes: &[
+            r"[^\p{N}]*\p{N}{1,3}(?=(?:\p{N}{3})*(?!\p{N}))",
+            r"[一-鿿㐀-䶿豈-﫿぀-ゟ゠-ヿ･-ﾟ⼀-⿟เ-๿຀-໿ក-៿က-႟ꩠ-ꩿꧠ-꧿가-힯ᄀ-ᇿ]+",
+            r##"[!"#$%&'()*+,\-./:;<=>?@\[\\\]^_`{|}~][A-Za-z]+|[^\r\n\p{L}\p{P}\p{S}]?[\p{L}\p{M}]+| ?[\p{P}\p{S}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"##,
+        ],
+        ignore_merges: false,
+        add_bos: false,
+    },
+    Pretokenization {
+        names: &["laguna"],
+        regexes: &[
+            r"[^\n]+|\n+",
+            r"(?:'[sS]|'[tT]|'[rR][eE]|'[vV][eE]|'[mM]|'[lL][lL]|'[dD])|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+",
+        ],
+        ignore_merges: false,
+        add_bos: false,
+    },
 ];
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::pretokenize::Pretokenizer;
+
+    /// The pieces of a text, cut by one pattern after the other.
+    fn cut<'t>(text: &'t str, regexes: &[onig::Regex]) -> Vec<&'t str> {
+        regexes.iter().fold(vec![text], |pieces, regex| {
+            let cut = |piece: &'t str| {
+                let ends = regex.find_iter(piece).flat_map(|(begin, end)| [begin, end]).chain([piece.len()]);
+                let mut at = 0;
+                let parts = ends.map(|end| &piece[std::mem::replace(&mut at, end)..end]).collect::<Vec<_>>();
+                parts.into_iter().filter(|part| !part.is_empty())
+            };
+            pieces.into_iter().flat_map(cut).collect()
+        })
+    }
+
+    #[test]
+    fn names_are_given_once() {
+        let mut names: Vec<&str> = TABLE.iter().flat_map(|entry| entry.names.iter().copied()).collect();
+        let count = names.len();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), count);
+        assert!(Pretokenization::named("kimi-k2").is_none());
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(48))]
+        #[test]
+        fn pieces_are_those_of_the_patterns(
+            text in "([A-Za-z0-9]|[ \\n\\r\\t]|'(s|T|ll|RE)|[é°ß中あア한ㄱαΩжب\u{301}\u{93e}\u{3000}]|[!-/:-@]|[，。“½²٣]| {2,9}|[0-9]{2,7}|<sentinel:1>|IMGIMGABZ|\\PC){0,24}"
+        ) {
+            for entry in &TABLE {
+                let onig = |regex: &&str| onig::Regex::new(regex).expect("the patterns are well formed");
+                let gpt2 = r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+";
+                let regexes = if entry.regexes.is_empty() { &[gpt2] } else { entry.regexes };
+                let expected = cut(&text, &regexes.iter().map(onig).collect::<Vec<_>>());
+                let steps = entry.steps();
+                let pieces = Pretokenizer::new(steps).unwrap().split(text.as_bytes());
+                let pieces: Vec<&str> = pieces.into_iter().map(|range| &text[range]).collect();
+                prop_assert_eq!(pieces, expected, "{}", entry.names[0]);
+            }
+        }
+    }
+}
