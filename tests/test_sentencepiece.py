@@ -6,6 +6,7 @@ import io
 import pickle
 from typing import TYPE_CHECKING, Any
 
+import model_files
 import numpy as np
 import pytest
 import sentencepiece
@@ -26,6 +27,28 @@ LINES = [
     + f" {k * 37} Zürich naïve 日本語の{k % 9} 한국어 ﬁ½ ™."
     for k in range(1, 400)
 ]
+
+_SYMBOLS = ["<sep>", "the", " of ", "日本", "日", "ing,", "\u2581th", "7"]
+
+
+def _even_scores(pieces: list[model_files.Piece]) -> None:
+    """Gives many pieces the score of their neighbours."""
+    for piece in pieces:
+        if piece.type == model_files.NORMAL:
+            piece.score = float(int(piece.score / 40))
+
+
+def _unused(pieces: list[model_files.Piece]) -> None:
+    """Makes every fifth piece one that text does not have, characters among them."""
+    for number, piece in enumerate(pieces):
+        if piece.type == model_files.NORMAL and number % 5 == 0:
+            piece.type = model_files.UNUSED
+
+
+def _without_unknown(pieces: list[model_files.Piece]) -> None:
+    """Leaves everything to the bytes."""
+    pieces[0].type = model_files.CONTROL
+
 
 MODELS: dict[str, dict[str, Any]] = {
     "unigram": {"model_type": "unigram"},
@@ -57,10 +80,32 @@ MODELS: dict[str, dict[str, Any]] = {
         "remove_extra_whitespaces": False,
         "normalization_rule_name": "identity",
     },
+    "bpe with symbols": {"model_type": "bpe", "user_defined_symbols": _SYMBOLS},
+    "bpe with bytes and symbols": {
+        "model_type": "bpe",
+        "byte_fallback": True,
+        "add_dummy_prefix": False,
+        "remove_extra_whitespaces": False,
+        "normalization_rule_name": "identity",
+        "user_defined_symbols": [*_SYMBOLS, "\u2581\u2581", "\u2581" * 4, "\n", "\n\n"],
+    },
+    "bpe with suffixes": {"model_type": "bpe", "treat_whitespace_as_suffix": True},
+    "bpe with equal scores": {"model_type": "bpe", "change": _even_scores},
+    "bpe with unused pieces": {"model_type": "bpe", "byte_fallback": True, "change": _unused},
+    "bpe with all at once": {
+        "model_type": "bpe",
+        "user_defined_symbols": _SYMBOLS,
+        "remove_extra_whitespaces": False,
+        "change": lambda pieces: (_even_scores(pieces), _unused(pieces)),
+    },
+    "bpe without unknown": {"model_type": "bpe", "byte_fallback": True, "change": _without_unknown},
+    "unigram without unknown": {"model_type": "unigram", "byte_fallback": True, "change": _without_unknown},
+    "characters": {"model_type": "char", "use_all_vocab": True, "user_defined_symbols": ["<sep>", "the"]},
+    "unigram with unused pieces": {"model_type": "unigram", "byte_fallback": True, "change": _unused},
 }
 
 
-def _train(**options: Any) -> bytes:
+def _train(change: Callable[[list[model_files.Piece]], Any] | None = None, **options: Any) -> bytes:
     model = io.BytesIO()
     sentencepiece.SentencePieceTrainer.train(
         sentence_iterator=iter(LINES),
@@ -72,7 +117,7 @@ def _train(**options: Any) -> bytes:
         num_threads=1,
         **options,
     )
-    return model.getvalue()
+    return model_files.changed(model.getvalue(), change) if change else model.getvalue()
 
 
 @pytest.fixture(scope="module", params=MODELS)
@@ -82,8 +127,12 @@ def models(request: pytest.FixtureRequest) -> tuple[tokmill.Tokenizer, sentencep
 
 
 _TEXTS = st.one_of(
-    st.text(st.sampled_from(list(" \t\n\u00a0\u3000\u2581abehtof.,<>sp\u0301é日本語の한ﬁ™\u200b\x00½xЖ😀"))),
-    st.lists(st.sampled_from([*WORDS, " ", "  ", "<sep>", "<s>", "\u2581", "日本", "ing", "é"])).map("".join),
+    st.text(st.sampled_from(list(" \t\n7\u00a0\u3000\u2581abehtof.,<>sp\u0301é日本語の한ﬁ™\u200b\x00½xЖ😀"))),
+    st.lists(
+        st.sampled_from(
+            [*WORDS, " ", "  ", "    ", "<sep>", "<s>", " of ", "日", "there", "\u2581", "日本", "ing", "é"]
+        )
+    ).map("".join),
     st.sampled_from(LINES),
 )
 
@@ -146,6 +195,21 @@ def test_the_best_segmentations_are_those_of_the_library() -> None:
         assert set(inner) <= set(score)
 
 
+@pytest.mark.parametrize("alpha", [0.0, 0.3, 1.0])
+def test_samples_are_distributed_as_all_segmentations_are_likely(alpha: float) -> None:
+    tokenizer = tokmill.Tokenizer.from_bytes(_train(**MODELS["unigram"]))
+    text, draws = "which had", 4000
+    segmentations = tokenizer.nbest(text, 1000)
+    assert 10 < len(segmentations) < 1000, "all of them are listed"
+    weights = np.exp(alpha * np.array([score for _, score in segmentations]))
+    expected = draws * weights / weights.sum()
+    place = {tuple(ids.tolist()): number for number, (ids, _) in enumerate(segmentations)}
+    found = np.zeros(len(segmentations))
+    for seed in range(draws):
+        found[place[tuple(tokenizer.sample(text, alpha=alpha, seed=seed).tolist())]] += 1
+    assert (np.abs(found - expected) <= 5 * np.sqrt(expected) + 3).all()
+
+
 def test_samples_repeat_with_their_seed() -> None:
     tokenizer = tokmill.Tokenizer.from_bytes(_train(**MODELS["unigram"]))
     text = LINES[0]
@@ -157,10 +221,15 @@ def test_samples_repeat_with_their_seed() -> None:
     assert np.array_equal(tokenizer.sample(text, nbest=1, seed=1), tokenizer.nbest(text, 1)[0][0])
 
 
-@pytest.mark.parametrize("kind", ["word", "char"])
-def test_other_types_of_models_are_refused_by_name(kind: str) -> None:
-    with pytest.raises(tokmill.TokmillError, match=kind.upper()):
-        tokmill.Tokenizer.from_bytes(_train(model_type=kind, use_all_vocab=True))
+def test_models_of_words_are_refused_by_name() -> None:
+    with pytest.raises(tokmill.TokmillError, match="WORD"):
+        tokmill.Tokenizer.from_bytes(_train(model_type="word", use_all_vocab=True))
+
+
+def test_rules_for_decoded_text_are_refused_by_name() -> None:
+    file = _train(**MODELS["bpe"])
+    with pytest.raises(tokmill.TokmillError, match="denormalizer"):
+        tokmill.Tokenizer.from_bytes(model_files.with_denormalizer(file, model_files.charsmap(file)))
 
 
 def _damage(file: bytes, change: Callable[[bytearray], None]) -> bytes:
@@ -188,5 +257,6 @@ def test_convert_writes_a_model(tmp_path: Path) -> None:
     tokenizer = tokmill.Tokenizer.from_bytes(_train(**MODELS["bpe with bytes"]))
     tokenizer.save(tmp_path / "copy.model")
     assert tokmill.Tokenizer.from_file(tmp_path / "copy.model") == tokenizer
-    with pytest.raises(tokmill.TokmillError, match="sentencepiece"):
-        tokenizer.save(tmp_path / "tokenizer.json")
+    tokenizer.save(tmp_path / "tokenizer.json")
+    converted = tokmill.Tokenizer.from_file(tmp_path / "tokenizer.json")
+    assert all(np.array_equal(converted.encode(line), tokenizer.encode(line)) for line in LINES)

@@ -2,13 +2,13 @@
 //!
 //! The library merges whatever neighbours form a piece, the one of highest score first, the leftmost of equal ones. Where
 //! no two pieces have the same score, but for runs of blanks, this is a list of merges: for each piece, in order of
-//! score, every way to put it together from two others. What that leaves out is refused: other pieces of equal score,
-//! which are merged from left to right whatever they are, symbols of the user's, pieces that are split again, and
-//! characters that are no piece of their own but part of one.
+//! score, every way to put it together from two others. Symbols of the user's stand apart from it. Models that are no
+//! list of merges are encoded by their scores: those with other pieces of equal score, with unused pieces, which are
+//! split again, and with pieces of characters that are no pieces of their own.
 
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::merges::Merge;
 use crate::model::{Bpe, BpeOptions};
 use crate::pieces::{Piece, PieceKind};
@@ -16,7 +16,6 @@ use crate::vocab::{Spelling, Vocab};
 
 /// The model of a list of pieces; `escaped` says that texts come with `▁` for blanks.
 pub(crate) fn model(pieces: &[Piece], byte_fallback: bool, escaped: bool) -> Result<Bpe> {
-    check(pieces)?;
     let is_blank = |piece: &Piece| piece.kind == PieceKind::Normal && piece.text == "\u{2581}";
     let blanks = escaped && pieces.iter().any(is_blank) && !pieces.iter().any(|piece| piece.text.contains(' '));
     let mut vocab = Vocab::with_capacity(if blanks { Spelling::Metaspace } else { Spelling::Plain }, pieces.len());
@@ -36,7 +35,29 @@ pub(crate) fn model(pieces: &[Piece], byte_fallback: bool, escaped: bool) -> Res
         ..BpeOptions::default()
     };
     let (merges, ranks) = merges(pieces);
-    Bpe::with_ranks(vocab, merges, &ranks, options)
+    if !is_list_of_merges(pieces) || has_ties(pieces, &merges, &ranks, blanks) {
+        return Bpe::by_scores(vocab, pieces, options);
+    }
+    let symbols = (0..).zip(pieces).filter(|(_, piece)| piece.kind == PieceKind::UserDefined).map(|(id, _)| id);
+    Bpe::with_ranks(vocab, merges, &ranks, options)?.with_symbols(symbols.collect())
+}
+
+/// Whether pieces are put together from pieces only, and none is split again.
+fn is_list_of_merges(pieces: &[Piece]) -> bool {
+    let normal = || pieces.iter().filter(|piece| is_normal(piece));
+    let known: HashSet<&str> = normal().map(|piece| piece.text.as_str()).collect();
+    let is_known = |c: char| known.contains(&*c.encode_utf8(&mut [0; 4]));
+    let unused = pieces.iter().any(|piece| piece.kind == PieceKind::Unused);
+    !unused && normal().all(|piece| piece.text.chars().all(is_known))
+}
+
+/// Whether pieces that merge have equal scores, other than runs of blanks.
+fn has_ties(pieces: &[Piece], merges: &[Merge], ranks: &[u32], blanks: bool) -> bool {
+    let is_run = |id: u32| blanks && pieces[id as usize].text.contains("\u{2581}\u{2581}");
+    merges.windows(2).zip(ranks.windows(2)).any(|(pair, ranks)| {
+        let [one, other] = [pair[0].result, pair[1].result];
+        ranks[0] == ranks[1] && one != other && !(is_run(one) && is_run(other))
+    })
 }
 
 /// Every way to put a piece together from two others, the pieces in order of score, and the rank of each.
@@ -67,29 +88,13 @@ fn is_normal(piece: &Piece) -> bool {
     piece.kind == PieceKind::Normal
 }
 
-fn check(pieces: &[Piece]) -> Result<()> {
-    let known: HashMap<&str, ()> =
-        pieces.iter().filter(|piece| is_normal(piece)).map(|piece| (piece.text.as_str(), ())).collect();
-    for (id, piece) in pieces.iter().enumerate() {
-        let refuse = |what: &str| Err(Error::unsupported(format!("pieces[{id}]"), format!("a BPE model with {what}")));
-        match piece.kind {
-            PieceKind::UserDefined => return refuse("symbols of the user's"),
-            PieceKind::Unused => return refuse("unused pieces"),
-            PieceKind::Normal => {
-                let mut buffer = [0; 4];
-                if piece.text.chars().any(|c| !known.contains_key(&*c.encode_utf8(&mut buffer))) {
-                    return refuse("a piece of characters that are no pieces");
-                }
-            }
-            PieceKind::Unknown | PieceKind::Control | PieceKind::Byte => {}
-        }
-    }
-    Ok(())
-}
-
 /// Pieces for a model, with scores in the order of its merges; what is no merge's product follows in order of id.
 pub(super) fn pieces(bpe: &Bpe, kinds: &[PieceKind]) -> Vec<Piece> {
     let vocab = bpe.vocab();
+    if let Some(scores) = bpe.scores() {
+        let piece = |((id, &score), &kind)| Piece { text: vocab.spelled(id).unwrap_or_default(), score, kind };
+        return (0..).zip(scores).zip(kinds).map(piece).collect();
+    }
     let size = vocab.size().min(kinds.len());
     let mut scores = vec![None; size];
     let mut next = 0;

@@ -82,8 +82,17 @@ fn model(pieces: &[Piece], trainer: &TrainerSpec, escaped: bool) -> Result<Model
         }
         ModelType::Bpe => Ok(Model::Bpe(bpe::model(pieces, trainer.byte_fallback, escaped)?)),
         ModelType::Word => refuse("a SentencePiece model of type WORD"),
-        ModelType::Char => refuse("a SentencePiece model of type CHAR"),
+        // Characters that do not merge.
+        ModelType::Char if pieces.iter().any(is_longer) => {
+            refuse("a SentencePiece model of type CHAR with pieces of several characters")
+        }
+        ModelType::Char => Ok(Model::Bpe(bpe::model(pieces, trainer.byte_fallback, escaped)?)),
     }
+}
+
+/// Whether a piece is found in text and is more than one character, or is one that is not found.
+fn is_longer(piece: &Piece) -> bool {
+    piece.kind == PieceKind::Unused || piece.kind == PieceKind::Normal && piece.text.chars().nth(1).is_some()
 }
 
 /// Refuses what sentencepiece refuses.

@@ -13,14 +13,17 @@
 //! - lists that no trainer could have made: a heap, `O(n log n)`.
 //!
 //! Models over characters are the same with an alphabet of characters. Where tokens are more than strings of characters
-//! (affixes, and a few oddities), nothing of this holds, and merging goes by ids (`literal`).
+//! (affixes, and a few oddities), nothing of this holds, and merging goes by ids (`literal`). Models of sentencepiece that
+//! are no list of merges go by scores (`scored`); symbols of the user's stand apart from what merges (`apart`).
 
 mod alphabet;
+mod apart;
 mod cuts;
 mod heap;
 mod literal;
 mod merge;
 mod sample;
+mod scored;
 mod small;
 mod symbols;
 mod window;
@@ -34,8 +37,10 @@ use crate::error::{Error, Result};
 use crate::merges::Merge;
 use crate::vocab::{Spelling, Vocab};
 use alphabet::Alphabet;
+use apart::Apart;
 use literal::{Counted, Literal, byte_tokens, place};
 use merge::Scratch;
+use scored::Scored;
 use symbols::{NONE, Symbols};
 
 /// Switches of a BPE model, named as in tokenizers' JSON.
@@ -78,6 +83,8 @@ pub struct Bpe {
     blank_runs: Option<Box<Literal>>,
     /// The ranks of the merges where some are equal; else empty, and a merge's rank is its place.
     ranks: Vec<u32>,
+    /// Entries that are found before anything merges.
+    apart: Option<Box<Apart>>,
 }
 
 /// How pieces are merged.
@@ -87,6 +94,8 @@ enum Engine {
     Symbols(Box<Compiled>),
     /// By ids.
     Literal(Literal),
+    /// By scores.
+    Scored(Box<Scored>),
 }
 
 /// What merging by symbols needs.
@@ -182,10 +191,10 @@ impl Bpe {
     fn assemble(vocab: Vocab, merges: Vec<Merge>, options: BpeOptions, engine: Engine) -> Result<Self> {
         let reaches = |id| match &engine {
             Engine::Symbols(compiled) => compiled.symbols.reaches(id),
-            Engine::Literal(_) => false,
+            Engine::Literal(_) | Engine::Scored(_) => false,
         };
         let unmerged = options.ignore_merges && vocab.iter().any(|(id, _)| !reaches(id) && !vocab.is_inexpressible(id));
-        let bpe = Self { vocab, merges, options, engine, unmerged, blank_runs: None, ranks: Vec::new() };
+        let bpe = Self { vocab, merges, options, engine, unmerged, blank_runs: None, ranks: Vec::new(), apart: None };
         if let Some(token) = bpe.options.unk_token.as_ref().filter(|token| bpe.vocab.id_spelled(token).is_none())
             && bpe.has_unknowns()
         {
@@ -198,7 +207,7 @@ impl Bpe {
     fn has_unknowns(&self) -> bool {
         match &self.engine {
             Engine::Symbols(compiled) => compiled.alphabet.lacks(),
-            Engine::Literal(_) => true,
+            Engine::Literal(_) | Engine::Scored(_) => true,
         }
     }
 
@@ -226,7 +235,7 @@ impl Bpe {
     pub fn cuts(&self) -> Option<&SafeCuts> {
         match &self.engine {
             Engine::Symbols(compiled) => Some(&compiled.cuts),
-            Engine::Literal(_) => None,
+            Engine::Literal(_) | Engine::Scored(_) => None,
         }
     }
 
@@ -245,12 +254,25 @@ impl Bpe {
         }
     }
 
+    /// The merges that can fire, in the order of their symbols; empty for a model that merges by ids or scores.
+    pub(crate) fn made_in_order(&self) -> Vec<Merge> {
+        match &self.engine {
+            Engine::Symbols(compiled) => compiled.symbols.live().collect(),
+            Engine::Literal(_) | Engine::Scored(_) => Vec::new(),
+        }
+    }
+
+    /// Whether some merges have the same rank and make different entries.
+    pub(crate) fn has_equal_ranks(&self) -> bool {
+        self.blank_runs.is_some()
+    }
+
     /// The entries in whose neighbourhood merges fire in another order than that of [`Self::live_merges`]; `None` where
     /// that may happen in any text.
     pub fn late_entries(&self) -> Option<&[u32]> {
         match &self.engine {
             Engine::Symbols(compiled) => compiled.symbols.late(),
-            Engine::Literal(_) => None,
+            Engine::Literal(_) | Engine::Scored(_) => None,
         }
     }
 
@@ -258,7 +280,7 @@ impl Bpe {
     pub fn reaches(&self, id: u32) -> bool {
         match &self.engine {
             Engine::Symbols(compiled) => compiled.symbols.reaches(id),
-            Engine::Literal(_) => false,
+            Engine::Literal(_) | Engine::Scored(_) => false,
         }
     }
 
@@ -271,7 +293,10 @@ impl Bpe {
     pub fn whole_entries(&self) -> impl Iterator<Item = (u32, &[u8])> {
         let all = self.options.ignore_merges;
         let is_whole = move |id: u32, key: &[u8]| {
-            !self.vocab.is_inexpressible(id) && (all || self.reaches(id)) && self.blank_runs(key).is_none()
+            !self.vocab.is_inexpressible(id)
+                && (all || self.reaches(id))
+                && self.blank_runs(key).is_none()
+                && self.apart_in(key).is_none()
         };
         self.vocab.iter().filter(move |&(id, key)| is_whole(id, key))
     }
@@ -283,22 +308,37 @@ impl Bpe {
 
     /// Whether all of a piece has symbols, so that it may be cut ([`Self::cuts`]).
     pub fn knows(&self, piece: &[u8]) -> bool {
+        if self.apart_in(piece).is_some() {
+            return false;
+        }
         match &self.engine {
             Engine::Symbols(compiled) => compiled.alphabet.knows(piece),
-            Engine::Literal(_) => false,
+            Engine::Literal(_) | Engine::Scored(_) => false,
         }
     }
 
-    /// What a piece comes to that may hold unknown text: stretches that are encoded apart.
+    /// What a piece comes to that may hold unknown text or symbols: stretches that are encoded apart.
     pub fn stretches(&self, piece: &[u8]) -> Vec<Stretch> {
+        if let Some(apart) = self.apart_in(piece) {
+            return self.stretches_apart(apart, piece);
+        }
         match &self.engine {
             Engine::Symbols(compiled) => compiled.stretches(piece),
-            Engine::Literal(_) => vec![Stretch::Known(piece.to_vec())],
+            Engine::Literal(_) | Engine::Scored(_) => vec![Stretch::Known(piece.to_vec())],
         }
     }
 
     /// Appends the ids of a non-empty piece by merging, also where the piece is an entry.
     pub fn merge(&self, piece: &[u8], scratch: &mut BpeScratch, ids: &mut Vec<u32>) {
+        if let Some(apart) = self.apart_in(piece) {
+            for stretch in self.stretches_apart(apart, piece) {
+                match stretch {
+                    Stretch::Known(known) => self.merge(&known, scratch, ids),
+                    Stretch::Unknown(id) => ids.push(id),
+                }
+            }
+            return;
+        }
         if let Some(literal) = self.blank_runs(piece) {
             let heap = &mut scratch.merge.heap;
             literal.encode(&self.vocab, &self.options, piece, heap, || false, &mut scratch.tokens);
@@ -319,12 +359,20 @@ impl Bpe {
                 literal.encode(&self.vocab, &self.options, piece, heap, || false, &mut scratch.tokens);
                 ids.extend(scratch.tokens.iter().map(|&(id, _)| id));
             }
+            Engine::Scored(scored) => {
+                scored.encode(piece, || false, &mut scratch.tokens);
+                ids.extend(scratch.tokens.iter().map(|&(id, _)| id));
+            }
         }
     }
 
     /// Appends the range of the bytes of `piece` that each of its `ids` stands for. Characters that are dropped stand
     /// for nothing, and what follows them moves up, as in tokenizers.
     pub fn spans(&self, piece: &[u8], ids: &[u32], spans: &mut Vec<Range<usize>>) {
+        match (&self.engine, self.apart_in(piece)) {
+            (Engine::Symbols(compiled), Some(apart)) => return self.spans_apart(apart, compiled, piece, ids, spans),
+            _ => {}
+        }
         match &self.engine {
             _ if ids.len() == 1 && self.whole_unmerged(piece) == Some(ids[0]) => spans.push(0..piece.len()),
             Engine::Symbols(compiled) if compiled.unknown.is_some() || compiled.alphabet.knows(piece) => {
@@ -344,6 +392,15 @@ impl Bpe {
                 let mut scratch = Scratch::default();
                 literal.encode(&self.vocab, &self.options, piece, &mut scratch.heap, || false, &mut tokens);
                 place(self.vocab.spelling(), piece, tokens.iter().map(|&(_, len)| len), spans);
+            }
+            Engine::Scored(scored) => {
+                let mut tokens = Vec::new();
+                scored.encode(piece, || false, &mut tokens);
+                let mut at = 0;
+                spans.extend(tokens.iter().map(|&(_, len)| {
+                    at += len;
+                    at - len..at
+                }));
             }
         }
     }

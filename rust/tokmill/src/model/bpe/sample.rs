@@ -21,7 +21,7 @@ impl Bpe {
     pub fn sampler(&self, dropout: f32, seed: u64) -> Sampler<'_> {
         let literal = match &self.engine {
             Engine::Literal(literal) => literal.clone(),
-            Engine::Symbols(_) => Literal::new(&self.vocab, &self.merges, &self.options),
+            Engine::Symbols(_) | Engine::Scored(_) => Literal::new(&self.vocab, &self.merges, &self.options),
         };
         let threshold = (f64::from(dropout) * f64::from(1 << 24)).round() as u64;
         Sampler { bpe: self, literal, scratch: Scratch::default(), threshold, random: seed }
@@ -38,10 +38,24 @@ impl Sampler<'_> {
         {
             return ids.push(id);
         }
-        let skips = || *threshold > 0 && next(random) >> 40 < *threshold;
+        let mut skips = || *threshold > 0 && next(random) >> 40 < *threshold;
         let mut tokens = Vec::new();
-        literal.encode(&bpe.vocab, &bpe.options, piece, &mut scratch.heap, skips, &mut tokens);
-        ids.extend(tokens.iter().map(|&(id, _)| id));
+        if let Engine::Scored(scored) = &bpe.engine {
+            scored.encode(piece, skips, &mut tokens);
+            return ids.extend(tokens.iter().map(|&(id, _)| id));
+        }
+        let segments = match bpe.apart_in(piece) {
+            Some(apart) => apart.segments(piece),
+            None => vec![(0..piece.len(), None)],
+        };
+        for (range, symbol) in segments {
+            if let Some(id) = symbol {
+                ids.push(id);
+                continue;
+            }
+            literal.encode(&bpe.vocab, &bpe.options, &piece[range], &mut scratch.heap, &mut skips, &mut tokens);
+            ids.extend(tokens.iter().map(|&(id, _)| id));
+        }
     }
 }
 
