@@ -93,15 +93,16 @@ impl Tokenizer {
 
     /// Writes the tokenizer to a file: all of it or, if something goes wrong, nothing.
     ///
-    /// The format is told from the name, `.json` or `.tiktoken`, or by `format`, "tokenizer.json" or "tiktoken". What
-    /// the format cannot hold is said in a `UserWarning`; what would change ids raises `TokmillError`.
+    /// The format is told from the name, `.json`, `.tiktoken` or `.model`, or by `format`, "tokenizer.json", "tiktoken"
+    /// or "sentencepiece". What the format cannot hold is said in a `UserWarning`; what would change ids raises
+    /// `TokmillError`.
     #[pyo3(signature = (path, *, format = None))]
     fn save(&self, py: Python<'_>, path: PathBuf, format: Option<&str>) -> Result<()> {
         let format = format.map(parse_format).transpose()?;
         warn(py, call(py, LONG, || format::save(&self.core, &path, format))?)
     }
 
-    /// The bytes that `save` would write: a `tokenizer.json` unless `format` says "tiktoken".
+    /// The bytes that `save` would write: a `tokenizer.json` unless `format` says "tiktoken" or "sentencepiece".
     #[pyo3(signature = (*, format = "tokenizer.json"))]
     pub(super) fn to_bytes<'py>(&self, py: Python<'py>, format: &str) -> Result<Bound<'py, PyBytes>> {
         let format = parse_format(format)?;

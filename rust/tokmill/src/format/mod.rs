@@ -13,6 +13,7 @@ mod spelled;
 mod tekken;
 mod tiktoken;
 mod tokenizer_json;
+mod translate;
 mod vocab_merges;
 mod vocab_txt;
 
@@ -169,14 +170,27 @@ pub enum Format {
 /// A tokenizer writes the same bytes every time, and reading them gives a tokenizer that writes them again.
 pub fn to_bytes(tokenizer: &Tokenizer, format: Format) -> Result<(Vec<u8>, Vec<String>)> {
     match format {
+        Format::TokenizerJson if is_sentencepiece(tokenizer) => {
+            let (translated, warnings) = translate::for_tokenizers(tokenizer)?;
+            Ok((to_bytes(&translated, format)?.0, warnings))
+        }
         Format::TokenizerJson => {
             let mut bytes = Vec::new();
             tokenizer_json::write(tokenizer, &mut bytes)?;
             Ok((bytes, Vec::new()))
         }
         Format::Tiktoken => tiktoken::to_bytes(tokenizer),
-        Format::SentencePiece => Ok((sentencepiece::to_bytes(tokenizer)?, Vec::new())),
+        Format::SentencePiece if is_sentencepiece(tokenizer) => Ok((sentencepiece::to_bytes(tokenizer)?, Vec::new())),
+        Format::SentencePiece => {
+            let (translated, warnings) = translate::for_sentencepiece(tokenizer)?;
+            Ok((sentencepiece::to_bytes(&translated)?, warnings))
+        }
     }
+}
+
+/// Whether texts are normalised as sentencepiece does.
+fn is_sentencepiece(tokenizer: &Tokenizer) -> bool {
+    matches!(tokenizer.normalizer(), Some(Normalizer::SentencePiece(_)))
 }
 
 /// Writes a file atomically: under another name in the same directory, synced, then renamed. Returns the warnings.
@@ -220,10 +234,7 @@ fn check_patterns(tokenizer: &Tokenizer) -> Result<()> {
 
 /// The format that holds all of a tokenizer.
 pub fn native_format(tokenizer: &Tokenizer) -> Format {
-    match tokenizer.normalizer() {
-        Some(Normalizer::SentencePiece(_)) => Format::SentencePiece,
-        _ => Format::TokenizerJson,
-    }
+    if is_sentencepiece(tokenizer) { Format::SentencePiece } else { Format::TokenizerJson }
 }
 
 /// The SHA-256 of a tokenizer's file in its native format in hexadecimal: equal for tokenizers that write the same
