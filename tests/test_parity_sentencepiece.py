@@ -150,12 +150,43 @@ def _gguf(data: Path, name: str) -> tokmill.Tokenizer:
 
 @pytest.mark.parametrize("name", PAIRS)
 def test_gguf_vocabularies_give_the_ids_of_llama_cpp(data: Path, name: str) -> None:
-    folder = data / "vocabs" / "gguf_pairs"
-    tokenizer = tokmill.Tokenizer.from_file(folder / f"{name}.gguf.gz")
-    texts = (folder / f"{name}.gguf.inp").read_bytes().decode().split("\n__ggml_vocab_test__\n")
-    rows = (folder / f"{name}.gguf.out").read_text().removesuffix("\n").split("\n")
+    tokenizer = _gguf(data, name.removeprefix("ggml-vocab-"))
+    for text, ids in _goldens(data, name.removeprefix("ggml-vocab-")):
+        assert tokenizer.encode(text).tolist() == ids
+
+
+def _goldens(data: Path, name: str) -> list[tuple[str, list[int]]]:
+    """Texts and the ids that llama.cpp gives them."""
+    stem = data / "vocabs" / "gguf_pairs" / f"ggml-vocab-{name}.gguf"
+    texts = stem.with_suffix(".gguf.inp").read_bytes().decode().split("\n__ggml_vocab_test__\n")
+    rows = stem.with_suffix(".gguf.out").read_text().removesuffix("\n").split("\n")
     # The last row may be empty, and its end of line missing.
     rows += [""] * (len(texts) - len(rows))
-    assert len(rows) == len(texts)
-    for text, row in zip(texts, rows, strict=True):
-        assert tokenizer.encode(text).tolist() == [int(number) for number in row.split()]
+    return [(text, [int(number) for number in row.split()]) for text, row in zip(texts, rows, strict=True)]
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_llama_2_converted_gives_the_ids_of_its_model(data: Path, file: str) -> None:
+    """The model as `tokenizer.json` and the published `tokenizer.json` as a model, each in its owner."""
+    peer, library = _converted(_path(data, "llama2.model"), _path(data, "llama2.json"))
+    _, model = _model(_path(data, "llama2.model"))
+    for text in _texts(data, file)[:50]:
+        expected = model.encode(text)
+        assert peer.encode(text, add_special_tokens=False).ids == expected
+        assert library.encode(text) == expected
+
+
+@functools.cache
+def _converted(model: Path, published: Path) -> tuple[Peer, sentencepiece.SentencePieceProcessor]:
+    peer = Peer.from_str(tokmill.Tokenizer.from_file(model).to_bytes(format="tokenizer.json").decode())
+    peer.encode_special_tokens = True
+    with pytest.warns(UserWarning, match="template"):
+        written = tokmill.Tokenizer.from_file(published).to_bytes(format="sentencepiece")
+    return peer, sentencepiece.SentencePieceProcessor(model_proto=written)
+
+
+def test_a_gguf_vocabulary_as_tokenizer_json(data: Path) -> None:
+    peer = Peer.from_str(_gguf(data, "llama-spm").to_bytes(format="tokenizer.json").decode())
+    peer.encode_special_tokens = True
+    for text, ids in _goldens(data, "llama-spm"):
+        assert peer.encode(text, add_special_tokens=False).ids == ids
