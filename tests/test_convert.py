@@ -16,6 +16,7 @@ from texts import CORPUS, FRAGMENTS
 from tokenizers import Tokenizer as Peer
 
 import tokmill
+from tokmill.cli import main
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -36,7 +37,7 @@ def _train(**options: Any) -> bytes:
     sentencepiece.SentencePieceTrainer.train(
         sentence_iterator=iter([line for text in CORPUS * 3 for line in text.splitlines()]),
         model_writer=model,
-        vocab_size=560 if options.get("byte_fallback") else 420,
+        vocab_size=900 if options.get("byte_fallback") else 420,
         hard_vocab_limit=False,
         minloglevel=3,
         num_threads=1,
@@ -81,6 +82,7 @@ def test_back_again_it_is_a_model_with_the_same_ids(owners: Any) -> None:
     ]
 
 
+@pytest.mark.filterwarnings("ignore:tokenizers finds")
 def test_what_changes_between_unigram_owners_is_warned_of(tmp_path: Path) -> None:
     tokenizer = tokmill.Tokenizer.from_bytes(_train(**MODELS["unigram"]))
     with pytest.warns(UserWarning, match="32 bits"):
@@ -118,3 +120,11 @@ def test_a_list_that_leaves_merges_out_is_no_model() -> None:
     file["model"]["merges"] = [pair for pair in file["model"]["merges"] if "".join(pair) != last]
     with pytest.raises(tokmill.TokmillError, match="list of merges"):
         tokmill.Tokenizer.from_bytes(json.dumps(file).encode()).to_bytes(format="sentencepiece")
+
+
+@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.filterwarnings("ignore:sentencepiece adds up", "ignore:tokenizers finds")
+def test_the_command_line_converts_there_and_back(name: str, tmp_path: Path) -> None:
+    (tmp_path / "a.model").write_bytes(_train(**MODELS[name]))
+    for source, target in (("a.model", "tokenizer.json"), ("tokenizer.json", "b.model")):
+        assert main(["convert", "--tokenizer", str(tmp_path / source), "--out", str(tmp_path / target)]) == 0

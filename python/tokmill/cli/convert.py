@@ -62,6 +62,8 @@ def run(options: argparse.Namespace) -> None:
         print(f"to be loaded with pattern={pattern!r}, special_tokens={special_tokens!r}", file=sys.stderr)
     else:
         converted = tokmill.Tokenizer.from_file(options.out)
+    if converted.special_tokens != tokenizer.special_tokens:
+        raise tokmill.TokmillError(f"{options.out}: the special tokens are not those of the original")
     checked = 0
     for name, text in _texts(tokenizer, options.check):
         if not np.array_equal(tokenizer.encode(text), converted.encode(text)):
@@ -73,6 +75,24 @@ def run(options: argparse.Namespace) -> None:
 def _texts(tokenizer: tokmill.Tokenizer, files: list[str]) -> Iterator[tuple[str, bytes]]:
     for number, sample in enumerate(_SAMPLES):
         yield f"sample {number}", sample.encode()
-    yield "the tokens of the vocabulary", b" ".join(map(tokenizer.token_bytes, sorted(tokenizer.vocab().values())))
+    special = set(tokenizer.special_tokens.values())
+    tokens = [tokenizer.token_bytes(id) for id in sorted(tokenizer.vocab().values()) if id not in special]
+    yield "the tokens of the vocabulary that are text", b" ".join(filter(_is_text, tokens))
+    parts = b" ".join(token for token in tokens if not _is_text(token))
+    try:
+        tokenizer.encode(parts)
+    except tokmill.TokmillError:
+        # A model of characters reads text only.
+        pass
+    else:
+        yield "the tokens of the vocabulary that are parts of characters", parts
     for path in files:
         yield path, Path(path).read_bytes()
+
+
+def _is_text(token: bytes) -> bool:
+    try:
+        token.decode()
+    except UnicodeDecodeError:
+        return False
+    return True

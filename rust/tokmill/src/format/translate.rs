@@ -2,8 +2,8 @@
 //!
 //! sentencepiece has one normaliser with switches and a model of scored pieces, tokenizers a chain of stages and a list
 //! of merges. What one can say and the other cannot is refused by name. Two things cannot be told from the parts and
-//! are warned of: the two add up the scores of Unigram models in another width, and what text spells a control token is
-//! found by the Unigram models of tokenizers. Bytes that are not UTF-8 are decoded as each owner does it.
+//! are warned of: the two add up the scores of Unigram models in another width, and what text spells a control token or
+//! a byte is found by the Unigram models of tokenizers. Bytes that are not UTF-8 are decoded as each owner does it.
 
 use super::sentencepiece::bpe_model;
 use crate::added_tokens::AddedToken;
@@ -32,7 +32,7 @@ pub(super) type Translated = (Tokenizer, Vec<String>);
 fn unigram_warnings(added: &[AddedToken]) -> Vec<String> {
     let width = "sentencepiece adds up scores in 32 bits and tokenizers in 64: segmentations that differ by less than \
                  rounding may change places";
-    let control = "tokenizers finds the pieces of control tokens in text: texts that spell one get its id";
+    let control = "tokenizers finds the pieces of control tokens and of bytes in text: texts that spell one get its id";
     let all = [Some(width), Some(control).filter(|_| !added.is_empty())];
     all.into_iter().flatten().map(str::to_owned).collect()
 }

@@ -24,7 +24,7 @@ impl Apart {
     pub(super) fn new(vocab: &Vocab, mut ids: Vec<u32>) -> Result<Option<Self>> {
         let key = |&id: &u32| {
             let spelled = vocab.spelled(id).unwrap_or_default();
-            vocab.spelling().to_bytes(&spelled).map_or_else(|| spelled.clone().into_bytes(), |key| key.to_vec())
+            vocab.spelling().to_bytes(&spelled).unwrap_or_else(|| spelled.into_bytes())
         };
         // Of symbols that are spelled alike the last counts.
         let by_key: HashMap<Vec<u8>, u32> = ids.iter().map(|id| (key(id), *id)).collect();

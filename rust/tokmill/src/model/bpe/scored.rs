@@ -87,8 +87,8 @@ impl Scored {
         for (id, piece) in (0..).zip(pieces) {
             if matches!(piece.kind, PieceKind::Normal | PieceKind::UserDefined | PieceKind::Unused) {
                 let key = vocab.spelling().to_bytes(&piece.text);
-                let key: Box<[u8]> = key.map_or_else(|| piece.text.as_bytes().into(), |key| key.to_vec().into());
-                entries.insert(key, Entry { id, unused: piece.kind == PieceKind::Unused });
+                let key = key.unwrap_or_else(|| piece.text.clone().into_bytes());
+                entries.insert(key.into_boxed_slice(), Entry { id, unused: piece.kind == PieceKind::Unused });
             }
             if piece.kind == PieceKind::UserDefined {
                 symbols.push(id);
