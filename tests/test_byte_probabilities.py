@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import functools
+import itertools
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 import test_parity_data
 from byte_models import FIRST_ORDER, A, B, bpe, induced, ordinary, random_model, vocabulary
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from reference_byte_level import FiniteLanguage, TokenModel, logits_of, strings
 from slow_byte_engine import SlowEngine
+from texts import FRAGMENTS
 
 import tokmill
 from tokmill import TokmillError
 
 if TYPE_CHECKING:
     from pathlib import Path
+    from random import Random
 
 # -- tokenizers -----------------------------------------------------------------------------------------------------
 
@@ -291,6 +294,48 @@ def with_end(tokenizer: tokmill.Tokenizer) -> tokmill.Tokenizer:
     if tokmill.ByteEngine(tokenizer).end_of_text is not None:
         return tokenizer
     return tokenizer.with_special_tokens({**tokenizer.special_tokens, "<|endoftext|>": tokenizer.vocab_size})
+
+
+TAILS = [
+    *(text.encode() for text in [*"aZs1 \n\r\t./-'éß\u0301中か²\u00a0🙂", "", "ll", "11", "111", "  ", " a", "\na", "s ", "1a"]),
+    *[b"\xa9", b"\xb8\xad", b"\x80", b"\x80\x80", b"\x80\x80\x80", b"\x9f\x99\x82", b"\x99\x82", b"\x82"],
+]
+"""Ways to go on: what pretokenizers tell apart, and ends of characters that may have been begun."""
+
+
+@pytest.mark.parametrize("name", REAL)
+@given(st.lists(st.sampled_from(FRAGMENTS), min_size=1, max_size=6), st.integers(0, 3), st.randoms(use_true_random=False))
+@settings(max_examples=settings().max_examples // 6)
+def test_covers_are_what_texts_are_encoded_to(data: Path, name: str, parts: list[str], cut: int, random: Random) -> None:
+    """Awkward prompts: what encodings of longer texts begin with is in the cover, and the cover is nothing else."""
+    tokenizer = load(data, name)
+    text = "".join(parts).encode()
+    prompt = text[: max(1, len(text) - cut)]
+    special = set(tokenizer.special_tokens.values())
+
+    @functools.cache
+    def ids_of(text: bytes) -> tuple[int, ...]:
+        if not is_tokenizable(tokenizer, text):
+            return ()
+        ids = tuple(tokenizer.encode(text).tolist())
+        return () if special.intersection(ids) else ids
+
+    def covering(ids: tuple[int, ...], text: bytes) -> tuple[int, ...]:
+        lengths = itertools.accumulate(len(tokenizer.token_bytes(id)) for id in ids)
+        return ids[: next(count for count, length in enumerate(lengths, 1) if length >= len(text))]
+
+    step = np.zeros((len(prompt) + 8, tokenizer.vocab_size), dtype=np.float32)
+    state = tokmill.ByteEngine(tokenizer).start(prompt)
+    while len(request := state.pending()):
+        state.supply(request, step[: len(request)])
+    cover = {tuple(ids) for ids, _ in state.cover()}
+    for tail in TAILS:
+        if ids := ids_of(prompt + tail):
+            assert covering(ids, prompt) in cover, (prompt, tail)
+    for member in random.sample(sorted(cover), min(8, len(cover))):
+        spelled = b"".join(map(tokenizer.token_bytes, member))
+        tails = itertools.chain(TAILS, map(b"".join, itertools.product(TAILS, repeat=2)))
+        assert any(ids_of(spelled + tail)[: len(member)] == member for tail in tails), (prompt, member)
 
 
 @pytest.mark.parametrize("name", ["gpt2", "llama3.1", "o200k_base"])

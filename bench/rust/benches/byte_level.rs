@@ -15,7 +15,9 @@ use tokmill::Tokenizer;
 use tokmill::byte_level::{ByteEngine, ByteOptions, ByteState, Logits};
 use tokmill::format::{self, LoadOptions};
 
-const VOCABULARIES: [(&str, Option<&str>); 3] = [
+const VOCABULARIES: [(&str, Option<&str>); 5] = [
+    ("llama2.json", None),
+    ("gemma2.json.gz", None),
     ("cl100k_base.tiktoken", Some("cl100k_base")),
     ("llama3_1.json.gz", None),
     ("o200k_base.tiktoken", Some("o200k_base")),

@@ -30,10 +30,11 @@ use crate::tokenizer::Tokenizer;
 /// sums in 64 bits; 64-bit logits always are.
 ///
 /// Texts are ordinary text: added tokens are not looked for in them, but are symbols of their own that may come next.
-/// Where the tokenizer normalises to NFC, probabilities are those of normalised text.
+/// Where the tokenizer normalises to NFC, probabilities are those of normalised text; where it puts a blank before a
+/// text that the decoder drops again (SentencePiece's), the blank is no part of the text.
 ///
-/// Raises `TokmillError` for tokenizers that rewrite text in other ways, or whose pretokenizer cannot be followed byte
-/// by byte.
+/// For BPE and Unigram models. Raises `TokmillError`, with the reason, for tokenizers that lose something of a text, or
+/// whose pretokenizer cannot be followed byte by byte.
 #[pyclass(frozen, module = "tokmill")]
 pub(crate) struct ByteEngine {
     core: core::ByteEngine,
@@ -270,7 +271,7 @@ impl ByteState {
         self.said(py, |next| next.leak)
     }
 
-    /// Log-probabilities of the other special and added tokens to come next, by id: a new dict.
+    /// Log-probabilities of the other special and added tokens, and of the unknown, to come next, by id: a new dict.
     #[getter]
     fn specials<'py>(&self, py: Python<'py>) -> Result<Bound<'py, PyDict>> {
         let dict = PyDict::new(py);

@@ -11,14 +11,14 @@
 use super::bits::Bits;
 use super::index::{Index, NONE};
 use crate::merges::Merge;
-use crate::vocab::Vocab;
+use crate::model::Bpe;
 
 /// The merges of a model, arranged for listing what cannot follow a token.
 #[derive(Debug)]
 pub(super) struct Adjacency {
-    /// Number of each id in the order in which merges make tokens, bytes before all; [`NONE`] for others.
+    /// Number of each id in the order in which merges make tokens, bytes or characters before all; [`NONE`] for others.
     number: Vec<u32>,
-    /// The two parts of each token; none of a byte.
+    /// The two parts of each token; none of what merging begins with.
     parts: Vec<Option<(u32, u32)>>,
     /// The merges `(right, product)` of each left token, end to end, and where they begin.
     merges: Vec<(u32, u32)>,
@@ -35,14 +35,12 @@ pub(super) struct Adjacency {
 
 impl Adjacency {
     /// Arranges merges that are given in the order in which they fire.
-    pub(super) fn new(vocab: &Vocab, merges: &[Merge], index: &Index) -> Self {
+    pub(super) fn new(bpe: &Bpe, merges: &[Merge], index: &Index) -> Self {
+        let vocab = bpe.vocab();
         let mut number = vec![NONE; vocab.size()];
-        let mut ids = Vec::new();
-        for byte in 0..=255u8 {
-            if let Some(id) = vocab.id(&[byte]) {
-                number[id as usize] = ids.len() as u32;
-                ids.push(id);
-            }
+        let mut ids: Vec<u32> = bpe.atoms().collect();
+        for (at, &id) in ids.iter().enumerate() {
+            number[id as usize] = at as u32;
         }
         for merge in merges {
             number[merge.result as usize] = ids.len() as u32;

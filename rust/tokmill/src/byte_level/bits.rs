@@ -48,6 +48,18 @@ impl Bits {
         self.0.iter_mut().zip(&other.0).for_each(|(word, other)| *word &= !other);
     }
 
+    /// Removes the members of `other` that are not in a range.
+    pub(super) fn subtract_but(&mut self, other: &Self, kept: Range<u32>) {
+        for (at, (word, other)) in (0..).zip(self.0.iter_mut().zip(&other.0)) {
+            let below = |limit: u32| match limit.saturating_sub(at * 64) {
+                0 => 0,
+                count @ 1..64 => (1 << count) - 1,
+                _ => u64::MAX,
+            };
+            *word &= !(other & !(below(kept.end) & !below(kept.start)));
+        }
+    }
+
     /// Whether some number of a range is a member.
     pub(super) fn any_in(&self, range: Range<u32>) -> bool {
         if range.is_empty() {
@@ -94,7 +106,11 @@ mod tests {
             }
             prop_assert_eq!(bits.iter().collect::<Vec<_>>(), members.iter().copied().collect::<Vec<_>>());
             let range = begin..(begin + len).min(300);
-            prop_assert_eq!(bits.any_in(range.clone()), members.range(range).next().is_some());
+            prop_assert_eq!(bits.any_in(range.clone()), members.range(range.clone()).next().is_some());
+            let mut some = Bits::all(300);
+            some.subtract_but(&bits, range.clone());
+            let left = |number: &u32| !members.contains(number) || range.contains(number);
+            prop_assert_eq!(some.iter().collect::<Vec<_>>(), (0..300).filter(left).collect::<Vec<_>>());
             let mut rest = Bits::all(300);
             rest.subtract(&bits);
             prop_assert_eq!(rest.iter().count(), 300 - members.len());

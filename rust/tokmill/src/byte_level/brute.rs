@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use super::bits::Bits;
 use super::index::{Index, ROOT};
+use super::spelling::Opening;
 use super::tree::Node;
 use crate::error::Result;
 use crate::tokenizer::{EncodeOptions, Tokenizer};
@@ -23,11 +24,12 @@ const CHARACTERS: [&str; 26] = [
 #[derive(Debug)]
 pub(super) struct Brute {
     tokenizer: Arc<Tokenizer>,
+    opening: Opening,
     continuations: Vec<Vec<u8>>,
 }
 
 impl Brute {
-    pub(super) fn new(tokenizer: Arc<Tokenizer>, index: &Index) -> Self {
+    pub(super) fn new(tokenizer: Arc<Tokenizer>, opening: Opening, index: &Index) -> Self {
         let alphabet: Vec<u8> = (0..=255u8)
             .filter(|&byte| index.find(&[byte]).is_some_and(|prefix| !index.exact(prefix).is_empty()))
             .collect();
@@ -51,7 +53,7 @@ impl Brute {
             continuations
                 .extend(parts.iter().flat_map(|first| parts.iter().map(|second| [&first[..], second].concat())));
         }
-        Self { tokenizer, continuations }
+        Self { tokenizer, opening, continuations }
     }
 
     /// Ranks of the tokens that follow a context in the encoding of some text.
@@ -82,7 +84,9 @@ impl Brute {
         self.encodes(&bytes_of(&tokens, index), |ids| *ids == tokens)
     }
 
-    fn encodes(&self, text: &[u8], test: impl Fn(&[u32]) -> bool) -> bool {
+    /// Whether the encoding of what the model is to see passes a test.
+    fn encodes(&self, seen: &[u8], test: impl Fn(&[u32]) -> bool) -> bool {
+        let Some(text) = self.opening.text(seen) else { return false };
         let ids: Result<Vec<u32>> =
             self.tokenizer.encode(text, &EncodeOptions { threads: Some(1), ..EncodeOptions::default() });
         // A text that the tokenizer refuses has no encoding.

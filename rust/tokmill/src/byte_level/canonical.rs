@@ -14,32 +14,18 @@ use hashbrown::HashMap;
 use super::bits::Bits;
 use super::index::{Index, ROOT};
 use super::piece::{PieceModel, Standing};
+use super::place::{Context, Place};
 use super::tree::Node;
 use crate::error::Result;
 use crate::pretokenize::Pretokenizer;
 use crate::pretokenize::open::{IMPOSSIBLE, OpenPretokenizer, OpenState};
 
-/// Where a context may stand in the pieces of the text.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Place {
-    guesses: Vec<Guess>,
-    /// Whether the text may end behind the context.
-    pub(super) closed: bool,
-}
-
 /// One way in which the text before a context is cut.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Guess {
+pub(super) struct Guess {
     state: OpenState,
     /// Where the piece that the next token is part of begins: at the end of the context if it is the first.
     piece_begin: usize,
-}
-
-impl Place {
-    /// A place of which nothing is known but whether the text may end there.
-    pub(super) fn unknown(closed: bool) -> Self {
-        Self { guesses: Vec::new(), closed }
-    }
 }
 
 /// Decides validity for models whose pieces are encoded on their own.
@@ -69,11 +55,7 @@ struct Passing {
 
 impl Canonical {
     pub(super) fn new(pretokenizer: &Pretokenizer, model: PieceModel, index: &Index) -> Result<Self> {
-        let mut bytes = [false; 256];
-        for (byte, child) in index.children(ROOT) {
-            bytes[byte as usize] = !index.exact(child).is_empty();
-        }
-        let open = OpenPretokenizer::new(pretokenizer, &bytes)?;
+        let open = OpenPretokenizer::new(pretokenizer, &model.written(index))?;
         let reader = Reader { open, passing: HashMap::new(), goes_on: HashMap::new() };
         Ok(Self { model, reader: Mutex::new(reader) })
     }
@@ -82,7 +64,8 @@ impl Canonical {
     pub(super) fn root(&self) -> Place {
         let mut reader = self.reader();
         let state = reader.open.start();
-        Place { guesses: vec![Guess { state, piece_begin: 0 }], closed: reader.open.may_end(state) }
+        let standing = Context::Guesses(vec![Guess { state, piece_begin: 0 }]);
+        Place { standing, closed: reader.open.may_end(state) }
     }
 
     fn reader(&self) -> std::sync::MutexGuard<'_, Reader> {
@@ -94,7 +77,7 @@ impl Canonical {
     pub(super) fn allowed(&self, node: &Node, index: &Index) -> Bits {
         let mut allowed = Bits::new(index.len());
         let mut reader = self.reader();
-        for guess in &node.place.guesses {
+        for guess in node.place.guesses() {
             let passing = reader.passing(guess.state, &self.model, index);
             if guess.piece_begin == node.end {
                 allowed.unite(&passing.anywhere);
@@ -118,35 +101,40 @@ impl Canonical {
 
     /// The place behind a context and a token that may follow it.
     pub(super) fn place(&self, node: &Node, rank: u32, index: &Index) -> Place {
-        let mut place = Place::default();
+        let (mut guesses, mut closed) = (Vec::new(), false);
         let mut reader = self.reader();
         let end = node.end + index.bytes(rank).len();
         let mut behind = IMPOSSIBLE;
         let standing = self.model.standing(rank);
-        for guess in &node.place.guesses {
+        for guess in node.place.guesses() {
             let first = guess.piece_begin == node.end;
             let fits = match standing {
                 Standing::Nowhere => false,
                 Standing::Alone => first,
                 Standing::Anywhere => first || self.model.follows(node, guess.piece_begin, index, rank),
+                Standing::Apart => true,
             };
-            let state = if fits { reader.walk(guess.state, index.bytes(rank)) } else { IMPOSSIBLE };
+            let state = match standing {
+                _ if !fits => IMPOSSIBLE,
+                Standing::Apart => reader.open.step_apart(guess.state, index.bytes(rank)[0]),
+                _ => reader.walk(guess.state, index.bytes(rank)),
+            };
             if state == IMPOSSIBLE {
                 continue;
             }
-            if standing == Standing::Anywhere {
-                place.guesses.push(Guess { state, piece_begin: guess.piece_begin });
+            if standing != Standing::Alone {
+                guesses.push(Guess { state, piece_begin: guess.piece_begin });
             }
             if first || !self.model.is_alone(node, guess.piece_begin, rank, index) {
-                place.closed |= reader.open.may_end(state);
+                closed |= reader.open.may_end(state);
                 let next = reader.open.end_piece(state);
                 behind = reader.open.either(behind, next);
             }
         }
         if behind != IMPOSSIBLE {
-            place.guesses.push(Guess { state: behind, piece_begin: end });
+            guesses.push(Guess { state: behind, piece_begin: end });
         }
-        place
+        Place { standing: Context::Guesses(guesses), closed }
     }
 }
 
@@ -190,6 +178,12 @@ impl Reader {
                 }
             }
         }
+        for &(byte, rank) in model.apart() {
+            let next = self.open.step_apart(state, byte);
+            if next != IMPOSSIBLE && (self.may_stop(next) || self.goes_on(rank, next, model, index)) {
+                passing.anywhere.insert(rank);
+            }
+        }
         let passing = Arc::new(passing);
         self.passing.insert(state, passing.clone());
         passing
@@ -229,6 +223,18 @@ impl Reader {
         index: &Index,
         tried: &mut Vec<(u32, OpenState)>,
     ) -> bool {
+        for &(byte, follower) in model.apart() {
+            let next = self.open.step_apart(state, byte);
+            if next == IMPOSSIBLE {
+                continue;
+            }
+            if self.may_stop(next) {
+                return true;
+            }
+            if !tried.contains(&(follower, next)) {
+                tried.push((follower, next));
+            }
+        }
         let excluded = model.cannot_follow(index.id(rank), index);
         let mut stack = vec![(ROOT, state)];
         while let Some((prefix, state)) = stack.pop() {

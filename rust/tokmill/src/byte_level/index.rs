@@ -33,6 +33,8 @@ pub(super) struct Index {
     bytes: Vec<u8>,
     ends: Vec<u32>,
     prefixes: Vec<Prefix>,
+    /// Ids that stand for no text, in order.
+    others: Vec<u32>,
 }
 
 impl Index {
@@ -49,7 +51,8 @@ impl Index {
             ends.push(bytes.len() as u32);
         }
         let prefixes = prefixes(&tokens);
-        Self { ids: tokens.into_iter().map(|(id, _)| id).collect(), ranks, bytes, ends, prefixes }
+        let others = (0..).zip(&ranks).filter(|(_, rank)| **rank == NONE).map(|(id, _)| id).collect();
+        Self { ids: tokens.into_iter().map(|(id, _)| id).collect(), ranks, bytes, ends, prefixes, others }
     }
 
     /// Number of tokens.
@@ -67,8 +70,18 @@ impl Index {
         &self.ids
     }
 
+    /// Ids that stand for no text, in order.
+    pub(super) fn others(&self) -> &[u32] {
+        &self.others
+    }
+
     pub(super) fn id(&self, rank: u32) -> u32 {
         self.ids[rank as usize]
+    }
+
+    /// Where the bytes of a token begin among those of all, end to end by rank.
+    pub(super) fn begin(&self, rank: u32) -> usize {
+        rank.checked_sub(1).map_or(0, |before| self.ends[before as usize] as usize)
     }
 
     /// The rank of an id; [`NONE`] if it stands for no text.

@@ -8,9 +8,9 @@
 //! as *leak*. The semantics *all* sums over every segmentation; it is exact for any model, grows exponentially, and is
 //! cut to a beam with certified bounds.
 //!
-//! The parts: `index` (the vocabulary in order of its bytes), `canonical`, `piece` and `adjacency` (which
-//! tokens the tokenizer may put next), `brute` (the same by trying), `tree` (contexts), `weights` and `kernels`
-//! (numbers), `state` (the text as it grows). The numbers come from the caller; nothing here knows a model.
+//! The parts: `spelling` (what texts there are), `index` (the vocabulary in order of its bytes), `canonical`, `piece` and
+//! `adjacency` (which tokens a BPE tokenizer may put next), `viterbi` (which a Unigram one), `brute` (the same by
+//! trying), `tree` and `place` (contexts), `weights` and `kernels` (numbers), `state` (the text as it grows). The numbers come from the caller; nothing here knows a model.
 
 mod adjacency;
 mod bits;
@@ -19,8 +19,11 @@ mod canonical;
 mod index;
 mod kernels;
 mod piece;
+mod place;
+mod spelling;
 mod state;
 mod tree;
+mod viterbi;
 mod weights;
 
 pub use state::{ByteRequest, ByteState, NextByte};
@@ -29,13 +32,16 @@ pub use weights::Logits;
 use std::sync::Arc;
 
 use crate::error::{Error, Result};
-use crate::normalize::Normalizer;
+use crate::model::Model;
 use crate::tokenizer::Tokenizer;
 use brute::Brute;
-use canonical::{Canonical, Place};
+use canonical::Canonical;
 use index::Index;
 use piece::PieceModel;
+use place::Place;
+use spelling::Opening;
 use tree::Node;
+use viterbi::Paths;
 use weights::Buffers;
 
 /// Over which token sequences probabilities are summed.
@@ -72,13 +78,14 @@ pub struct ByteEngine {
 #[derive(Debug)]
 pub(crate) struct Inner {
     index: Index,
+    opening: Opening,
     rules: Rules,
     semantics: Semantics,
     beam: Option<usize>,
     strict: bool,
     vocab_size: usize,
     end_of_text: Option<u32>,
-    /// Other added tokens, in order of id.
+    /// Other added tokens and that of the unknown, in order of id.
     specials: Vec<u32>,
     buffers: Arc<Buffers>,
 }
@@ -87,6 +94,7 @@ pub(crate) struct Inner {
 #[derive(Debug)]
 enum Rules {
     Canonical(Box<Canonical>),
+    Paths(Box<Paths>),
     Brute(Brute),
     All,
 }
@@ -102,22 +110,23 @@ impl ByteEngine {
         if options.beam == Some(0) {
             return Err(Error::option("beam", "must be at least 1, not 0"));
         }
-        if let Some(normalizer) = tokenizer.normalizer().filter(|normalizer| !keeps_text(normalizer)) {
-            let what = format!(
-                "byte-level probabilities of a text that {normalizer:?} rewrites: bytes that it changes never reach the model"
-            );
-            return Err(Error::unsupported("normalizer", what));
-        }
+        let opening = Opening::of(&tokenizer)?;
         let vocab_size = tokenizer.vocab_size();
         let end_of_text = end_of_text(&tokenizer, options.end_of_text)?;
-        let mut tokens = piece::ordinary_tokens(&tokenizer)?;
+        let mut tokens = spelling::ordinary_tokens(&tokenizer, opening)?;
         tokens.retain(|&(id, _)| Some(id) != end_of_text);
         let index = Index::new(tokens, vocab_size);
         let added = tokenizer.added_tokens().iter().map(|token| token.id);
-        let specials = added.filter(|&id| Some(id) != end_of_text).collect();
+        let mut specials: Vec<u32> =
+            added.chain(spelling::unknown_id(tokenizer.model())).filter(|&id| Some(id) != end_of_text).collect();
+        specials.sort_unstable();
+        specials.dedup();
         let rules = match options.semantics {
             Semantics::All => Rules::All,
-            Semantics::Canonical if options.verify => Rules::Brute(Brute::new(tokenizer, &index)),
+            Semantics::Canonical if options.verify => Rules::Brute(Brute::new(tokenizer, opening, &index)),
+            Semantics::Canonical if matches!(tokenizer.model(), Model::Unigram(_)) => {
+                Rules::Paths(Box::new(Paths::new(tokenizer, &index)?))
+            }
             Semantics::Canonical => {
                 let model = PieceModel::new(tokenizer.clone(), &index)?;
                 Rules::Canonical(Box::new(Canonical::new(tokenizer.pretokenizer(), model, &index)?))
@@ -125,7 +134,8 @@ impl ByteEngine {
         };
         let ByteOptions { semantics, beam, strict, .. } = *options;
         let buffers = Arc::default();
-        let inner = Inner { index, rules, semantics, beam, strict, vocab_size, end_of_text, specials, buffers };
+        let inner =
+            Inner { index, opening, rules, semantics, beam, strict, vocab_size, end_of_text, specials, buffers };
         Ok(Self { inner: Arc::new(inner) })
     }
 
@@ -168,6 +178,7 @@ impl Rules {
     fn root(&self) -> Place {
         match self {
             Self::Canonical(canonical) => canonical.root(),
+            Self::Paths(paths) => paths.root(),
             Self::Brute(_) | Self::All => Place::unknown(true),
         }
     }
@@ -176,19 +187,11 @@ impl Rules {
     fn place(&self, node: &Node, rank: u32, index: &Index) -> Place {
         match self {
             Self::Canonical(canonical) => canonical.place(node, rank, index),
+            Self::Paths(paths) => paths.place(node, rank, index),
             Self::Brute(brute) => Place::unknown(brute.is_closed(node, rank, index)),
             Self::All => Place::unknown(true),
         }
     }
-}
-
-/// Whether a normaliser leaves text that is normalised as it is. Such a text is what probabilities are about; others
-/// are as improbable as the model makes them.
-fn keeps_text(normalizer: &Normalizer) -> bool {
-    if let Normalizer::Sequence(steps) = normalizer {
-        return steps.iter().all(keeps_text);
-    }
-    *normalizer == Normalizer::Nfc
 }
 
 fn end_of_text(tokenizer: &Tokenizer, asked: Option<u32>) -> Result<Option<u32>> {

@@ -5,7 +5,9 @@
 //! makes of its bytes ([`Standing`]); and which tokens can follow those of a piece that goes on. For BPE, encodings are
 //! closed under taking prefixes, whatever the merges: what begins an encoding is the encoding of its bytes. So tokens
 //! can follow if the piece with them encodes to them, which for lists that a trainer could have made is a test of two
-//! neighbours ([`super::adjacency`]). Near the odd merges of other lists the piece is encoded again.
+//! neighbours ([`super::adjacency`]). Near the odd merges of other lists the piece is encoded again, from the last place
+//! that no merge crosses. Models of characters are the same with an alphabet of characters; those without entry are
+//! written byte by byte, and nothing merges with such a byte.
 
 use aho_corasick::AhoCorasick;
 use hashbrown::HashMap;
@@ -13,11 +15,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::adjacency::Adjacency;
 use super::bits::Bits;
-use super::index::{Index, ROOT};
+use super::index::{Index, NONE, ROOT};
+use super::spelling::characters;
 use super::tree::Node;
 use crate::error::{Error, Result};
 use crate::model::Model;
 use crate::model::bpe::{Bpe, BpeScratch};
+use crate::pretokenize::open::Written;
+use crate::regex::CharSet;
 use crate::tokenizer::Tokenizer;
 
 /// In which pieces a token can stand.
@@ -29,25 +34,8 @@ pub(super) enum Standing {
     Alone,
     /// Wherever its neighbours allow it.
     Anywhere,
-}
-
-/// Ids of ordinary tokens with the bytes that they stand for. Refuses models whose tokens stand for other bytes in a
-/// text than on their own.
-pub(super) fn ordinary_tokens(tokenizer: &Tokenizer) -> Result<Vec<(u32, &[u8])>> {
-    let vocab = tokenizer.model().vocab();
-    let added: Vec<u32> = tokenizer.added_tokens().iter().map(|token| token.id).collect();
-    let mut tokens = Vec::with_capacity(vocab.entries());
-    for (id, key) in vocab.iter() {
-        if vocab.is_inexpressible(id) || added.binary_search(&id).is_ok() || key.is_empty() {
-            continue;
-        }
-        if tokenizer.token_bytes(id) != Some(key) {
-            let what = format!("byte-level probabilities: the decoder writes the entry {key:?} as other bytes");
-            return Err(Error::unsupported("decoder", what));
-        }
-        tokens.push((id, key));
-    }
-    Ok(tokens)
+    /// In a character that is no entry, as one of its bytes.
+    Apart,
 }
 
 /// Rows of [`PieceModel::cannot_follow`] that are kept.
@@ -62,6 +50,8 @@ pub(super) struct PieceModel {
     /// Entries that only a piece of their own becomes.
     alone: Index,
     late: Late,
+    /// Ranks of the tokens that are bytes of characters without entry, with the byte.
+    apart: Vec<(u8, u32)>,
     rows: Mutex<HashMap<u32, Arc<Bits>>>,
 }
 
@@ -85,24 +75,28 @@ impl PieceModel {
             return Err(Error::unsupported("model", "byte-level probabilities of a model that is not BPE"));
         };
         let Some(merges) = bpe.live_merges() else {
-            let what = "byte-level probabilities of a BPE model of characters or with affixes";
+            let what = "byte-level probabilities of a BPE model with affixes, or that falls back to some bytes only";
             return Err(Error::unsupported("model", what));
         };
-        let standing: Vec<Standing> = index
-            .ids()
-            .iter()
-            .map(|&id| match () {
-                () if bpe.reaches(id) => Standing::Anywhere,
-                () if bpe.options().ignore_merges => Standing::Alone,
-                () => Standing::Nowhere,
-            })
+        let apart: Vec<(u8, u32)> = bpe
+            .byte_entries()
+            .map(|(byte, id)| (byte, index.rank(id)))
+            .filter(|&(byte, rank)| rank != NONE && index.bytes(rank) == [byte])
             .collect();
+        if !apart.is_empty() && bpe.options().ignore_merges {
+            let what = "byte-level probabilities of a model that takes entries whole and falls back to bytes";
+            return Err(Error::unsupported("model", what));
+        }
+        let mut standing: Vec<Standing> = (0..index.len() as u32).map(|rank| standing(bpe, index, rank)).collect();
+        for &(_, rank) in &apart {
+            standing[rank as usize] = Standing::Apart;
+        }
         let alone = (0..index.len() as u32).filter(|&rank| standing[rank as usize] == Standing::Alone);
         let alone: Vec<(u32, &[u8])> = alone.map(|rank| (index.id(rank), index.bytes(rank))).collect();
         let alone = Index::new(alone, bpe.vocab().size());
         let late = Late::new(bpe, index)?;
-        let adjacency = Adjacency::new(bpe.vocab(), &merges, index);
-        Ok(Self { standing, adjacency, alone, late, rows: Mutex::default(), tokenizer })
+        let adjacency = Adjacency::new(bpe, &merges, index);
+        Ok(Self { standing, adjacency, alone, late, apart, rows: Mutex::default(), tokenizer })
     }
 
     fn bpe(&self) -> &Bpe {
@@ -114,9 +108,29 @@ impl PieceModel {
         self.standing[rank as usize]
     }
 
+    /// The tokens that stand for bytes of characters without entry, with the byte and the rank.
+    pub(super) fn apart(&self) -> &[(u8, u32)] {
+        &self.apart
+    }
+
+    /// How texts are written, given the bytes that tokens begin with.
+    pub(super) fn written(&self, index: &Index) -> Written {
+        if !self.bpe().reads_text() {
+            let has = |byte: u8| index.find(&[byte]).is_some_and(|prefix| !index.exact(prefix).is_empty());
+            return Written::Bytes(std::array::from_fn(|byte| has(byte as u8)));
+        }
+        let atoms = self.bpe().atoms().filter(|&id| {
+            let rank = index.rank(id);
+            rank != NONE && self.standing(rank) == Standing::Anywhere
+        });
+        let (whole, others) = characters(&self.tokenizer, atoms);
+        let complete = self.apart.iter().any(|&(byte, _)| byte >= 0x80);
+        Written::Characters { whole, apart: if complete { others } else { CharSet::default() } }
+    }
+
     /// Whether tokens of a piece that goes on need more than their last one to know what can follow.
     fn is_local(&self) -> bool {
-        matches!(self.late, Late::Nowhere)
+        matches!(self.late, Late::Nowhere) && !self.bpe().has_equal_ranks()
     }
 
     /// Ranks of the tokens that cannot follow `token` wherever merges fire in order.
@@ -153,15 +167,23 @@ impl PieceModel {
 
     /// Whether a token can follow the tokens of a piece; [`Self::retain_following`] for one.
     pub(super) fn follows(&self, node: &Node, begin: usize, index: &Index, rank: u32) -> bool {
-        if self.is_local() {
+        if self.is_local() || self.is_apart(node, index) || self.standing(rank) == Standing::Apart {
             return !self.cannot_follow(node.token, index).contains(rank);
         }
         Retest::new(self.bpe(), node, begin, index).holds(index, rank)
     }
 
+    /// Whether the last token of a context is a byte of a character without entry, with which nothing merges.
+    fn is_apart(&self, node: &Node, index: &Index) -> bool {
+        self.standing(index.rank(node.token)) == Standing::Apart
+    }
+
     /// The candidates for which neighbours do not decide.
     fn unsure(&self, node: &Node, begin: usize, index: &Index, candidates: &Bits) -> Vec<u32> {
-        let piece = bytes_of(&node.tokens_from(begin), index);
+        if self.is_apart(node, index) {
+            return Vec::new();
+        }
+        let piece = bytes_of(&since_cut(self.bpe(), node, begin, index), index);
         let mut unsure: Vec<u32> = match &self.late {
             Late::Nowhere => Vec::new(),
             Late::Near { search, keys, holders } if !search.is_match(&piece) => {
@@ -177,13 +199,26 @@ impl PieceModel {
             }
             _ => candidates.iter().collect(),
         };
+        if self.bpe().has_equal_ranks() {
+            let run = memchr::memmem::Finder::new("  ");
+            let joins = piece.ends_with(b" ");
+            let has_run = |rank: u32| {
+                let token = index.bytes(rank);
+                joins && token[0] == b' ' || run.find(token).is_some()
+            };
+            let anyway = run.find(&piece).is_some();
+            unsure.extend(candidates.iter().filter(|&rank| anyway || has_run(rank)));
+            unsure.sort_unstable();
+            unsure.dedup();
+        }
         // No merge crosses between bytes that stand together in no entry, in whatever order merges fire.
         let (cuts, last) = (self.bpe().cuts(), piece.last().copied());
         let is_apart = |rank: u32| match (cuts, last, index.bytes(rank).first()) {
             (Some(cuts), Some(last), Some(&first)) => cuts.between(last, first),
             _ => false,
         };
-        unsure.retain(|&rank| candidates.contains(rank) && !is_apart(rank));
+        let by_bytes = |rank: u32| self.standing(rank) == Standing::Apart;
+        unsure.retain(|&rank| candidates.contains(rank) && !is_apart(rank) && !by_bytes(rank));
         unsure
     }
 
@@ -234,7 +269,7 @@ struct Retest<'a> {
 
 impl<'a> Retest<'a> {
     fn new(bpe: &'a Bpe, node: &Node, begin: usize, index: &Index) -> Self {
-        let tokens = node.tokens_from(begin);
+        let tokens = since_cut(bpe, node, begin, index);
         let piece = bytes_of(&tokens, index);
         Self { bpe, tokens, piece, scratch: BpeScratch::default(), found: Vec::new() }
     }
@@ -247,6 +282,41 @@ impl<'a> Retest<'a> {
         self.bpe.merge(&self.piece, &mut self.scratch, &mut self.found);
         self.piece.truncate(length);
         self.found.split_last() == Some((&index.id(rank), &self.tokens[..]))
+    }
+}
+
+/// The last tokens of a piece that begins at byte `begin`, from the last place on that no merge crosses.
+fn since_cut(bpe: &Bpe, node: &Node, begin: usize, index: &Index) -> Vec<u32> {
+    let Some(cuts) = bpe.cuts() else { return node.tokens_from(begin) };
+    let mut tokens = vec![node.token];
+    let mut first = index.bytes(index.rank(node.token))[0];
+    let mut node = node.parent.as_deref();
+    while let Some(before) = node.filter(|before| before.end > begin) {
+        let bytes = index.bytes(index.rank(before.token));
+        if bytes.last().is_some_and(|&last| cuts.between(last, first)) {
+            break;
+        }
+        tokens.push(before.token);
+        first = bytes[0];
+        node = before.parent.as_deref();
+    }
+    tokens.reverse();
+    tokens
+}
+
+/// In which pieces a token can stand that is no byte of a character without entry.
+fn standing(bpe: &Bpe, index: &Index, rank: u32) -> Standing {
+    let (id, bytes) = (index.id(rank), index.bytes(rank));
+    let encodes_to_itself = || {
+        let mut ids = Vec::new();
+        bpe.merge(bytes, &mut BpeScratch::default(), &mut ids);
+        ids == [id]
+    };
+    let has_run = bpe.has_equal_ranks() && memchr::memmem::find(bytes, b"  ").is_some();
+    match () {
+        () if if has_run { encodes_to_itself() } else { bpe.reaches(id) } => Standing::Anywhere,
+        () if bpe.options().ignore_merges => Standing::Alone,
+        () => Standing::Nowhere,
     }
 }
 

@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::bits::Bits;
 use super::index::{NONE, ROOT};
+use super::spelling::Opening;
 use super::tree::{Content, Node};
 use super::weights::{LogSum, Logits, Weights};
 use super::{Inner, Rules};
@@ -23,6 +24,7 @@ struct Level {
     previous: Option<Arc<Level>>,
     /// The last byte; 0 at the begin of the text.
     byte: u8,
+    /// Bytes so far, a blank before the text included.
     length: usize,
     /// Contexts that end here.
     ends: Vec<Arc<Node>>,
@@ -136,8 +138,31 @@ impl ByteState {
             kept: Vec::new(),
             next_id: Arc::new(AtomicU32::new(1)),
         };
+        state.open();
         state.keep();
         state
+    }
+
+    /// Reads the blank that the tokenizer puts before a text. The empty text has none; and among all sequences there
+    /// are those without, which the decoder takes for the same text.
+    fn open(&mut self) {
+        let engine = self.engine.clone();
+        let Some(&blank) = engine.opening.bytes().first() else { return };
+        let alone = engine.opening != Opening::Blank || !matches!(engine.rules, Rules::Canonical(_) | Rules::Paths(_));
+        let (ends, mut live) = self.behind(blank, alone);
+        live.extend(ends.iter().map(|node| (node.clone(), ROOT)));
+        let length = self.head.length + 1;
+        if matches!(engine.rules, Rules::All) {
+            let id = self.next_id.fetch_add(1, Ordering::Relaxed);
+            live.push((Arc::new(Node::bare_root(id, &self.prefix, length, engine.rules.root())), ROOT));
+        }
+        let ends = self.head.ends.iter().cloned().chain(ends).collect();
+        self.head = Arc::new(Level { previous: None, byte: 0, length, ends, live, dropped: f64::NEG_INFINITY });
+    }
+
+    /// How many bytes the text has, without those that wait.
+    fn text_length(&self) -> usize {
+        self.head.length - self.engine.opening.bytes().len()
     }
 
     /// How many logits a context has at least.
@@ -147,7 +172,7 @@ impl ByteState {
 
     /// The text, the bytes that wait included.
     pub fn text(&self) -> Vec<u8> {
-        let mut text = Vec::with_capacity(self.head.length + self.queued.len());
+        let mut text = Vec::with_capacity(self.text_length() + self.queued.len());
         let mut level = &self.head;
         while let Some(previous) = &level.previous {
             text.push(level.byte);
@@ -196,12 +221,13 @@ impl ByteState {
             return Err(Error::option("logits", why));
         }
         for (node, &row) in request.nodes.iter().zip(logits) {
-            let mut weights = Weights::read(row, vocab_size, self.engine.strict, &self.engine.buffers)?;
-            node.answer(&weights);
+            let Inner { index, strict, buffers, .. } = &*self.engine;
             // A context that no state is at is only asked for the sake of those behind it.
-            if let Some(content) = node.content() {
-                let allowed = self.engine.allowed(node, &content);
-                weights.arrange(&self.engine.index, allowed);
+            let content = node.content();
+            let allowed = content.as_ref().map(|content| self.engine.allowed(node, content));
+            let weights = Weights::read(row, index, allowed, *strict, buffers)?;
+            node.answer(&weights, index);
+            if let Some(content) = &content {
                 let _ = content.weights.set(weights);
             }
         }
@@ -217,7 +243,7 @@ impl ByteState {
 
     /// Takes back the last bytes. Contexts that nobody kept meanwhile are pending again.
     pub fn rollback(&mut self, count: usize) -> Result<()> {
-        let length = self.head.length + self.queued.len();
+        let length = self.text_length() + self.queued.len();
         if count > length {
             return Err(Error::option("n_bytes", format!("is {count}, and the text has {length} bytes")));
         }
@@ -251,7 +277,7 @@ impl ByteState {
         }
         let closed = |id: u32| {
             let ends = self.head.ends.iter().zip(&known.ends).filter(|(node, _)| node.place.closed);
-            LogSum::of(ends.filter_map(|(_, (base, content))| Some(base + content.weights.get()?.log_prob(id))))
+            LogSum::of(ends.filter_map(|(_, (base, content))| Some(base + content.weights.get()?.log_prob(id, index))))
         };
         let mut log_probs: Vec<f64> = bytes.iter().map(LogSum::log).collect();
         log_probs.push(end_of_text.map_or(f64::NEG_INFINITY, closed));
@@ -280,6 +306,9 @@ impl ByteState {
     pub fn cover(&self) -> Result<Vec<(Vec<u32>, f64)>> {
         let known = self.known()?;
         let index = &self.engine.index;
+        if self.head.previous.is_none() {
+            return Ok(vec![(self.prefix.to_vec(), 0.0)]);
+        }
         let sequence = |node: &Node| [&self.prefix[..], &node.tokens_from(0)].concat();
         let mut cover: Vec<(Vec<u32>, f64)> =
             self.head.ends.iter().zip(&known.ends).map(|(node, (base, _))| (sequence(node), *base)).collect();
@@ -292,7 +321,7 @@ impl ByteState {
             for rank in index.exact(*prefix).end..index.range(*prefix).end {
                 if allowed.contains(rank) {
                     let id = index.id(rank);
-                    cover.push(([&start[..], &[id]].concat(), base + weights.log_prob(id)));
+                    cover.push(([&start[..], &[id]].concat(), base + weights.log_prob(id, index)));
                 }
             }
         }
@@ -302,6 +331,9 @@ impl ByteState {
 
     /// Log of the probability of all covers of the text.
     fn mass(&self, known: &Known) -> f64 {
+        if self.head.previous.is_none() {
+            return 0.0;
+        }
         let index = &self.engine.index;
         let mut mass = LogSum::EMPTY;
         known.ends.iter().for_each(|(base, _)| mass.add(*base));
@@ -345,6 +377,20 @@ impl ByteState {
 
     /// Moves on by one byte.
     fn push_byte(&mut self, byte: u8) {
+        let (mut ends, mut live) = self.behind(byte, true);
+        let mut dropped = self.head.dropped;
+        if let Some(beam) = self.engine.beam {
+            dropped = LogSum::of([dropped, prune(&mut ends, beam)]);
+        }
+        live.extend(ends.iter().map(|node| (node.clone(), ROOT)));
+        let previous = Some(self.head.clone());
+        self.head = Arc::new(Level { previous, byte, length: self.head.length + 1, ends, live, dropped });
+        self.keep();
+    }
+
+    /// The contexts that end behind one more byte, and those with tokens that reach beyond it. The text may end there
+    /// where `may_end`.
+    fn behind(&self, byte: u8, may_end: bool) -> (Vec<Arc<Node>>, Vec<(Arc<Node>, u32)>) {
         let engine = &*self.engine;
         let index = &engine.index;
         let length = self.head.length + 1;
@@ -356,22 +402,16 @@ impl ByteState {
             let allowed = engine.allowed(node, &content);
             let exact = index.exact(longer);
             for rank in exact.clone().filter(|&rank| allowed.contains(rank)) {
-                let place = engine.rules.place(node, rank, index);
+                let mut place = engine.rules.place(node, rank, index);
+                place.closed &= may_end;
                 let id = self.next_id.fetch_add(1, Ordering::Relaxed);
-                ends.push(Node::child(id, node, index.id(rank), length, place));
+                ends.push(Node::child(id, node, index.id(rank), length, place, index));
             }
             if allowed.any_in(exact.end..index.range(longer).end) {
                 live.push((node.clone(), longer));
             }
         }
-        let mut dropped = self.head.dropped;
-        if let Some(beam) = engine.beam {
-            dropped = LogSum::of([dropped, prune(&mut ends, beam)]);
-        }
-        live.extend(ends.iter().map(|node| (node.clone(), ROOT)));
-        let previous = Some(self.head.clone());
-        self.head = Arc::new(Level { previous, byte, length, ends, live, dropped });
-        self.keep();
+        (ends, live)
     }
 
     /// Keeps what is known of the contexts of the head, and of no others.
@@ -404,8 +444,15 @@ impl Inner {
     fn allowed<'a>(&self, node: &Node, content: &'a Content) -> &'a Bits {
         content.allowed.get_or_init(|| match &self.rules {
             Rules::Canonical(canonical) => canonical.allowed(node, &self.index),
+            Rules::Paths(paths) => paths.allowed(node, &self.index),
             Rules::Brute(brute) => brute.allowed(node, &self.index),
-            Rules::All => Bits::all(self.index.len()),
+            Rules::All => {
+                let mut all = Bits::all(self.index.len());
+                if let Some(blank) = self.index.find(self.opening.bytes()).filter(|_| node.bare) {
+                    self.index.range(blank).for_each(|rank| all.remove(rank));
+                }
+                all
+            }
         })
     }
 

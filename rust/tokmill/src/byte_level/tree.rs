@@ -7,7 +7,8 @@
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 
 use super::bits::Bits;
-use super::canonical::Place;
+use super::index::Index;
+use super::place::Place;
 use super::weights::Weights;
 
 /// A context.
@@ -20,10 +21,12 @@ pub(super) struct Node {
     pub(super) token: u32,
     /// Number of tokens, those before the text included.
     pub(super) depth: u32,
-    /// Bytes of the text that the tokens stand for.
+    /// Bytes that the tokens stand for, the blank before the text included.
     pub(super) end: usize,
-    /// Where the pretokenizer may be.
+    /// What decides which tokens may follow.
     pub(super) place: Place,
+    /// Whether tokens that begin with a blank are left to another context of the same tokens.
+    pub(super) bare: bool,
     /// Log-probability of the last token behind the others.
     edge: OnceLock<f64>,
     /// Log-probability of all tokens of the text.
@@ -50,10 +53,17 @@ impl Node {
         node
     }
 
+    /// The same for a text without the blank that usually opens it: it ends where the blank would.
+    pub(super) fn bare_root(id: u32, prefix: &[u32], end: usize, place: Place) -> Self {
+        let mut node = Self::root(id, prefix, place);
+        (node.bare, node.end) = (true, end);
+        node
+    }
+
     /// A context with one more token, which ends at byte `end` of the text.
-    pub(super) fn child(id: u32, parent: &Arc<Self>, token: u32, end: usize, place: Place) -> Arc<Self> {
+    pub(super) fn child(id: u32, parent: &Arc<Self>, token: u32, end: usize, place: Place, index: &Index) -> Arc<Self> {
         let node = Arc::new(Self::new(id, Some(parent.clone()), token, parent.depth + 1, end, place));
-        match parent.content().and_then(|content| content.weights.get().map(|weights| weights.log_prob(token))) {
+        match parent.content().and_then(|content| content.weights.get().map(|weights| weights.log_prob(token, index))) {
             Some(edge) => drop(node.edge.set(edge)),
             None => lock(&parent.waiting).push(Arc::downgrade(&node)),
         }
@@ -68,6 +78,7 @@ impl Node {
             depth,
             end,
             place,
+            bare: false,
             edge: OnceLock::new(),
             log_prob: OnceLock::new(),
             waiting: Mutex::default(),
@@ -91,9 +102,9 @@ impl Node {
     }
 
     /// Tells the children that wait for it the probability of their token.
-    pub(super) fn answer(&self, weights: &Weights) {
+    pub(super) fn answer(&self, weights: &Weights, index: &Index) {
         for child in lock(&self.waiting).drain(..).filter_map(|child| child.upgrade()) {
-            let _ = child.edge.set(weights.log_prob(child.token));
+            let _ = child.edge.set(weights.log_prob(child.token, index));
         }
     }
 
@@ -129,9 +140,10 @@ impl Node {
     pub(super) fn tokens_from(&self, begin: usize) -> Vec<u32> {
         let mut tokens = Vec::new();
         let mut node = self;
-        while node.end > begin {
+        while node.end > begin
+            && let Some(parent) = node.parent.as_deref()
+        {
             tokens.push(node.token);
-            let Some(parent) = node.parent.as_deref() else { break };
             node = parent;
         }
         tokens.reverse();

@@ -9,7 +9,7 @@ use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::bits::Bits;
-use super::index::{Index, ROOT};
+use super::index::{Index, NONE, ROOT};
 use super::kernels;
 use crate::error::{Error, Result};
 
@@ -111,27 +111,25 @@ enum Numbers {
 /// The distribution of the next token, arranged by rank.
 #[derive(Debug)]
 pub(super) struct Weights {
-    /// Logits by id, where exponentials lose some of them.
+    /// Logits by id, where exponentials lose some of them or are not kept.
     row: Option<Numbers>,
-    /// Exponentials of the logits without `max`, by id.
-    by_id: Numbers,
     max: f64,
-    /// Log of the sum of `by_id`.
+    /// Log of the sum of the exponentials of all logits without `max`.
     log_sum: f64,
-    /// The exponentials by rank; 0 for tokens that are not allowed.
+    /// These exponentials by rank; 0 for tokens that are not allowed.
     by_rank: Numbers,
     /// Sums of `by_rank` for the prefixes of one byte.
     first: Vec<f64>,
+    /// Logits of the ids that stand for no text, without `max`.
+    others: Vec<f64>,
     buffers: Arc<Buffers>,
 }
 
 /// Gives the memory back.
 impl Drop for Weights {
     fn drop(&mut self) {
-        for numbers in [&mut self.by_id, &mut self.by_rank] {
-            if let Numbers::Single(values) = numbers {
-                self.buffers.give(std::mem::take(values));
-            }
+        if let Numbers::Single(values) = &mut self.by_rank {
+            self.buffers.give(std::mem::take(values));
         }
     }
 }
@@ -140,11 +138,19 @@ impl Drop for Weights {
 const WIDEST: f32 = 60.0;
 
 impl Weights {
-    /// Takes as many logits as there are ids. `double` asks for 64 bits whatever comes.
-    pub(super) fn read(logits: Logits<'_>, vocab_size: usize, double: bool, buffers: &Arc<Buffers>) -> Result<Self> {
+    /// Takes as many logits as there are ids, and arranges those of the allowed tokens. Where no set of these is given,
+    /// only [`Self::log_prob`] may be asked. `double` asks for 64 bits whatever comes.
+    pub(super) fn read(
+        logits: Logits<'_>,
+        index: &Index,
+        allowed: Option<&Bits>,
+        double: bool,
+        buffers: &Arc<Buffers>,
+    ) -> Result<Self> {
+        let vocab_size = index.vocab_size();
         let converted: Vec<f32>;
         let single = match logits {
-            Logits::F64(row) => return Self::read_double(row[..vocab_size].to_vec(), buffers),
+            Logits::F64(row) => return Self::read_double(row[..vocab_size].to_vec(), index, allowed, buffers),
             Logits::F32(row) => &row[..vocab_size],
             Logits::F16(row) => {
                 converted = row[..vocab_size].iter().map(|&bits| from_f16(bits)).collect();
@@ -156,53 +162,56 @@ impl Weights {
             }
         };
         if double {
-            return Self::read_double(single.iter().copied().map(f64::from).collect(), buffers);
+            return Self::read_double(single.iter().copied().map(f64::from).collect(), index, allowed, buffers);
         }
-        let (max, min) = kernels::extremes(single);
-        let mut by_id = buffers.take(vocab_size);
-        let sum = kernels::exp_sum(single, max, &mut by_id);
-        let row = (max - min > WIDEST).then(|| Numbers::Single(single.to_vec()));
-        Self::checked(row, Numbers::Single(by_id), max.into(), sum, buffers)
+        let max = kernels::max(single);
+        let nothing = Bits::new(index.len());
+        let mut by_rank = buffers.take(index.len());
+        let words = allowed.unwrap_or(&nothing).words();
+        // SAFETY: the ids of an index are below its vocabulary's size.
+        let (mut sum, min) = unsafe { kernels::exp_by_rank(single, max, index.ids(), words, &mut by_rank) };
+        let others: Vec<f64> =
+            index.others().iter().map(|&id| f64::from(single[id as usize]) - f64::from(max)).collect();
+        sum += others.iter().map(|logit| logit.exp()).sum::<f64>();
+        let row = (allowed.is_none() || max - min > WIDEST).then(|| Numbers::Single(single.to_vec()));
+        Self::checked(row, max.into(), sum, Numbers::Single(by_rank), others, index, buffers)
     }
 
-    fn read_double(row: Vec<f64>, buffers: &Arc<Buffers>) -> Result<Self> {
+    fn read_double(row: Vec<f64>, index: &Index, allowed: Option<&Bits>, buffers: &Arc<Buffers>) -> Result<Self> {
         let max = row.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-        let by_id: Vec<f64> = row.iter().map(|logit| (logit - max).exp()).collect();
-        let sum = by_id.iter().sum();
-        Self::checked(Some(Numbers::Double(row)), Numbers::Double(by_id), max, sum, buffers)
+        let sum = row.iter().map(|logit| (logit - max).exp()).sum();
+        let is_allowed = |rank: u32| allowed.is_some_and(|allowed| allowed.contains(rank));
+        let value = |rank: u32| if is_allowed(rank) { (row[index.id(rank) as usize] - max).exp() } else { 0.0 };
+        let by_rank = Numbers::Double((0..index.len() as u32).map(value).collect());
+        let others = index.others().iter().map(|&id| row[id as usize] - max).collect();
+        Self::checked(Some(Numbers::Double(row)), max, sum, by_rank, others, index, buffers)
     }
 
-    fn checked(row: Option<Numbers>, by_id: Numbers, max: f64, sum: f64, buffers: &Arc<Buffers>) -> Result<Self> {
+    fn checked(
+        row: Option<Numbers>,
+        max: f64,
+        sum: f64,
+        by_rank: Numbers,
+        others: Vec<f64>,
+        index: &Index,
+        buffers: &Arc<Buffers>,
+    ) -> Result<Self> {
         if !max.is_finite() || !sum.is_finite() {
             return Err(Error::option("logits", "must be numbers, not all of them -inf, none NaN or +inf"));
         }
-        let nothing = Numbers::Double(Vec::new());
-        Ok(Self { row, by_id, max, log_sum: sum.ln(), by_rank: nothing, first: Vec::new(), buffers: buffers.clone() })
+        let first = index.children(ROOT).map(|(_, child)| by_rank.sum(index.range(child))).collect();
+        Ok(Self { row, max, log_sum: sum.ln(), by_rank, first, others, buffers: buffers.clone() })
     }
 
-    /// Puts the exponentials of the allowed tokens in the order of their ranks.
-    pub(super) fn arrange(&mut self, index: &Index, allowed: &Bits) {
-        self.by_rank = match &self.by_id {
-            Numbers::Single(values) => {
-                assert_eq!(values.len(), index.vocab_size(), "there is a logit for each id");
-                let mut by_rank = self.buffers.take(index.len());
-                // SAFETY: the ids of an index are below its vocabulary's size.
-                unsafe { kernels::gather(values, index.ids(), allowed.words(), &mut by_rank) };
-                Numbers::Single(by_rank)
+    /// Log-probability of an id that is allowed or stands for no text.
+    pub(super) fn log_prob(&self, id: u32, index: &Index) -> f64 {
+        match (&self.row, index.rank(id)) {
+            (Some(row), _) => row.get(id) - self.max - self.log_sum,
+            (None, NONE) => {
+                let other = index.others().binary_search(&id);
+                other.map_or(f64::NEG_INFINITY, |at| self.others[at] - self.log_sum)
             }
-            Numbers::Double(values) => {
-                let value = |rank: u32| if allowed.contains(rank) { values[index.id(rank) as usize] } else { 0.0 };
-                Numbers::Double((0..index.len() as u32).map(value).collect())
-            }
-        };
-        self.first = index.children(ROOT).map(|(_, child)| self.by_rank.sum(index.range(child))).collect();
-    }
-
-    /// Log-probability of one token by its id, allowed or not.
-    pub(super) fn log_prob(&self, id: u32) -> f64 {
-        match &self.row {
-            Some(row) => row.get(id) - self.max - self.log_sum,
-            None => self.by_id.get(id).ln() - self.log_sum,
+            (None, rank) => self.by_rank.get(rank).ln() - self.log_sum,
         }
     }
 
@@ -224,7 +233,7 @@ impl Weights {
         if !allowed.any_in(range.clone()) {
             return f64::NEG_INFINITY;
         }
-        LogSum::of(range.filter(|&rank| allowed.contains(rank)).map(|rank| self.log_prob(index.id(rank))))
+        LogSum::of(range.filter(|&rank| allowed.contains(rank)).map(|rank| self.log_prob(index.id(rank), index)))
     }
 }
 

@@ -163,6 +163,15 @@ impl Pretokenizer {
         matches!(self.plan, Plan::Words)
     }
 
+    /// Whether each blank begins a piece, for a pretokenizer that cuts nowhere else; `None` for others.
+    pub fn cuts_at_blanks(&self) -> Option<bool> {
+        match self.plan {
+            Plan::Whole | Plan::Words => Some(false),
+            Plan::Blanks { split, .. } => Some(split),
+            _ => None,
+        }
+    }
+
     /// Whether a blank is put before a text that does not begin with one, and nothing else is rewritten
     /// (`add_prefix_space` of a `ByteLevel` that comes first).
     pub fn adds_prefix_space(&self) -> bool {

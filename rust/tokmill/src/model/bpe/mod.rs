@@ -246,25 +246,42 @@ impl Bpe {
     }
 
     /// The merges that can fire, each with the one entry it makes, in the order in which they do so in ordinary texts
-    /// (see [`Self::late_entries`]). `None` for models that do not merge plain bytes.
+    /// (see [`Self::late_entries`]). `None` for models whose tokens are more than strings of bytes or characters.
     pub fn live_merges(&self) -> Option<Vec<Merge>> {
         match &self.engine {
-            Engine::Symbols(compiled) if !compiled.alphabet.is_of_chars() => Some(compiled.symbols.live().collect()),
-            _ => None,
+            Engine::Symbols(compiled) => Some(compiled.symbols.live().collect()),
+            Engine::Literal(_) | Engine::Scored(_) => None,
         }
     }
 
     /// The merges that can fire, in the order of their symbols; empty for a model that merges by ids or scores.
     pub(crate) fn made_in_order(&self) -> Vec<Merge> {
-        match &self.engine {
-            Engine::Symbols(compiled) => compiled.symbols.live().collect(),
-            Engine::Literal(_) | Engine::Scored(_) => Vec::new(),
-        }
+        self.live_merges().unwrap_or_default()
     }
 
     /// Whether some merges have the same rank and make different entries.
     pub(crate) fn has_equal_ranks(&self) -> bool {
         self.blank_runs.is_some()
+    }
+
+    /// The entries that merging begins with: those of bytes or characters, and of bytes that stand in for the
+    /// characters without entry.
+    pub fn atoms(&self) -> impl Iterator<Item = u32> {
+        let atoms = match &self.engine {
+            Engine::Symbols(compiled) => compiled.alphabet.ids(),
+            Engine::Literal(_) | Engine::Scored(_) => &[],
+        };
+        atoms.iter().copied().filter(|&id| id != NONE)
+    }
+
+    /// The entries that stand for a byte of a character without entry, with their bytes. No merge touches them.
+    pub fn byte_entries(&self) -> impl Iterator<Item = (u8, u32)> {
+        let atoms = match &self.engine {
+            Engine::Symbols(compiled) if compiled.alphabet.is_of_chars() => compiled.alphabet.ids(),
+            _ => &[],
+        };
+        let bytes = (0..=u8::MAX).zip(atoms.iter().copied());
+        bytes.filter(|&(byte, id)| id != NONE && self.vocab.key(id) != Some(&[byte]))
     }
 
     /// The entries in whose neighbourhood merges fire in another order than that of [`Self::live_merges`]; `None` where

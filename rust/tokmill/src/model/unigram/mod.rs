@@ -11,6 +11,7 @@
 
 mod lattice;
 mod viterbi;
+mod window;
 
 use std::ops::Range;
 
@@ -22,6 +23,7 @@ use crate::trie::Trie;
 use crate::vocab::{Spelling, Vocab};
 pub use lattice::Segmentation;
 use viterbi::{Part, Weights};
+pub use window::{Extension, TrieNode, WayStep, Window};
 
 /// Whose arithmetic and whose treatment of unknown characters a model follows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -1,7 +1,7 @@
 //! Characters that arrive byte by byte: which classes they can still be of.
 
 use crate::pretokenize::chars;
-use crate::regex::Regex;
+use crate::regex::{CharSet, Regex};
 
 /// The bytes of a character and one more; `None` where there are four already.
 pub(super) fn extended(bytes: &mut [u8; 3], len: u8, byte: u8) -> Option<([u8; 4], u8)> {
@@ -20,10 +20,53 @@ pub(super) enum Prefix {
     Invalid,
 }
 
-/// The classes of characters that the patterns of all steps tell apart.
+/// What texts are made of.
+#[derive(Clone, Debug)]
+pub(crate) enum Written {
+    /// Bytes, of which a vocabulary may lack some.
+    Bytes([bool; 256]),
+    /// Characters: a text is UTF-8.
+    Characters {
+        /// Those that stand in tokens as they are.
+        whole: CharSet,
+        /// Those that are written as tokens of a byte each.
+        apart: CharSet,
+    },
+}
+
+/// How a character is written, in the signature of its class.
+const ABSENT: u8 = 0;
+const WHOLE: u8 = 1;
+const APART: u8 = 2;
+
+impl Written {
+    /// First code point and kind of each run of characters that are written alike.
+    fn runs(&self) -> Vec<(u32, u8)> {
+        let Self::Characters { whole, apart } = self else { return vec![(0, WHOLE)] };
+        let mut runs = vec![(0, ABSENT)];
+        for (set, kind) in [(whole, WHOLE), (apart, APART)] {
+            for &(first, last) in set.ranges() {
+                runs.push((first, kind));
+                runs.push((last + 1, ABSENT));
+            }
+        }
+        // Where one run ends and another begins, the one that begins counts.
+        runs.sort_unstable();
+        runs.dedup_by(|next, previous| {
+            let same_place = next.0 == previous.0;
+            if same_place {
+                previous.1 = previous.1.max(next.1);
+            }
+            same_place
+        });
+        runs
+    }
+}
+
+/// The classes of characters that the patterns of all steps tell apart, and that are written apart.
 #[derive(Debug)]
 pub(super) struct Classes {
-    /// The class for each step's pattern.
+    /// The class for each step's pattern; behind them, how the characters are written.
     pub(super) members: Vec<Vec<u8>>,
     /// First code point and class of each run.
     runs: Vec<(u32, u16)>,
@@ -43,14 +86,16 @@ const MOST_CLASSES: usize = 128;
 const END: u32 = 0x11_0000;
 
 impl Classes {
-    /// The classes for all of `steps`; `None` if there are more than [`MOST_CLASSES`]. `bytes` are those that the
-    /// vocabulary has.
-    pub(super) fn new(steps: &[Regex], bytes: &[bool; 256]) -> Option<Self> {
-        let mut begins: Vec<u32> =
-            steps.iter().flat_map(Regex::class_runs).map(|&(begin, _)| begin).filter(|&c| c < END).collect();
+    /// The classes for all of `steps`; `None` if there are more than [`MOST_CLASSES`].
+    pub(super) fn new(steps: &[Regex], written: &Written) -> Option<Self> {
+        let kinds = written.runs();
+        let mut begins: Vec<u32> = steps.iter().flat_map(Regex::class_runs).map(|&(begin, _)| begin).collect();
+        begins.extend(kinds.iter().map(|&(begin, _)| begin));
+        begins.retain(|&c| c < END);
         begins.extend([0, END]);
         begins.sort_unstable();
         begins.dedup();
+        let kind_at = |c: u32| kinds[kinds.partition_point(|&(begin, _)| begin <= c) - 1].1;
         let class_at = |step: &Regex, c: u32| {
             let runs = step.class_runs();
             runs[runs.partition_point(|&(begin, _)| begin <= c) - 1].1
@@ -65,9 +110,13 @@ impl Classes {
         };
         let runs: Vec<(u32, u16)> = begins[..begins.len() - 1]
             .iter()
-            .map(|&begin| (begin, number(steps.iter().map(|step| class_at(step, begin)).collect())))
+            .map(|&begin| {
+                let classes = steps.iter().map(|step| class_at(step, begin));
+                (begin, number(classes.chain([kind_at(begin)]).collect()))
+            })
             .collect();
-        let invalid = number(steps.iter().map(Regex::invalid_class).collect());
+        let invalid_kind = if matches!(written, Written::Bytes(_)) { WHOLE } else { ABSENT };
+        let invalid = number(steps.iter().map(Regex::invalid_class).chain([invalid_kind]).collect());
         if members.len() > MOST_CLASSES {
             return None;
         }
@@ -78,7 +127,13 @@ impl Classes {
             spelled: 0,
             missing: [vec![0; END as usize >> 6], vec![0; END as usize >> 12], vec![0; (END as usize >> 18) + 1]],
         };
-        classes.fill(bytes);
+        match written {
+            Written::Bytes(bytes) => classes.fill(bytes),
+            Written::Characters { .. } => {
+                classes.fill(&[true; 256]);
+                classes.spelled &= !(1 << classes.invalid);
+            }
+        }
         Some(classes)
     }
 
@@ -90,6 +145,9 @@ impl Classes {
         }
         for index in 0..self.runs.len() {
             let (begin, class) = self.runs[index];
+            if self.members[class as usize].last() == Some(&ABSENT) {
+                continue;
+            }
             let end = self.runs.get(index + 1).map_or(END, |&(next, _)| next);
             if (begin..end.min(0x80)).any(|c| bytes[c as usize]) {
                 self.spelled |= 1 << class;
@@ -121,6 +179,11 @@ impl Classes {
         self.spelled >> class & 1 == 1
     }
 
+    /// Whether characters of this class are written as tokens of a byte each.
+    pub(super) fn is_apart(&self, class: u16) -> bool {
+        self.members[class as usize].last() == Some(&APART)
+    }
+
     fn class_of(&self, c: u32) -> u16 {
         self.runs[self.runs.partition_point(|&(begin, _)| begin <= c) - 1].1
     }
@@ -128,7 +191,10 @@ impl Classes {
     /// What `bytes` are or begin.
     pub(super) fn of_prefix(&self, bytes: &[u8]) -> Prefix {
         if let Some((c, length)) = chars::decode(bytes) {
-            return if length == bytes.len() { Prefix::Character(self.class_of(c)) } else { Prefix::Invalid };
+            let class = self.class_of(c);
+            // A character that cannot be written never comes.
+            let comes = length == bytes.len() && self.members[class as usize].last() != Some(&ABSENT);
+            return if comes { Prefix::Character(class) } else { Prefix::Invalid };
         }
         let Some(&first) = bytes.first() else { return Prefix::Invalid };
         let (length, head) = match first {

@@ -15,6 +15,7 @@ mod characters;
 
 use std::collections::{BTreeSet, HashMap};
 
+pub(crate) use characters::Written;
 use characters::{Classes, Prefix, extended};
 
 use super::chars;
@@ -57,6 +58,8 @@ enum Character {
 pub(crate) struct OpenPretokenizer {
     steps: Vec<Regex>,
     classes: Classes,
+    /// Whether texts are UTF-8, some of whose characters are written as tokens of a byte each.
+    of_chars: bool,
     ways: Vec<Way>,
     way_numbers: HashMap<Way, u32>,
     /// Whether some text confirms a way, as far as known.
@@ -66,19 +69,52 @@ pub(crate) struct OpenPretokenizer {
     state_numbers: HashMap<Vec<u32>, OpenState>,
     /// The next state, by state and byte.
     next: Vec<[OpenState; 256]>,
+    /// The same for a byte that is a token of its own because its character is written so.
+    next_apart: HashMap<(OpenState, u8), OpenState>,
     /// The state behind the end of a piece, by state.
     behind: Vec<OpenState>,
 }
 
 impl OpenPretokenizer {
-    /// Compiles a pretokenizer for texts of the given bytes. Refuses steps whose pieces do not cover the text, and
-    /// patterns that look back.
-    pub(crate) fn new(pretokenizer: &Pretokenizer, bytes: &[bool; 256]) -> Result<Self> {
+    /// Compiles a pretokenizer for texts that are written so. Refuses steps whose pieces do not cover the text, and
+    /// patterns that look back. Blanks that are put before a text are the caller's to read.
+    pub(crate) fn new(pretokenizer: &Pretokenizer, written: &Written) -> Result<Self> {
+        let steps = match pretokenizer.cuts_at_blanks() {
+            Some(false) => Vec::new(),
+            Some(true) => vec![Regex::new(" [^ ]*|[^ ]+", Dialect::Oniguruma)?],
+            None => Self::steps(pretokenizer, matches!(written, Written::Characters { .. }))?,
+        };
+        let Some(classes) = Classes::new(&steps, written) else {
+            let what = "byte-level probabilities behind patterns that tell so many classes of characters apart";
+            return Err(Error::unsupported("pre_tokenizer", what));
+        };
+        let mut open = Self {
+            steps,
+            classes,
+            of_chars: matches!(written, Written::Characters { .. }),
+            ways: Vec::new(),
+            way_numbers: HashMap::new(),
+            possible: Vec::new(),
+            states: Vec::new(),
+            state_numbers: HashMap::new(),
+            next: Vec::new(),
+            next_apart: HashMap::new(),
+            behind: Vec::new(),
+        };
+        open.state(Vec::new());
+        Ok(open)
+    }
+
+    /// The patterns of a pretokenizer that only cuts.
+    fn steps(pretokenizer: &Pretokenizer, of_chars: bool) -> Result<Vec<Regex>> {
         let known = matches!(pretokenizer.plan, Plan::Scan(_));
         let mut steps = Vec::new();
         for (index, step) in pretokenizer.steps.iter().enumerate() {
             let refuse = |what: &str| Err(Error::unsupported(format!("pre_tokenizer[{index}]"), what));
             let regex = match step {
+                Step::ByteLevel { .. } if of_chars => {
+                    return refuse("byte-level probabilities of a model of characters that is given bytes");
+                }
                 Step::ByteLevel { add_prefix_space: true, .. } => {
                     return refuse("a blank put before the text (add_prefix_space), which its bytes do not tell");
                 }
@@ -107,23 +143,7 @@ impl OpenPretokenizer {
             }
             steps.push(regex);
         }
-        let Some(classes) = Classes::new(&steps, bytes) else {
-            let what = "byte-level probabilities behind patterns that tell so many classes of characters apart";
-            return Err(Error::unsupported("pre_tokenizer", what));
-        };
-        let mut open = Self {
-            steps,
-            classes,
-            ways: Vec::new(),
-            way_numbers: HashMap::new(),
-            possible: Vec::new(),
-            states: Vec::new(),
-            state_numbers: HashMap::new(),
-            next: Vec::new(),
-            behind: Vec::new(),
-        };
-        open.state(Vec::new());
-        Ok(open)
+        Ok(steps)
     }
 
     /// The state at the begin of a text.
@@ -139,6 +159,16 @@ impl OpenPretokenizer {
             UNKNOWN => self.compute_step(state, byte),
             next => next,
         }
+    }
+
+    /// As [`Self::step`] for a byte that is a token of its own, part of a character that is written so.
+    pub(crate) fn step_apart(&mut self, state: OpenState, byte: u8) -> OpenState {
+        if let Some(&next) = self.next_apart.get(&(state, byte)) {
+            return next;
+        }
+        let next = self.next_state(state, byte, true);
+        self.next_apart.insert((state, byte), next);
+        next
     }
 
     /// The state when a piece ends here and another begins, or the text ends; `state` is not at the begin of a piece.
@@ -168,13 +198,49 @@ impl OpenPretokenizer {
     }
 
     fn compute_step(&mut self, state: OpenState, byte: u8) -> OpenState {
-        let mut ways = Vec::new();
-        for number in self.states[state as usize].clone() {
-            self.read_byte(&self.ways[number as usize], byte, &mut ways);
-        }
-        let next = self.state_of(ways);
+        let next = self.next_state(state, byte, false);
         self.next[state as usize][byte as usize] = next;
         next
+    }
+
+    fn next_state(&mut self, state: OpenState, byte: u8, apart: bool) -> OpenState {
+        let mut ways = Vec::new();
+        for number in self.states[state as usize].clone() {
+            let way = &self.ways[number as usize];
+            if self.of_chars {
+                self.read_byte_of_char(way, byte, apart, &mut ways);
+            } else {
+                self.read_byte(way, byte, &mut ways);
+            }
+        }
+        self.state_of(ways)
+    }
+
+    /// As [`Self::read_byte`] where texts are UTF-8: `byte` is part of a character that is written `apart` or not.
+    fn read_byte_of_char(&self, way: &Way, byte: u8, apart: bool, ways: &mut Vec<Way>) {
+        let (begun, mut bytes, len) = match way.character {
+            Character::Begun { class, bytes, len } => (Some(class), bytes, len),
+            Character::Whole | Character::Broken { .. } => (None, [0; 3], 0),
+        };
+        let Some((longer, len)) = extended(&mut bytes, len, byte) else { return };
+        let bytes = [longer[0], longer[1], longer[2]];
+        let (classes, whole) = match self.classes.of_prefix(&longer[..len as usize]) {
+            Prefix::Character(class) => (1 << class, true),
+            Prefix::Begins(classes) => (classes, false),
+            Prefix::Invalid => return,
+        };
+        let fits = |class: &u16| {
+            classes >> class & 1 == 1 && self.classes.is_apart(*class) == apart && begun.is_none_or(|it| it == *class)
+        };
+        for class in (0..self.classes.members.len() as u16).filter(fits) {
+            let character = if whole { Character::Whole } else { Character::Begun { class, bytes, len } };
+            if begun.is_some() {
+                ways.push(Way { character, ..way.clone() });
+            } else {
+                let read = self.read(&way.readings, class);
+                ways.extend(read.into_iter().map(|readings| Way { readings, character }));
+            }
+        }
     }
 
     /// What becomes of a way when `byte` follows and no piece ends before it.
@@ -408,7 +474,7 @@ mod tests {
     fn one_way_of_cutting_a_text_is_confirmed_by_its_end() {
         for name in patterns().iter().map(|pattern| Some(pattern.name)).chain([None, Some(r"a+|\s+(?!\S)|1")]) {
             let pretokenizer = Pretokenizer::new(byte_level_steps(name)).unwrap();
-            let Ok(open) = OpenPretokenizer::new(&pretokenizer, &[true; 256]) else { continue };
+            let Ok(open) = OpenPretokenizer::new(&pretokenizer, &Written::Bytes([true; 256])) else { continue };
             let open = RefCell::new(open);
             let config = ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() };
             let property = |text: Vec<u8>| {
@@ -429,7 +495,7 @@ mod tests {
             .iter()
             .filter(|pattern| {
                 let pretokenizer = Pretokenizer::new(pattern.steps()).unwrap();
-                OpenPretokenizer::new(&pretokenizer, &[true; 256]).is_err()
+                OpenPretokenizer::new(&pretokenizer, &Written::Bytes([true; 256])).is_err()
             })
             .map(|pattern| pattern.name)
             .collect();
