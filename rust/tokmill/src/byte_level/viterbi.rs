@@ -194,9 +194,9 @@ impl Paths {
     /// Adds the pieces that may follow in a window.
     fn pieces(&self, window: &Window, index: &Index, allowed: &mut Bits) {
         let unigram = self.unigram();
-        // Scores that are the same but for rounding are in one grain, and all that is closer is decided one by one.
+        // Differences of scores up to this may be rounding, and what is closer is decided one by one.
         let tolerance = unigram.rounding(window, self.longest + 1) + self.grain;
-        let grain = (tolerance * 4.0).log2().ceil().exp2();
+        let grain = tolerance.log2().ceil().exp2();
         if grain > CLOSE {
             (0..index.len() as u32)
                 .filter(|&rank| self.leads(window, rank, index))
@@ -208,7 +208,7 @@ impl Paths {
         let blanks = index.find(b" ").filter(|_| self.split).map_or(0..0, |blank| index.range(blank));
         // What begins with a blank begins anew, and nothing before it matters.
         allowed.subtract_but(&excluded.surely, blanks.clone());
-        let close = self.close.iter().take_while(|(difference, _)| *difference < grain).map(|&(_, rank)| rank);
+        let close = self.close.iter().take_while(|(difference, _)| *difference < tolerance).map(|&(_, rank)| rank);
         for rank in close.chain(excluded.close.iter().copied()).chain(self.odd.iter().copied()) {
             if self.leads(window, rank, index) {
                 allowed.insert(rank);
@@ -237,8 +237,8 @@ impl Paths {
         extension.step == Some(WayStep::Piece(index.id(rank))) && !refused
     }
 
-    /// The tokens that cannot follow in a window because of pieces that begin before its end, where numbers are told
-    /// apart by a grain.
+    /// The tokens that cannot follow in a window because of pieces that begin before its end, where rounding is up to a
+    /// grain. Windows whose scores differ by half of it at the most share what is found.
     fn excluded(&self, window: &Window, grain: f64, index: &Index) -> Arc<Excluded> {
         let mut key: Vec<(TrieNode, i64)> =
             window.before().map(|(node, score)| (node, (score / grain * 2.0).round() as i64)).collect();
@@ -247,7 +247,7 @@ impl Paths {
         if let Some(excluded) = lock().get(&key) {
             return excluded.clone();
         }
-        let excluded = Arc::new(self.find_excluded(window, grain, index));
+        let excluded = Arc::new(self.find_excluded(window, 1.5 * grain, index));
         let mut kept = lock();
         if kept.len() >= KEPT {
             kept.clear();
@@ -256,7 +256,7 @@ impl Paths {
         excluded
     }
 
-    fn find_excluded(&self, window: &Window, grain: f64, index: &Index) -> Excluded {
+    fn find_excluded(&self, window: &Window, margin: f64, index: &Index) -> Excluded {
         let unigram = self.unigram();
         let mut surely = Bits::new(index.len());
         let mut close = BTreeSet::new();
@@ -273,7 +273,7 @@ impl Paths {
                     longer.iter().filter_map(|&(node, score)| Some(score + unigram.weight(unigram.piece_at(node)?)));
                 let score = scores.fold(f64::NEG_INFINITY, f64::max);
                 if score > f64::NEG_INFINITY {
-                    self.exclude(child, depth + 1, score, grain, index, |rank, sure| {
+                    self.exclude(child, depth + 1, score, margin, index, |rank, sure| {
                         if sure {
                             surely.insert(rank);
                         } else {
@@ -289,20 +289,20 @@ impl Paths {
     }
 
     /// Calls `found` for the tokens that a way with a score beats that ends behind the `depth` bytes of a prefix of
-    /// theirs, and says whether it surely does.
+    /// theirs, and says whether it does so by more than `margin`.
     fn exclude(
         &self,
         prefix: u32,
         depth: usize,
         score: f64,
-        grain: f64,
+        margin: f64,
         index: &Index,
         mut found: impl FnMut(u32, bool),
     ) {
         let exact = index.exact(prefix);
         let mut compare = |rank: u32, gain: f64| {
-            if gain < score + grain && self.best.contains(rank) {
-                found(rank, gain < score - grain);
+            if gain < score + margin && self.best.contains(rank) {
+                found(rank, gain < score - margin);
             }
         };
         for rank in exact.clone() {
