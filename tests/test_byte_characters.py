@@ -115,7 +115,7 @@ class Encodings(SlowEngine):
     """Covers found by encoding texts that go on in every way of some length."""
 
     tokenizer: tokmill.Tokenizer | None = None
-    layout: Layout = Layout()
+    layout: Layout = LAYOUTS[0]
 
     @property
     def vocab_size(self) -> int:
@@ -155,7 +155,9 @@ class Encodings(SlowEngine):
     def complete(self, text: bytes) -> set[Sequence]:
         """What is emitted for a text that ends here."""
         if self.encode is None:
-            found = {c for c in full_cover(self.tokens, self.opened(text)) if decode(self.tokens, c) == self.opened(text)}
+            found = {
+                c for c in full_cover(self.tokens, self.opened(text)) if decode(self.tokens, c) == self.opened(text)
+            }
             if self.layout.opening:
                 found |= {
                     c
@@ -320,9 +322,7 @@ def test_trained_unigrams_have_byte_probabilities() -> None:
     """With the normalisation that loses nothing; with the usual one they say why not."""
     for layout in ("tokenizers", "sentencepiece"):
         options = {"vocab_size": 500, "layout": layout, "special_tokens": ["<s>", "</s>"]}
-        tokenizer = tokmill.train_unigram(
-            CORPUS, normalization="identity", remove_extra_whitespaces=False, **options
-        )
+        tokenizer = tokmill.train_unigram(CORPUS, normalization="identity", remove_extra_whitespaces=False, **options)
         language_of(tokenizer, [text for text in map(str.encode, CORPUS[:12]) if is_text(tokenizer, text)])
         with pytest.raises(TokmillError, match="normalizer"):
             tokmill.ByteEngine(tokmill.train_unigram(CORPUS, **options))

@@ -297,16 +297,23 @@ def with_end(tokenizer: tokmill.Tokenizer) -> tokmill.Tokenizer:
 
 
 TAILS = [
-    *(text.encode() for text in [*"aZs1 \n\r\t./-'éß\u0301中か²\u00a0🙂", "", "ll", "11", "111", "  ", " a", "\na", "s ", "1a"]),
+    *(
+        text.encode()
+        for text in [*"aZs1 \n\r\t./-'éß\u0301中か²\u00a0🙂", "", "ll", "11", "111", "  ", " a", "\na", "s ", "1a"]
+    ),
     *[b"\xa9", b"\xb8\xad", b"\x80", b"\x80\x80", b"\x80\x80\x80", b"\x9f\x99\x82", b"\x99\x82", b"\x82"],
 ]
 """Ways to go on: what pretokenizers tell apart, and ends of characters that may have been begun."""
 
 
 @pytest.mark.parametrize("name", REAL)
-@given(st.lists(st.sampled_from(FRAGMENTS), min_size=1, max_size=6), st.integers(0, 3), st.randoms(use_true_random=False))
+@given(
+    st.lists(st.sampled_from(FRAGMENTS), min_size=1, max_size=6), st.integers(0, 3), st.randoms(use_true_random=False)
+)
 @settings(max_examples=settings().max_examples // 6)
-def test_covers_are_what_texts_are_encoded_to(data: Path, name: str, parts: list[str], cut: int, random: Random) -> None:
+def test_covers_are_what_texts_are_encoded_to(
+    data: Path, name: str, parts: list[str], cut: int, random: Random
+) -> None:
     """Awkward prompts: what encodings of longer texts begin with is in the cover, and the cover is nothing else."""
     tokenizer = load(data, name)
     text = "".join(parts).encode()
