@@ -44,6 +44,9 @@ struct Reader {
     goes_on: HashMap<(u32, OpenState), bool>,
 }
 
+/// Sets of tokens that are kept. Texts in ordinary languages need a few dozen; each unfinished character has its own.
+const KEPT_SETS: usize = 512;
+
 /// The tokens that may come next in a state.
 #[derive(Debug)]
 struct Passing {
@@ -185,6 +188,9 @@ impl Reader {
             }
         }
         let passing = Arc::new(passing);
+        if self.passing.len() >= KEPT_SETS {
+            self.passing.clear();
+        }
         self.passing.insert(state, passing.clone());
         passing
     }
