@@ -79,13 +79,15 @@ pub struct ByteEngine {
 pub(crate) struct Inner {
     index: Index,
     opening: Opening,
+    /// Rank of a token that spells a blank also where it stands first and texts are opened by a blank.
+    kept_blank: Option<u32>,
     rules: Rules,
     semantics: Semantics,
     beam: Option<usize>,
     strict: bool,
     vocab_size: usize,
     end_of_text: Option<u32>,
-    /// Other added tokens and that of the unknown, in order of id.
+    /// Other added tokens that no text yields and that of the unknown, in order of id.
     specials: Vec<u32>,
     buffers: Arc<Buffers>,
 }
@@ -115,10 +117,13 @@ impl ByteEngine {
         let end_of_text = end_of_text(&tokenizer, options.end_of_text)?;
         let mut tokens = spelling::ordinary_tokens(&tokenizer, opening)?;
         tokens.retain(|&(id, _)| Some(id) != end_of_text);
+        let kept_blank = spelling::kept_blank(&tokenizer, opening, &tokens);
         let index = Index::new(tokens, vocab_size);
+        let kept_blank = kept_blank.map(|id| index.rank(id));
         let added = tokenizer.added_tokens().iter().map(|token| token.id);
+        let others = added.chain(spelling::unknown_id(tokenizer.model()));
         let mut specials: Vec<u32> =
-            added.chain(spelling::unknown_id(tokenizer.model())).filter(|&id| Some(id) != end_of_text).collect();
+            others.filter(|&id| Some(id) != end_of_text && index.rank(id) == index::NONE).collect();
         specials.sort_unstable();
         specials.dedup();
         let rules = match options.semantics {

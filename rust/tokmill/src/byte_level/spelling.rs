@@ -4,6 +4,7 @@
 //! a text before the model sees it must not lose anything: the normal form NFC is accepted, since a text in that form
 //! stays as it is, and so is SentencePiece's blank before the text, which the decoder drops again ([`Opening`]).
 
+use crate::added_tokens::AddedToken;
 use crate::error::{Error, Result};
 use crate::model::Model;
 use crate::normalize::{Normalizer, PatternSource};
@@ -114,7 +115,9 @@ fn read_normalizer(normalizer: &Normalizer, spelling: Spelling, opening: &mut Op
 pub(super) fn ordinary_tokens(tokenizer: &Tokenizer, opening: Opening) -> Result<Vec<(u32, &[u8])>> {
     let model = tokenizer.model();
     let vocab = model.vocab();
-    let added: Vec<u32> = tokenizer.added_tokens().iter().map(|token| token.id).collect();
+    // An added token that is no special one may also be what the model makes of its text.
+    let is_apart = |token: &&AddedToken| token.special || vocab.spelled(token.id).as_ref() != Some(&token.content);
+    let added: Vec<u32> = tokenizer.added_tokens().iter().filter(is_apart).map(|token| token.id).collect();
     let falls_back = match model {
         Model::Bpe(bpe) => bpe.options().byte_fallback,
         Model::Unigram(unigram) => unigram.options().byte_fallback,
@@ -157,11 +160,25 @@ pub(super) fn unknown_id(model: &Model) -> Option<u32> {
     }
 }
 
+/// The token of the byte of a blank, where the decoder keeps it at the begin of a text although it drops the blank that
+/// opens texts.
+pub(super) fn kept_blank(tokenizer: &Tokenizer, opening: Opening, tokens: &[(u32, &[u8])]) -> Option<u32> {
+    let vocab = tokenizer.model().vocab();
+    let byte = tokens.iter().find(|&&(id, bytes)| bytes == b" " && vocab.key(id) != Some(bytes));
+    let &(id, bytes) = byte.filter(|_| opening != Opening::Nothing)?;
+    let is_kept = tokenizer.decode_bytes(&[id], false).is_ok_and(|text| text == bytes);
+    is_kept.then_some(id)
+}
+
 /// Decodes a few pairs of tokens.
 fn check_decoder(tokenizer: &Tokenizer, opening: Opening, tokens: &[(u32, &[u8])]) -> Result<()> {
-    let text = |key: &[u8]| std::str::from_utf8(key).is_ok_and(|key| !key.contains('\u{2581}'));
-    let some = tokens.iter().filter(|(_, key)| text(key)).take(4);
-    let blanks = tokens.iter().filter(|(_, key)| text(key) && key[0] == b' ').take(4);
+    let vocab = tokenizer.model().vocab();
+    let is_text = |&&(id, key): &&(u32, &[u8])| {
+        let text = std::str::from_utf8(key).is_ok_and(|key| !key.contains('\u{2581}'));
+        text && vocab.key(id) == Some(key)
+    };
+    let some = tokens.iter().filter(is_text).take(4);
+    let blanks = tokens.iter().filter(is_text).filter(|(_, key)| key[0] == b' ').take(4);
     let sample: Vec<&(u32, &[u8])> = some.chain(blanks).collect();
     for &&(first, first_key) in &sample {
         for &&(second, second_key) in &sample {

@@ -450,6 +450,9 @@ impl Inner {
                 let mut all = Bits::all(self.index.len());
                 if let Some(blank) = self.index.find(self.opening.bytes()).filter(|_| node.bare) {
                     self.index.range(blank).for_each(|rank| all.remove(rank));
+                    self.kept_blank.into_iter().for_each(|rank| all.insert(rank));
+                } else if node.parent.is_none() {
+                    self.kept_blank.into_iter().for_each(|rank| all.remove(rank));
                 }
                 all
             }
