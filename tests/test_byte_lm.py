@@ -377,9 +377,7 @@ def of_one_chain(stop: Fraction = Fraction(1, 10)) -> list[ByteLM]:
     characters = Layout(opening=False)
     for tokenizer in (
         character_models.bpe(["A", "B", BLANK], (("A", "B"), ("B", "AB")), characters, fallback=False),
-        character_models.unigram(
-            {BLANK: -9.0, "A": -1.0, "B": -2.0, "BA": -2.5, "AAB": -3.0}, characters, fallback=False
-        ),
+        character_models.unigram({BLANK: -9.0, "A": -1.0, "B": -2.0, "BA": -2.5}, characters, fallback=False),
     ):
         tokens = {tokenizer.token_id(token): token for token in (b"A", b"B", b"AB", b"BA", b"BAB", b"AAB")}
         tokens.pop(None, None)
