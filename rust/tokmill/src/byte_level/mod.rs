@@ -139,8 +139,19 @@ impl ByteEngine {
         };
         let ByteOptions { semantics, beam, strict, .. } = *options;
         let buffers = Arc::default();
-        let inner =
-            Inner { index, opening, rules, semantics, beam, strict, vocab_size, end_of_text, specials, buffers };
+        let inner = Inner {
+            index,
+            opening,
+            kept_blank,
+            rules,
+            semantics,
+            beam,
+            strict,
+            vocab_size,
+            end_of_text,
+            specials,
+            buffers,
+        };
         Ok(Self { inner: Arc::new(inner) })
     }
 
