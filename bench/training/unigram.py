@@ -7,8 +7,8 @@ no piece cost ten nats more than the worst piece, for all. Probabilities are mad
 MinGram puts on every token.
 
 Languages are LibreOffice's help, where `make corpora` has fetched it, and else what the data directory holds. `--full`
-also trains on the first 100 MB of `english.txt` to 32,000, and tokmill alone on `mixed.txt`, a gigabyte. A run can be
-made in parts, some `--texts` and `--libraries` at a time, with `--add`.
+also trains on the first 30 and 100 MB of `english.txt` to 32,000, and tokmill alone on `mixed.txt`, a gigabyte. A run can
+be made in parts, some `--texts` and `--libraries` at a time, with `--add`.
 """
 
 from __future__ import annotations
@@ -16,32 +16,27 @@ from __future__ import annotations
 import argparse
 import json
 import math
-import os
 import subprocess
 import sys
 import tempfile
-import time
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from bench.cases import CACHE, DATA
 from bench.corpora import recipes
 from bench.harness import machine, report
 from bench.harness.fresh import ask
 from bench.harness.results import read_csv, write_csv
-from bench.training.worker import peak
+from bench.training.unigram_worker import METHODS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 CORPORA = CACHE / "corpora"
 WORK = CACHE / "training"
-THREADS = 2
 MB = 1_000_000
-METHODS = {"tokmill": "em", "tokmill score_pruning": "score_pruning", "tokmill mingram": "mingram"}
-"""What tokmill's methods are called here."""
 LIBRARIES = ("sentencepiece", *METHODS)
 
 HELP = {
@@ -90,11 +85,7 @@ def main() -> None:
     parser.add_argument("--add", action="store_true", help="go on with the record of today")
     parser.add_argument("--texts", nargs="+", metavar="NAME", help="such as German")
     parser.add_argument("--libraries", nargs="+", choices=LIBRARIES, default=LIBRARIES)
-    parser.add_argument("--worker", nargs=4, metavar=("LIBRARY", "TEXT", "SIZE", "TARGET"), help=argparse.SUPPRESS)
     options = parser.parse_args()
-    if options.worker:
-        worker(*options.worker)
-        return
     WORK.mkdir(parents=True, exist_ok=True)
     directory = machine.record_directory(keep=options.full)
     rows = read_csv(directory / "unigram.csv", Trained) if options.add else []
@@ -113,7 +104,7 @@ def main() -> None:
 
 
 def texts(*, full: bool) -> Iterable[tuple[str, list[bytes], int]]:
-    """Return names, lines and sizes; `full`: the 100 MB of English too."""
+    """Return names, lines and sizes; `full`: the large parts of English too."""
     for name, (code, size) in HELP.items():
         if packages := sorted((CORPORA / "packages").glob(f"libreoffice-help-{code}_*.deb")):
             with tempfile.TemporaryDirectory() as directory:
@@ -123,9 +114,9 @@ def texts(*, full: bool) -> Iterable[tuple[str, list[bytes], int]]:
     for name, (path, size) in TEXTS.items():
         if (DATA / path).exists():
             yield name, (DATA / path).read_bytes().splitlines(keepends=True), size
-    if full and (CORPORA / "english.txt").exists():
+    for size in (30, 100) if full and (CORPORA / "english.txt").exists() else ():
         with (CORPORA / "english.txt").open("rb") as english:
-            yield "English, 100 MB", english.read(100 * MB).splitlines(keepends=True), 32_000
+            yield f"English, {size} MB", english.read(size * MB).splitlines(keepends=True), 32_000
 
 
 def compare(name: str, lines: list[bytes], vocab_size: int, libraries: Iterable[str]) -> Iterator[Trained]:
@@ -140,9 +131,9 @@ def train(library: str, name: str, path: Path, kept_back: list[bytes], vocab_siz
     """Train in a fresh process, and judge what it made."""
     target = WORK / f"unigram-{library}.json"
     found = ask(
-        "bench.training.unigram",
+        "bench.training.unigram_worker",
         environment="own" if library in METHODS else "stable",
-        arguments=["--worker", library, str(path), str(vocab_size), str(target)],
+        arguments=[library, str(path), str(vocab_size), str(target)],
     )
     scores = json.loads(target.read_text(encoding="utf-8"))
     likelihood, tokens = judge(scores, b"".join(kept_back)) if kept_back else (math.nan, math.nan)
@@ -151,60 +142,6 @@ def train(library: str, name: str, path: Path, kept_back: list[bytes], vocab_siz
     )
     print(f"  {row}", file=sys.stderr)
     return row
-
-
-def worker(library: str, path: str, vocab_size: str, target: str) -> None:
-    """Train; print seconds and peak memory as JSON, and leave the scores of pieces in a file."""
-    os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[-THREADS:])
-    __import__(library.split(maxsplit=1)[0])
-    begun, cpu = time.perf_counter(), time.process_time()
-    if library in METHODS:
-        scores = with_tokmill(path, int(vocab_size), METHODS[library])
-    else:
-        scores = with_sentencepiece(path, int(vocab_size))
-    found = {"seconds": time.perf_counter() - begun, "cpu_seconds": time.process_time() - cpu}
-    found["peak"] = peak()
-    Path(target).write_text(json.dumps(scores()), encoding="utf-8")
-    print(json.dumps(found))
-
-
-def with_tokmill(path: str, vocab_size: int, method: str) -> Any:
-    """Train with tokmill."""
-    import tokmill
-
-    options = {"normalization": "identity", "byte_fallback": False, "threads": THREADS, "method": method}
-    trained = tokmill.train_unigram(path, vocab_size, **options)
-
-    def scores() -> dict[str, float]:
-        with tempfile.TemporaryDirectory() as directory:
-            trained.save(Path(directory, "tokenizer.json"))
-            model = json.loads(Path(directory, "tokenizer.json").read_text(encoding="utf-8"))["model"]
-        return dict(model["vocab"][3:])
-
-    return scores
-
-
-def with_sentencepiece(path: str, vocab_size: int) -> Any:
-    """Train with sentencepiece."""
-    import sentencepiece
-
-    prefix = str(Path(tempfile.mkdtemp(), "model"))
-    sentencepiece.SentencePieceTrainer.Train(
-        input=path,
-        model_prefix=prefix,
-        model_type="unigram",
-        vocab_size=vocab_size,
-        num_threads=THREADS,
-        normalization_rule_name="identity",
-        max_sentence_length=100_000_000,
-        minloglevel=2,
-    )
-
-    def scores() -> dict[str, float]:
-        model = sentencepiece.SentencePieceProcessor(model_file=f"{prefix}.model")
-        return {model.id_to_piece(i): model.get_score(i) for i in range(3, model.get_piece_size())}
-
-    return scores
 
 
 def judge(scores: dict[str, float], text: bytes) -> tuple[float, float]:
