@@ -97,7 +97,7 @@ def write_summary(path: Path, runs: list[Run]) -> None:
 
 
 def draw(path: Path, facts: dict[str, str], runs: list[Run]) -> None:
-    """Draw seconds and memory against the size of the corpus, and seconds against that of the vocabulary."""
+    """Draw processor seconds and memory against the size of the corpus, and seconds against that of the vocabulary."""
     import matplotlib as mpl
 
     mpl.use("Agg")
@@ -105,18 +105,23 @@ def draw(path: Path, facts: dict[str, str], runs: list[Run]) -> None:
     from matplotlib import pyplot
 
     free = [run for run in runs if not run.memory_limit]
-    by_corpus = [run for run in free if run.vocab_size == VOCAB_SIZE]
     middle = max({run.corpus for run in free}, key=lambda name: sum(run.corpus == name for run in free), default="")
-    by_size = [run for run in free if run.corpus == middle]
+    family = [run for run in free if run.corpus.partition("-")[0] == middle.partition("-")[0]]
+    by_corpus = [
+        min((run for run in family if run.corpus == name), key=lambda run: abs(run.vocab_size - VOCAB_SIZE))
+        for name in {run.corpus for run in family}
+    ]
+    by_size = [run for run in family if run.corpus == middle]
     figure, axes = pyplot.subplots(1, 3, figsize=(10, 3.2), layout="constrained")
-    for axis, chosen, across, up, labels in (
-        (axes[0], by_corpus, "megabytes", "seconds", ("MB of text, to 64,000 ids", "seconds")),
-        (axes[1], by_corpus, "megabytes", "peak", ("MB of text, to 64,000 ids", "peak bytes of memory")),
-        (axes[2], by_size, "vocab_size", "seconds", (f"ids, {middle}", "seconds")),
+    for axis, chosen, across, up, unit, labels in (
+        (axes[0], by_corpus, "megabytes", "cpu_seconds", 1, ("MB of text, to 64,000 ids", "processor seconds")),
+        (axes[1], by_corpus, "megabytes", "peak", 2**20, ("MB of text, to 64,000 ids", "peak MiB")),
+        (axes[2], by_size, "vocab_size", "cpu_seconds", 1, (f"ids, {middle}", "processor seconds")),
     ):
-        points = sorted((getattr(run, across), getattr(run, up)) for run in chosen)
+        points = sorted((getattr(run, across), getattr(run, up) / unit) for run in chosen)
         if points:
-            axis.loglog(*zip(*points, strict=True), marker="o", color=OURS[1])
+            axis.semilogx(*zip(*points, strict=True), marker="o", color=OURS[1])
+        axis.set_ylim(bottom=0)
         axis.set_xlabel(labels[0])
         axis.set_ylabel(labels[1])
         axis.grid(visible=True, which="both", alpha=0.25)

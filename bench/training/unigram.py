@@ -7,8 +7,8 @@ no piece cost ten nats more than the worst piece, for all. Probabilities are mad
 MinGram puts on every token.
 
 Languages are LibreOffice's help, where `make corpora` has fetched it, and else what the data directory holds. `--full`
-also trains on the first 30 and 100 MB of `english.txt` to 32,000, and tokmill alone on `mixed.txt`, a gigabyte. A run can
-be made in parts, some `--texts` and `--libraries` at a time, with `--add`.
+also trains on the first 30 and 100 MB of `english.txt` to 32,000, and tokmill alone on `mixed.txt`, a gigabyte. A run
+can be made in parts, some `--texts` and `--libraries` at a time, with `--add`.
 """
 
 from __future__ import annotations
