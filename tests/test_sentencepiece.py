@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import pickle
+import unicodedata
 from typing import TYPE_CHECKING, Any
 
 import model_files
@@ -219,6 +220,27 @@ def test_samples_repeat_with_their_seed() -> None:
     assert len(drawn) > 5
     assert tokenizer.decode(first) == tokenizer.decode(tokenizer.encode(text))
     assert np.array_equal(tokenizer.sample(text, nbest=1, seed=1), tokenizer.nbest(text, 1)[0][0])
+
+
+@pytest.mark.parametrize("name", ["nfkc", "nmt_nfkc"])
+def test_maps_of_rules_are_those_of_the_library(name: Any) -> None:
+    """Assigned characters, what they decompose into, and marks behind those that are forms of others."""
+    options: dict[str, Any] = {"model_type": "unigram", "remove_extra_whitespaces": False}
+    theirs = sentencepiece.SentencePieceProcessor(model_proto=_train(**options, normalization_rule_name=name))
+    trained = tokmill.train_unigram(
+        LINES, 340, normalization=name, layout="sentencepiece", remove_extra_whitespaces=False
+    )
+    ours = sentencepiece.SentencePieceProcessor(model_proto=trained.to_bytes(format="sentencepiece"))
+    codes = (*range(1, 0xD800), *range(0xE000, 0x34000), *range(0xE0000, 0xE0200))
+    characters = list(map(chr, codes))
+    decomposed = [unicodedata.normalize("NFD", character) for character in characters]
+    forms = [c for c in characters if len(form := unicodedata.normalize("NFKD", c)) == 1 and form != c]
+    marks = [chr(code) for code in range(0x300, 0x346)] + ["\u3099", "\u309a", "\u0653", "\u1161", "\u11a8"]
+    strings = [*characters, *decomposed, *(form + mark for form in forms for mark in marks)]
+    for begin in range(0, len(strings), 5_000):
+        # A letter that nothing composes with, so that the strings stay apart.
+        text = "a".join(strings[begin : begin + 5_000])
+        assert ours.normalize(text) == theirs.normalize(text)
 
 
 def test_models_of_words_are_refused_by_name() -> None:
