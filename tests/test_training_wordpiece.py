@@ -182,7 +182,10 @@ def test_other_special_tokens_have_no_default_template() -> None:
     ("normalizer", "pre_tokenizer"),
     [
         (normalizers.NFKC(), pre_tokenizers.Whitespace()),
+        (normalizers.Lowercase(), pre_tokenizers.Metaspace()),
+        (normalizers.NFD(), pre_tokenizers.Metaspace(prepend_scheme="first", split=False)),
         (normalizers.BertNormalizer(), pre_tokenizers.BertPreTokenizer()),
+        (normalizers.NFC(), pre_tokenizers.ByteLevel()),
     ],
 )
 def test_words_are_those_of_a_tokenizers_stages(
