@@ -12,7 +12,6 @@ import asyncio
 import json
 import os
 from collections.abc import Iterable, Sequence
-from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -24,10 +23,11 @@ from tokmill import TokmillError
 
 from . import _lengths, decoders, models, normalizers, pre_tokenizers, processors, trainers
 from ._added_token import AddedToken, AddedVocabulary
-from ._batch import Plan, Row, Source, Table
+from ._batch import Source, Table
 from ._encoding import Encoding
 from ._inputs import Input, text_inputs, word_inputs
 from ._render import REPR, STR, call
+from ._rows import Finishing, Rows
 from ._staged import Stages
 
 Revision = tuple[int, ...]
@@ -485,7 +485,12 @@ class Tokenizer:
                 raise TokmillError("Encountered an unknown token but `unk_id` is missing") from None
             raise
         ends = source.ends if inputs.counts is None else source.joined(inputs.counts)
-        batch = _Batch(self, source, ends, add_special_tokens, with_details=with_details)
+        batch = Rows(
+            source,
+            ends,
+            Finishing(self._post_processor, self._truncation, self._padding, add_special_tokens),
+            with_details=with_details,
+        )
         return batch.single() if inputs.pairs is None else batch.mixed(inputs.pairs)
 
     # -- post-processing ------------------------------------------------------------------------------------------
@@ -495,7 +500,8 @@ class Tokenizer:
     ) -> Encoding:
         """Truncation, the post-processor and padding, for encodings that have not been through it."""
         parts = [encoding.copy()] if pair is None else [encoding.copy(), pair.copy()]
-        processed = _process(parts, self._post_processor, self._truncation, add_special_tokens)
+        finishing = Finishing(self._post_processor, self._truncation, self._padding, add_special_tokens)
+        processed = finishing.process(parts)
         if self._padding is not None:
             processed.fill(_lengths.padded_length(len(processed), self._padding), self._padding)
         return processed
@@ -510,6 +516,7 @@ class Tokenizer:
         return Stages(self._added, self._normalizer, self._pre_tokenizer, self._encode_special_tokens)
 
     def _encode_staged(self, inputs: Input, add_special_tokens: bool, *, with_details: bool) -> list[Encoding]:
+        finishing = Finishing(self._post_processor, self._truncation, self._padding, add_special_tokens)
         stages = self._stages()
         sequences = stages.sequences(inputs, self._model, with_details=with_details)
         encodings = []
@@ -518,8 +525,8 @@ class Tokenizer:
             if len(parts) == 2:
                 columns = parts[1].written()
                 columns.type_ids = [1] * len(columns.ids) if with_details else columns.type_ids
-            encodings.append(_process(parts, self._post_processor, self._truncation, add_special_tokens))
-        return _filled(encodings, self._padding)
+            encodings.append(finishing.process(parts))
+        return finishing.filled(encodings)
 
     # -- decoding -------------------------------------------------------------------------------------------------
 
@@ -578,129 +585,6 @@ class Tokenizer:
         special = trainer.train(self._model, texts, self._stages())
         self._changes += 1
         self.add_special_tokens(special)
-
-
-class _Batch:
-    """The sequences of a call, and what becomes of them."""
-
-    def __init__(
-        self, tokenizer: Tokenizer, source: Source, ends: list[int], add_special_tokens: bool, *, with_details: bool
-    ) -> None:
-        self._source = source
-        self._ends = ends
-        self._processor = tokenizer._post_processor
-        self._truncation = tokenizer._truncation
-        self._padding = tokenizer._padding
-        self._add_special_tokens = add_special_tokens
-        self._with_details = with_details
-
-    def single(self) -> list[Encoding]:
-        """One encoding a sequence."""
-        plan = self._plan(False)
-        if plan is None:
-            return self._processed([(number,) for number in range(len(self._ends) - 1)])
-        if self._truncation is None and self._padding is None:
-            make = plan.encoding
-            return [make((begin, end, 0, 0, 0, 0)) for begin, end in pairwise(self._ends)]
-        return self._rows([plan], [(number,) for number in range(len(self._ends) - 1)])
-
-    def mixed(self, rows: list[tuple[int, ...]]) -> list[Encoding]:
-        """Encodings of the sequences with these numbers, one or two for each."""
-        plans = [self._plan(False), self._plan(True)]
-        if plans[0] is None or plans[1] is None:
-            return self._processed(rows)
-        return self._rows([plan for plan in plans if plan is not None], rows)
-
-    def _plan(self, pair: bool) -> Plan | None:
-        layout = processors.layout(self._processor, pair, self._add_special_tokens, typed=self._with_details)
-        return None if layout is None else Plan(self._source, layout, self._process, self._padding)
-
-    def _process(self, parts: list[Encoding]) -> Encoding:
-        return _process(parts, self._processor, self._truncation, self._add_special_tokens)
-
-    def _processed(self, rows: list[tuple[int, ...]]) -> list[Encoding]:
-        """The encodings where the post-processor has to be run on each."""
-        encodings = []
-        for numbers in rows:
-            spans = [(self._ends[number], self._ends[number + 1]) for number in numbers]
-            columns = [self._source.columns(begin, end, n) for n, (begin, end) in enumerate(spans)]
-            encodings.append(self._process([Encoding.of(one) for one in columns]))
-        return _filled(encodings, self._padding)
-
-    def _rows(self, plans: list[Plan], rows: list[tuple[int, ...]]) -> list[Encoding]:
-        """The encodings where plans say what becomes of a single sequence and of a pair."""
-        spans: list[tuple[int, int, int, int]] = []
-        for numbers in rows:
-            first = numbers[0]
-            second = (self._ends[numbers[1]], self._ends[numbers[1] + 1]) if len(numbers) == 2 else (0, 0)
-            spans.append((self._ends[first], self._ends[first + 1], *second))
-        kept = spans
-        if self._truncation is not None:
-            kept = self._cut(plans, rows, spans)
-        lengths = [0] * len(rows)
-        if self._padding is not None:
-            found = [plans[len(numbers) - 1].length((*span, 0, 0)) for numbers, span in zip(rows, kept, strict=True)]
-            target = _lengths.padded_length(max(found, default=0), self._padding)
-            lengths = [max(target - length, 0) for length in found]
-            for plan in plans:
-                plan.target = target
-        rows_of: list[tuple[Plan, Row]] = [
-            (plans[len(numbers) - 1], (*span, length, index))
-            for index, (numbers, span, length) in enumerate(zip(rows, kept, lengths, strict=True))
-        ]
-        return [plan.encoding(row) for plan, row in rows_of]
-
-    def _cut(
-        self, plans: list[Plan], rows: list[tuple[int, ...]], spans: list[tuple[int, int, int, int]]
-    ) -> list[tuple[int, int, int, int]]:
-        settings = self._truncation
-        assert settings is not None
-        limits = [_limit(settings, self._processor, pair, self._add_special_tokens) for pair in (False, True)]
-        kept = []
-        for numbers, span in zip(rows, spans, strict=True):
-            begin, end, second_begin, second_end = span
-            second = second_end - second_begin if len(numbers) == 2 else None
-            keep = _lengths.kept_lengths(end - begin, second, limits[len(numbers) - 1], settings["strategy"])
-            if keep == (end - begin, second or 0):
-                kept.append(span)
-                continue
-            first_window = _lengths.kept_window(begin, end, keep[0], settings)
-            second_window = _lengths.kept_window(second_begin, second_end, keep[1], settings)
-            kept.append((*first_window, *second_window))
-        for plan in plans:
-            plan.whole = spans
-        return kept
-
-
-def _limit(
-    settings: dict[str, Any], processor: processors.PostProcessor | None, pair: bool, add_special_tokens: bool
-) -> int:
-    added = processor.num_special_tokens_to_add(pair) if processor is not None and add_special_tokens else 0
-    return _lengths.room(settings, added)
-
-
-def _process(
-    parts: list[Encoding],
-    processor: processors.PostProcessor | None,
-    truncation: dict[str, Any] | None,
-    add_special_tokens: bool,
-) -> Encoding:
-    """Truncation and post-processor, for encodings that may be changed."""
-    if truncation is not None:
-        limit = _limit(truncation, processor, len(parts) == 2, add_special_tokens)
-        _lengths.truncate(parts, limit, truncation)
-    return processors.process(processor, parts, add_special_tokens)
-
-
-def _filled(encodings: list[Encoding], padding: dict[str, Any] | None) -> list[Encoding]:
-    """Encodings that are padded to a common length."""
-    if padding is not None and encodings:
-        for encoding in encodings:
-            encoding.fill(_lengths.padded_length(len(encoding), padding), padding)
-        target = _lengths.padded_length(max(map(len, encodings)), padding)
-        for encoding in encodings:
-            encoding.fill(target, padding)
-    return encodings
 
 
 def _inputs(input: Any, is_pretokenized: bool) -> Input:
