@@ -1,4 +1,4 @@
-//! Advice to the processor about memory. Nothing here changes a result.
+//! Advice to the processor and to the system about memory. Nothing here changes a result.
 
 /// Asks the processor to fetch a cache line; does nothing where that cannot be said.
 #[inline]
@@ -10,4 +10,33 @@ pub fn prefetch<T>(place: &T) {
     }
     #[cfg(not(target_arch = "x86_64"))]
     let _ = place;
+}
+
+/// Memory of fewer bytes than this is left to pages of the usual size.
+const WORTH_HUGE: usize = 4 << 20;
+
+/// Asks the system to provide memory that has not been touched yet in huge pages: one fault for 2 MiB instead of 512.
+/// Does nothing where that cannot be said, or is not worth it.
+pub fn prefer_huge_pages<T>(memory: &mut [T]) {
+    #[cfg(target_os = "linux")]
+    if size_of_val(memory) >= WORTH_HUGE {
+        const PAGE: usize = 4096;
+        let begin = memory.as_mut_ptr().cast::<u8>();
+        let skipped = begin.align_offset(PAGE);
+        let len = size_of_val(memory).saturating_sub(skipped) / PAGE * PAGE;
+        // SAFETY: the range lies within memory that is borrowed, and this advice does not change what is in it.
+        unsafe {
+            libc::madvise(begin.wrapping_add(skipped).cast(), len, libc::MADV_HUGEPAGE);
+        }
+    }
+    #[cfg(not(target_os = "linux"))]
+    let _ = memory;
+}
+
+/// So many default values, in huge pages where that is worth it.
+pub fn filled<T: Clone + Default>(len: usize) -> Vec<T> {
+    let mut values = Vec::with_capacity(len);
+    prefer_huge_pages(values.spare_capacity_mut());
+    values.resize(len, T::default());
+    values
 }

@@ -61,6 +61,63 @@ pub fn map<T: Send, R: Send>(items: Vec<T>, threads: usize, work: impl Fn(T) -> 
     results.into_iter().map(|result| result.expect("every index was handed out once")).collect()
 }
 
+/// Does both, the second on a thread of its own where `worthwhile` and there is more than one core.
+pub fn both<A, B: Send>(worthwhile: bool, a: impl FnOnce() -> A, b: impl FnOnce() -> B + Send) -> (A, B) {
+    if !worthwhile || thread::available_parallelism().map_or(1, NonZeroUsize::get) < 2 {
+        return (a(), b());
+    }
+    thread::scope(|scope| {
+        let b = scope.spawn(b);
+        let a = a();
+        match b.join() {
+            Ok(b) => (a, b),
+            Err(panic) => std::panic::resume_unwind(panic),
+        }
+    })
+}
+
+/// Works on items from both ends: the calling thread does `front` with the first ones, in order, and `threads - 1` others
+/// do `back` with the last ones, until they meet. Returns what `back` made, in the items' order.
+///
+/// The calling thread can so put all of its results in one place; only those of the others have to be joined to it.
+pub fn from_both_ends<T: Send, R: Send>(
+    items: Vec<T>,
+    threads: usize,
+    mut front: impl FnMut(T),
+    back: impl Fn(T) -> R + Sync,
+) -> Vec<R> {
+    let helpers = threads.min(items.len()).saturating_sub(1);
+    let queue = Mutex::new(items.into_iter().enumerate());
+    // The lock is not held while working, so it can only be poisoned by the iterator, which cannot panic.
+    let take = |last: bool| {
+        let mut queue = queue.lock().expect("the queue's iterator does not panic");
+        if last { queue.next_back() } else { queue.next() }
+    };
+    let run_back = || {
+        let mut done = Vec::new();
+        while let Some((index, item)) = take(true) {
+            done.push((index, back(item)));
+        }
+        done
+    };
+    let mut done = thread::scope(|scope| {
+        let helpers: Vec<_> = (0..helpers).map(|_| scope.spawn(run_back)).collect();
+        while let Some((_, item)) = take(false) {
+            front(item);
+        }
+        let mut done = Vec::new();
+        for helper in helpers {
+            match helper.join() {
+                Ok(more) => done.extend(more),
+                Err(panic) => std::panic::resume_unwind(panic),
+            }
+        }
+        done
+    });
+    done.sort_unstable_by_key(|&(index, _)| index);
+    done.into_iter().map(|(_, result)| result).collect()
+}
+
 /// Cuts `weights.len()` items into at most `parts` runs of about equal weight, in order.
 pub fn balanced(weights: impl ExactSizeIterator<Item = usize> + Clone, parts: usize) -> Vec<Range<usize>> {
     let total: usize = weights.clone().sum();
@@ -80,4 +137,21 @@ pub fn balanced(weights: impl ExactSizeIterator<Item = usize> + Clone, parts: us
         runs.push(begin..count);
     }
     runs
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_ends_meet_wherever_threads_stand() {
+        for (len, threads) in [(0, 1), (1, 4), (2, 2), (9, 1), (9, 2), (100, 3), (3, 8)] {
+            let mut all = Vec::new();
+            let others = from_both_ends((0..len).collect(), threads, |item: i32| all.push(item), |item| item);
+            all.extend(others);
+            assert_eq!(all, (0..len).collect::<Vec<_>>(), "{len} items, {threads} threads");
+        }
+        assert_eq!(both(true, || 1, || 2), (1, 2));
+        assert_eq!(both(false, || 1, || 2), (1, 2));
+    }
 }

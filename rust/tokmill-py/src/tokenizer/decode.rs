@@ -33,6 +33,13 @@ impl Tokenizer {
         let ids = Ids::new(ids, self.core.vocab_size())?;
         let ids = ids.as_slice();
         let Some(errors) = errors else {
+            if self.core.decodes_end_to_end() {
+                let bytes = call(py, size_of_val(ids), || self.core.decode_bytes(ids, skip_special_tokens))?;
+                // Python checks that the bytes are UTF-8, as they hardly ever are not; so nobody has to before.
+                if let Ok(text) = PyString::from_bytes(py, &bytes) {
+                    return Ok(text);
+                }
+            }
             let text = call(py, size_of_val(ids), || self.core.decode(ids, skip_special_tokens))?;
             return Ok(PyString::new(py, &text));
         };

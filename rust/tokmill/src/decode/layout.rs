@@ -5,6 +5,7 @@ use super::sentencepiece::{SentencePieceDecoder, Token};
 use super::{Decoder, chain};
 use crate::added_tokens::AddedTokens;
 use crate::error::{Error, Result};
+use crate::memory;
 use crate::vocab::{Spelling, Vocab};
 
 /// Bytes copied at once; a token longer than this is copied by length.
@@ -310,16 +311,16 @@ impl TokenBytes {
         for &id in ids {
             len += self.span(id)?.len();
         }
-        let mut out = Vec::new();
+        let first = if self.first_spans.is_empty() { None } else { self.first(ids, skip_special_tokens) };
+        let begin = first.map_or(0, |(_, span)| span.len());
+        // Zeroed by the system, which provides pages as they are written to.
+        let mut out = vec![0; begin + len + COPY];
+        memory::prefer_huge_pages(&mut out);
         let (mut rest_ids, mut flags) = (ids, 0);
-        if !self.first_spans.is_empty()
-            && let Some((at, span)) = self.first(ids, skip_special_tokens)
-        {
-            out.extend_from_slice(self.slice(span));
+        if let Some((at, span)) = first {
+            out[..begin].copy_from_slice(self.slice(span));
             (rest_ids, flags) = (&ids[at + 1..], span.len);
         }
-        let begin = out.len();
-        out.resize(begin + len + COPY, 0);
         let mut rest = &mut out[begin..];
         for &id in rest_ids {
             if skip_special_tokens && self.is_special(id) {

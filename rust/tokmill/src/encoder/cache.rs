@@ -82,9 +82,11 @@ impl PieceCache {
         let places = if fitting < LINE { WAYS } else { 1 << fitting.ilog2() };
         let words = if fitting < LINE { 0 } else { places * WORDS_PER_PLACE };
         // Zeroed by the allocator, which asks the system for pages that are zero and does not touch them.
-        let table = vec![0; places + WAYS];
+        let mut table = vec![0; places + WAYS];
+        memory::prefer_huge_pages(&mut table);
         let first_place = table.as_ptr().align_offset(LINE).min(WAYS);
-        let ring = vec![0; words * WORD + OVERRUN];
+        let mut ring = vec![0; words * WORD + OVERRUN];
+        memory::prefer_huge_pages(&mut ring);
         Self { places: table, first_place, set_mask: places / WAYS - 1, ring, words, head: 1 }
     }
 

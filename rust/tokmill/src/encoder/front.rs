@@ -14,6 +14,9 @@ use crate::model::Model;
 /// Ids that a slot holds.
 pub(super) const IDS: usize = 3;
 
+/// Entries of the vocabulary whose buckets are fetched together.
+const TOGETHER: usize = 64;
+
 /// A short piece and its ids. Key 0 is no piece's, so a zeroed slot is empty.
 #[derive(Clone, Copy, Debug, Default)]
 #[repr(C)]
@@ -57,15 +60,26 @@ impl FrontTable {
         }
         let wanted = model.vocab().entries().next_power_of_two();
         let size = wanted.min(1 << fitting.ilog2());
-        let mut table = Self { buckets: vec![Bucket::default(); size].into_boxed_slice() };
-        for (id, bytes) in model.whole_entries().filter(|(_, bytes)| (1..=SHORT).contains(&bytes.len())) {
-            let key = short_key(bytes, 0, bytes.len());
-            let bucket = table.buckets().bucket(hash_short(key));
-            if let Some(free) = table.buckets[bucket].0.iter_mut().find(|slot| slot.key == 0) {
-                *free = Slot { key, found: [id, SEED, 0, 1] };
+        let mut table = Self { buckets: memory::filled(size).into_boxed_slice() };
+        let mut entries = model.whole_entries().filter(|(_, bytes)| (1..=SHORT).contains(&bytes.len()));
+        let mut together = Vec::with_capacity(TOGETHER);
+        loop {
+            together.clear();
+            together.extend(entries.by_ref().take(TOGETHER).map(|(id, bytes)| {
+                let key = short_key(bytes, 0, bytes.len());
+                table.buckets().prefetch(hash_short(key));
+                (id, key)
+            }));
+            if together.is_empty() {
+                return table;
+            }
+            for &(id, key) in &together {
+                let bucket = table.buckets().bucket(hash_short(key));
+                if let Some(free) = table.buckets[bucket].0.iter_mut().find(|slot| slot.key == 0) {
+                    *free = Slot { key, found: [id, SEED, 0, 1] };
+                }
             }
         }
-        table
     }
 
     /// What the table takes of memory.

@@ -17,6 +17,9 @@ use crate::pretokenize::{SplitPattern, Step};
 use crate::tokenizer::{Parts, Tokenizer};
 use crate::vocab::{MAX_VOCAB, Spelling, Vocab};
 
+/// Lines that are put into the vocabulary together.
+const TOGETHER: usize = 64;
+
 /// Reads the parts of a tokenizer from a `.tiktoken` file.
 pub(super) fn parts(bytes: &[u8], options: &LoadOptions) -> Result<Parts> {
     options.check_lowercase("a .tiktoken file")?;
@@ -29,30 +32,46 @@ pub(super) fn parts(bytes: &[u8], options: &LoadOptions) -> Result<Parts> {
 
 /// Reads the lines of a file into a vocabulary.
 pub(super) fn read_ranks(bytes: &[u8]) -> Result<Vocab> {
-    let mut vocab = Vocab::new(Spelling::ByteLevel);
-    let mut key = Vec::new();
-    for (index, line) in bytes.split(|&byte| byte == b'\n').enumerate() {
-        let line = line.trim_ascii();
-        if line.is_empty() {
-            continue;
+    // A line has about 18 bytes.
+    let mut vocab = Vocab::with_capacity(Spelling::ByteLevel, bytes.len() / 16);
+    let mut lines = bytes.split(|&byte| byte == b'\n').enumerate().filter(|(_, line)| !line.trim_ascii().is_empty());
+    let (mut keys, mut entries, mut places) = (Vec::new(), Vec::new(), Vec::new());
+    let wrong = |index: usize, why: String| Error::format(format!("line {}", index + 1), why);
+    loop {
+        keys.clear();
+        entries.clear();
+        places.clear();
+        let mut failed = Ok(());
+        for (index, line) in lines.by_ref().take(TOGETHER) {
+            let begin = keys.len();
+            match read_line(line.trim_ascii(), &mut keys) {
+                Ok(rank) => entries.push((rank, begin..keys.len())),
+                Err(why) => {
+                    failed = Err(wrong(index, why));
+                    break;
+                }
+            }
+            places.push(index);
         }
-        let read =
-            read_line(line, &mut key).and_then(|rank| vocab.insert(rank, &key).map_err(|error| error.to_string()));
-        read.map_err(|why| Error::format(format!("line {}", index + 1), why))?;
+        // What stands before a line that cannot be read is complained of first.
+        let inserted = vocab.insert_together(&keys, &entries);
+        inserted.map_err(|(entry, error)| wrong(places[entry], error.to_string()))?;
+        failed?;
+        if entries.is_empty() {
+            return Ok(vocab);
+        }
     }
-    Ok(vocab)
 }
 
-/// Reads one line: the rank, and the bytes into `key`.
-fn read_line(line: &[u8], key: &mut Vec<u8>) -> Result<u32, String> {
+/// Reads one line: the rank, and the bytes, which are appended to `keys`.
+fn read_line(line: &[u8], keys: &mut Vec<u8>) -> Result<u32, String> {
     let mut words = line.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
     let (Some(token), Some(rank), None) = (words.next(), words.next(), words.next()) else {
         return Err("is not a base64 string and a rank".to_owned());
     };
-    key.clear();
     // The empty entry is written as padding alone (whisper has one).
     if token != b"=" {
-        STANDARD.decode_vec(token, key).map_err(|error| format!("the first word is not base64: {error}"))?;
+        STANDARD.decode_vec(token, keys).map_err(|error| format!("the first word is not base64: {error}"))?;
     }
     let rank = std::str::from_utf8(rank).ok().filter(|rank| rank.bytes().all(|byte| byte.is_ascii_digit()));
     rank.and_then(|rank| rank.parse().ok()).ok_or_else(|| "the second word is not a rank".to_owned())

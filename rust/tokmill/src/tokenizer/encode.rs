@@ -8,6 +8,7 @@ use crate::added_tokens::{Round, Segment};
 use crate::alignment::Alignment;
 use crate::encoder::{Encoder, Sink};
 use crate::error::{Error, Result};
+use crate::memory;
 use crate::parallel;
 use crate::ragged::{Ragged, Side};
 use crate::template::Place;
@@ -42,6 +43,7 @@ impl Target for Vec<u32> {
 
     fn expect(&mut self, ids: usize) {
         self.reserve(ids);
+        memory::prefer_huge_pages(self.spare_capacity_mut());
     }
 
     fn join(&mut self, next: Self) {
@@ -79,7 +81,8 @@ impl Tokenizer {
     ) -> Result<Vec<u32>> {
         if pair.is_none() && truncation.is_none() && !options.add_special_tokens {
             // A token is about four bytes of text, so this grows at most once or twice.
-            let mut ids = Vec::with_capacity(text.len() / 4 + 4);
+            let mut ids = Vec::new();
+            ids.expect(text.len() / 4 + 4);
             self.pool.with(&self.model, |encoder| self.walk(text, options, encoder, &mut ids))?;
             return Ok(ids);
         }
@@ -248,7 +251,8 @@ impl Tokenizer {
         Ok(counts.concat())
     }
 
-    /// Does `row` for each of `len` items, on threads that take runs of about equal bytes, and gives one result a run.
+    /// Does `row` for each of `len` items, on threads that take runs of about equal bytes. Gives the results of runs that
+    /// follow one another: that of the calling thread, which has the first ones, then those of the others.
     pub(super) fn for_runs<R: Default + Send>(
         &self,
         len: usize,
@@ -271,14 +275,22 @@ impl Tokenizer {
     ) -> Result<Vec<R>> {
         let threads = parallel::threads_for((0..len).map(bytes).sum(), threads);
         // More runs than threads, so that a thread that is held up is helped out.
-        let runs = parallel::balanced((0..len).map(bytes), if threads == 1 { 1 } else { threads * 4 });
-        let on_thread = |run: Range<usize>| {
-            self.pool.with(&self.model, |encoder| {
-                let mut result = R::default();
-                work(run, encoder, &mut result).map(|()| result)
-            })
+        let runs = parallel::balanced((0..len).map(bytes), if threads == 1 { 1 } else { threads * RUNS });
+        let on_thread =
+            |run: Range<usize>, result: &mut R| self.pool.with(&self.model, |encoder| work(run, encoder, result));
+        let mut first = Ok(R::default());
+        let front = |run| {
+            if let Ok(result) = &mut first
+                && let Err(error) = on_thread(run, result)
+            {
+                first = Err(error);
+            }
         };
-        parallel::map(runs, threads, on_thread).into_iter().collect()
+        let others = parallel::from_both_ends(runs, threads, front, |run| {
+            let mut result = R::default();
+            on_thread(run, &mut result).map(|()| result)
+        });
+        std::iter::once(first).chain(others).collect()
     }
 
     /// Appends one row: the ids of a text or a pair, cut to length, with special tokens where asked for; and the type
@@ -483,6 +495,9 @@ fn joined(parts: Vec<Ragged<u32>>) -> Ragged<u32> {
 fn first_char_len(text: &[u8]) -> usize {
     1 + text[1..].iter().take(3).take_while(|byte| **byte & 0xC0 == 0x80).count()
 }
+
+/// Runs of texts, or stretches of one, for each thread.
+pub(super) const RUNS: usize = 8;
 
 /// Rows of ids and of their type ids.
 #[derive(Default)]

@@ -65,6 +65,9 @@ pub struct Tokenizer {
     pool: Pool,
 }
 
+/// Tables of vocabularies of so many entries are built side by side.
+const WORTH_A_THREAD: usize = 32_768;
+
 /// How to encode.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct EncodeOptions {
@@ -100,11 +103,13 @@ impl Tokenizer {
         let with_blanks = normalizer.as_ref().filter(|_| folds).map(Normalizer::with_blanks).transpose()?.flatten();
         let added_tokens = AddedTokens::matching(added_tokens, normalizer.as_ref(), with_blanks.as_ref())?;
         let layouts = Layouts::new(post_processor.as_ref())?;
-        let token_bytes = TokenBytes::new(model.vocab(), &added_tokens, &decoder)?;
+        let is_large = model.vocab().entries() >= WORTH_A_THREAD;
+        let (token_bytes, pool) =
+            parallel::both(is_large, || TokenBytes::new(model.vocab(), &added_tokens, &decoder), || Pool::new(&model));
+        let token_bytes = token_bytes?;
         if let Some(id) = layouts.largest_id().filter(|&id| id as usize >= token_bytes.size()) {
             return Err(Error::format("post_processor", format!("the template's id {id} is not in the vocabulary")));
         }
-        let pool = Pool::new(&model);
         Ok(Self {
             normalizer,
             with_blanks,
@@ -168,6 +173,11 @@ impl Tokenizer {
     /// The bytes that `ids` stand for. Fails on an id that the vocabulary does not have.
     pub fn decode_bytes(&self, ids: &[u32], skip_special_tokens: bool) -> Result<Vec<u8>> {
         self.token_bytes.bytes(ids, skip_special_tokens)
+    }
+
+    /// Whether a text is the bytes of its ids end to end, and U+FFFD what is not UTF-8 in them, whatever the ids are.
+    pub fn decodes_end_to_end(&self) -> bool {
+        self.token_bytes.is_bytes()
     }
 
     /// The text that `ids` stand for, with U+FFFD for what is not UTF-8, as the decoder has it.

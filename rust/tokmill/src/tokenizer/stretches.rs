@@ -1,16 +1,14 @@
 //! One long text on several threads: stretches of it are encoded side by side from guessed places.
 
-use std::sync::Mutex;
-
 use super::Tokenizer;
-use super::encode::Target;
+use super::encode::{RUNS, Target};
 use crate::encoder::Encoder;
 use crate::parallel;
 use crate::pretokenize::Pieces;
 
 impl Tokenizer {
-    /// Encodes stretches of a text side by side, each from a guessed place, and joins them where the pieces of one
-    /// lead to a piece boundary of the next. Pieces depend on nothing but the boundary they begin at, so from there on
+    /// Encodes stretches of a text side by side: this thread from the beginning on, the others from the end back, each
+    /// stretch from a guessed place. They are joined where the pieces of one lead to a piece boundary of the next. Pieces depend on nothing but the boundary they begin at, so from there on
     /// the guess was right; where they never meet, the stretch is encoded again from where it should begin.
     pub(super) fn encode_pieces_on<T: Target>(
         &self,
@@ -19,38 +17,46 @@ impl Tokenizer {
         encoder: &mut Encoder,
         target: &mut T,
     ) {
-        let stretch = text.len().div_ceil(threads * 4);
-        // One of the threads works with the encoder that is at hand, so as not to leave it warm and idle.
-        let at_hand = Mutex::new(encoder);
+        let stretch = text.len().div_ceil(threads * RUNS);
         if let Some(parts) = self.safe_stretches(text, stretch) {
-            let encode = |part: &[u8], encoder: &mut Encoder| {
-                let mut ids = T::default();
-                ids.expect(part.len() / 4);
-                encoder.encode(&self.pretokenizer, &self.model, part, 0, part.len(), &mut ids);
-                ids
+            let encode = |part: &[u8], encoder: &mut Encoder, target: &mut T| {
+                encoder.encode(&self.pretokenizer, &self.model, part, 0, part.len(), target);
             };
-            let encoded = parallel::map(parts, threads, |part| match at_hand.try_lock() {
-                Ok(mut encoder) => encode(part, &mut encoder),
-                Err(_) => self.pool.with(&self.model, |encoder| encode(part, encoder)),
-            });
-            return encoded.into_iter().for_each(|ids| target.join(ids));
+            let others = parallel::from_both_ends(
+                parts,
+                threads,
+                |part| encode(part, encoder, target),
+                |part| {
+                    let mut ids = T::default();
+                    ids.expect(part.len() / 4);
+                    self.pool.with(&self.model, |encoder| encode(part, encoder, &mut ids));
+                    ids
+                },
+            );
+            return others.into_iter().for_each(|ids| target.join(ids));
         }
         let begins: Vec<usize> = (0..text.len()).step_by(stretch).map(|at| char_boundary(text, at)).collect();
-        let encode = |begin: usize, until: usize, lead: usize| match at_hand.try_lock() {
-            Ok(mut encoder) => self.encode_stretch(text, begin, until, lead, &mut encoder),
-            Err(_) => self.pool.with(&self.model, |encoder| self.encode_stretch(text, begin, until, lead, encoder)),
-        };
-        let jobs: Vec<(usize, usize)> =
-            begins.iter().enumerate().map(|(i, &begin)| (begin, *begins.get(i + 1).unwrap_or(&text.len()))).collect();
-        let stretches = parallel::map(jobs.clone(), threads, |(begin, until)| {
-            encode(begin, until, if begin == 0 { 0 } else { LEAD })
-        });
+        let ends = begins[1..].iter().copied().chain([text.len()]);
+        let stretches: Vec<(usize, usize)> = begins.iter().copied().zip(ends).collect();
+        // This thread goes on from where it is, so it needs no guesses.
         let mut at = 0;
-        for (guess, (_, until)) in stretches.into_iter().zip(jobs) {
-            let guess = match guess.begun_at(at) {
+        let front = |(_, until)| {
+            if at < until {
+                at = encoder.encode(&self.pretokenizer, &self.model, text, at, until, target);
+            }
+        };
+        let guesses = parallel::from_both_ends(stretches, threads, front, |(begin, until)| {
+            let guess = self.pool.with(&self.model, |encoder| self.encode_stretch(text, begin, until, LEAD, encoder));
+            (guess, until)
+        });
+        for (guess, until) in guesses {
+            let guess: Stretch<T> = match guess.begun_at(at) {
                 Some(met) => met,
                 None if at >= until => continue,
-                None => encode(at, until, 0),
+                None => {
+                    at = encoder.encode(&self.pretokenizer, &self.model, text, at, until, target);
+                    continue;
+                }
             };
             at = guess.end;
             guess.heads.into_iter().for_each(|(_, head)| target.join(head));
@@ -85,20 +91,18 @@ impl Tokenizer {
         lead: usize,
         encoder: &mut Encoder,
     ) -> Stretch<T> {
-        let (mut heads, mut body_begin) = (Vec::new(), begin);
-        if lead > 0 {
-            let mut block = Pieces::default();
-            body_begin = self.pretokenizer.fill(text, begin, &mut block);
-            if let Some(&(begin, _)) = block.ends.get(lead) {
-                body_begin = block.base + begin as usize;
-                block.ends.truncate(lead);
-            }
-            for &(begin, end) in &block.ends {
-                let mut head = T::default();
-                let alone = Pieces { base: block.base, ends: vec![(begin, end)] };
-                encoder.encode_block(&self.model, text, &alone, &mut head);
-                heads.push((block.base + begin as usize, head));
-            }
+        let mut heads = Vec::new();
+        let mut block = Pieces::default();
+        let mut body_begin = self.pretokenizer.fill(text, begin, &mut block);
+        if let Some(&(begin, _)) = block.ends.get(lead) {
+            body_begin = block.base + begin as usize;
+            block.ends.truncate(lead);
+        }
+        for &(begin, end) in &block.ends {
+            let mut head = T::default();
+            let alone = Pieces { base: block.base, ends: vec![(begin, end)] };
+            encoder.encode_block(&self.model, text, &alone, &mut head);
+            heads.push((block.base + begin as usize, head));
         }
         let mut body = T::default();
         body.expect((until - body_begin.min(until)) / 4);

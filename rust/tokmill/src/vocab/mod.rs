@@ -76,6 +76,16 @@ impl Vocab {
         Ok(())
     }
 
+    /// Adds entries by their keys, which are ranges of `text`; an error says which of them failed. Faster than one after
+    /// the other, since memory is waited for once for all.
+    pub fn insert_together(&mut self, text: &[u8], entries: &[(u32, Range<usize>)]) -> Result<(), (usize, Error)> {
+        for (_, key) in entries {
+            self.by_key.prefetch(hash(&text[key.clone()]));
+        }
+        let mut entries = entries.iter().enumerate();
+        entries.try_for_each(|(index, (id, key))| self.insert(*id, &text[key.clone()]).map_err(|error| (index, error)))
+    }
+
     /// Adds an entry by its spelling in the owner's file; one that the alphabet cannot express is kept apart.
     pub fn insert_spelled(&mut self, id: u32, spelled: &str) -> Result<()> {
         if let Some(key) = self.spelling.to_bytes(spelled) {

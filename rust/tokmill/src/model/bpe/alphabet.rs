@@ -56,6 +56,11 @@ impl Alphabet {
         self.chars.is_some()
     }
 
+    /// Whether symbols are those of bytes, and all bytes have entries.
+    pub(super) fn is_of_bytes(&self) -> bool {
+        self.chars.is_none() && !self.lacks
+    }
+
     /// Whether some texts are not known.
     pub(super) fn lacks(&self) -> bool {
         self.lacks
@@ -122,7 +127,7 @@ impl Alphabet {
 
 /// Code point and length of the character that a text begins with, which is whole: only UTF-8 gets here.
 #[inline]
-fn decode(text: &[u8]) -> (u32, usize) {
+pub(super) fn decode(text: &[u8]) -> (u32, usize) {
     let tail = |index: usize| u32::from(text.get(index).copied().unwrap_or(0) & 0x3F);
     let first = u32::from(text[0]);
     let (code, len) = match text[0] {
@@ -136,7 +141,7 @@ fn decode(text: &[u8]) -> (u32, usize) {
 
 /// Symbols of characters, in pages of 256 of which most are absent.
 #[derive(Clone, Debug)]
-struct CharTable {
+pub(super) struct CharTable {
     /// Number of each page; page 0 is empty.
     pages: Vec<u16>,
     symbols: Vec<[u32; PAGE]>,
@@ -151,7 +156,7 @@ impl Default for CharTable {
 }
 
 impl CharTable {
-    fn insert(&mut self, code: u32, symbol: u32) {
+    pub(super) fn insert(&mut self, code: u32, symbol: u32) {
         let page = &mut self.pages[code as usize / PAGE];
         if *page == 0 {
             *page = self.symbols.len() as u16;
@@ -161,7 +166,7 @@ impl CharTable {
     }
 
     #[inline]
-    fn get(&self, code: u32) -> u32 {
+    pub(super) fn get(&self, code: u32) -> u32 {
         self.symbols[usize::from(self.pages[code as usize / PAGE])][code as usize % PAGE]
     }
 }

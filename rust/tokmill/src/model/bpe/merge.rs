@@ -92,6 +92,10 @@ impl Scratch {
 #[cfg(test)]
 mod tests {
     use super::super::alphabet::Alphabet;
+    use super::super::batch::Batch;
+    use super::super::pairs::PairTable;
+    use super::super::starts::Starts;
+    use super::super::symbols::NONE;
     use super::*;
     use crate::merges::Merge;
     use crate::vocab::{Spelling, Vocab};
@@ -168,6 +172,98 @@ mod tests {
                 found.extend(scratch.heap.encode(&symbols, text.iter().map(|&byte| byte.into())));
                 assert_eq!(ids(&found), expected, "heap, seed {seed}, length {length}");
             }
+        }
+    }
+
+    /// Symbols of a vocabulary of random products over the bytes of characters of two and three bytes, among others, so
+    /// that merges cross their borders; shuffled or not.
+    fn symbols_of_characters(seed: u64, shuffled: bool) -> (Vocab, Symbols, Vec<Merge>) {
+        let mut state = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
+        let mut random = move |below: usize| {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            (state % below as u64) as usize
+        };
+        let mut vocab = Vocab::new(Spelling::ByteLevel);
+        for byte in 0..=255 {
+            vocab.insert(byte.into(), &[byte]).unwrap();
+        }
+        let mut merges: Vec<Merge> = Vec::new();
+        let text = "ы в ñы世 ыв世界ñ界ы ".as_bytes();
+        for _ in 0..400 {
+            // Mostly neighbours in a text, as a trainer finds them, merged so far.
+            let ids = by_definition(&merges, text);
+            let at = random(ids.len() - 1);
+            let (left, right) = (ids[at], ids[at + 1]);
+            let key = [vocab.key(left).unwrap(), vocab.key(right).unwrap()].concat();
+            if key.len() > 7 || vocab.id(&key).is_some() {
+                continue;
+            }
+            let result = vocab.size() as u32;
+            vocab.insert(result, &key).unwrap();
+            merges.push(Merge { left, right, result });
+        }
+        if shuffled {
+            for _ in 0..4 {
+                let (a, b) = (random(merges.len()), random(merges.len()));
+                merges.swap(a, b);
+            }
+        }
+        let symbols = Symbols::from_merges(&vocab, &merges, &Alphabet::new(&vocab, None)).unwrap();
+        (vocab, symbols, merges)
+    }
+
+    #[test]
+    fn a_batch_of_pieces_follows_the_definition() {
+        for seed in 0..60 {
+            let (vocab, symbols, merges) = symbols_of_characters(seed, seed % 3 == 2);
+            let starts = Starts::new(&vocab, &symbols);
+            let characters = ["ы", "в", " ", "ñ", "世", "界", "\u{44b}", "a"];
+            let piece = |number: usize| {
+                let characters = (0..1 + number * 7 % 40).map(|at| characters[(at * at + number * 3 + at / 5) % 8]);
+                let mut piece = characters.collect::<String>().into_bytes();
+                if number % 4 == 0 {
+                    // Characters that are cut short are bytes.
+                    piece.truncate(piece.len() - number % 3);
+                    piece.drain(..number % 2);
+                }
+                match number % 9 {
+                    // A character spelled with a byte too many, and one cut short.
+                    1 => [piece, vec![0xE0, 0x83, 0xB1, 0xD1]].concat(),
+                    2 => [vec![0xFF, 0xF0, 0x84, 0xB8, 0x96], piece].concat(),
+                    _ => [piece, "ñ".into()].concat(),
+                }
+            };
+            let pieces: Vec<Vec<u8>> = (0..80).map(piece).collect();
+            let mut batch = Batch::default();
+            for starts in [Some(&starts), None] {
+                let taken: Vec<&Vec<u8>> = pieces.iter().filter(|piece| batch.push(starts, piece)).collect();
+                assert!(taken.len() > 20);
+                batch.merge(&symbols);
+                assert_eq!(batch.len(), taken.len());
+                for (number, piece) in taken.into_iter().enumerate() {
+                    let ids: Vec<u32> = batch.symbols(number).map(|symbol| symbols.id(symbol)).collect();
+                    assert_eq!(ids, by_definition(&merges, piece), "seed {seed}: {:?}", String::from_utf8_lossy(piece));
+                }
+                batch.clear();
+            }
+        }
+    }
+
+    #[test]
+    fn many_pairs_are_found_and_no_others() {
+        let mut table = PairTable::with_capacity(5000);
+        let pair = |number: u32| (number * 7919 % 60_000, 256 + number * 104_729 % 60_000);
+        for number in 0..5000 {
+            let (left, right) = pair(number);
+            table.insert(left, right, 1000 + number);
+        }
+        let find = |(left, right)| table.answer(table.ask(left, right));
+        for number in 0..10_000 {
+            let (left, right) = pair(number);
+            let expected = if number < 5000 { 1000 + number } else { NONE };
+            assert_eq!((find((left, right)), table.get(left, right)), (expected, expected));
         }
     }
 }

@@ -1,11 +1,16 @@
 //! Symbols: the tokens that merging can reach, numbered in the order in which merging makes them.
 
+// What the vector paths call is compiled for their instructions only where it is inlined.
+#![allow(clippy::inline_always)]
+
 use aho_corasick::AhoCorasick;
 use hashbrown::HashMap;
 
 use super::alphabet::{Alphabet, BYTES};
+use super::batch::Batch;
 use super::heap::{Heap, Product};
 use super::merge::Scratch;
+use super::pairs::{Asked, PairTable};
 use crate::error::{Error, Result};
 use crate::merges::Merge;
 use crate::vocab::Vocab;
@@ -13,9 +18,17 @@ use crate::vocab::Vocab;
 /// "No symbol", and "no id".
 pub(super) const NONE: u32 = u32::MAX;
 
-/// Symbol numbers, also of pairs, stay below this, so that a pair and its product fit in 64 bits.
-const MAX_SYMBOLS: usize = 1 << SYMBOL_BITS;
-const SYMBOL_BITS: u32 = 21;
+/// Entries of a table of ranks that are merged side by side.
+const WAVE: usize = 64;
+
+/// Merges whose pairs are fetched ahead while a list is compiled.
+const AHEAD: usize = 12;
+
+/// Symbol numbers stay below this, so that a pair and its product fit in 64 bits.
+pub(super) const MAX_SYMBOLS: usize = (1 << SYMBOL_BITS) - 1;
+pub(super) const SYMBOL_BITS: u32 = 21;
+/// Stands where there is no symbol, and merges with none.
+pub(super) const NO_SYMBOL: u32 = MAX_SYMBOLS as u32;
 
 /// A compiled merge list. The first symbols are those of the alphabet, the *atoms*: the bytes, then characters where
 /// merging begins with these. The others are products, each with its one last merge.
@@ -84,6 +97,12 @@ impl Symbols {
         let mut ranks = Vec::with_capacity(vocab.entries());
         let mut repeated = false;
         for (rank, merge) in merges.iter().enumerate() {
+            if let Some(ahead) = merges.get(rank + AHEAD) {
+                let (left, right) = (symbols.of_id[ahead.left as usize], symbols.of_id[ahead.right as usize]);
+                if left != NONE && right != NONE {
+                    symbols.pairs.prefetch(left, right);
+                }
+            }
             let (left, right) = (symbols.of_id[merge.left as usize], symbols.of_id[merge.right as usize]);
             let made = symbols.of_id[merge.result as usize];
             if left == NONE || right == NONE {
@@ -128,15 +147,28 @@ impl Symbols {
         let mut scratch = Scratch::default();
         let mut parts = Vec::new();
         let mut late = Vec::new();
-        for (id, key) in vocab.iter().filter(|(_, key)| key.len() > 1) {
-            parts.clear();
-            // Only entries with a smaller id are symbols so far, so this is how the entry stands before its own merge.
-            scratch.encode(&symbols, key, key, &mut parts);
-            if let [left, right] = parts[..] {
-                symbols.push(left, right, id, key.len())?;
-                ranks.push(id);
-            } else if (1..key.len()).any(|cut| vocab.id(&key[..cut]).is_some() && vocab.id(&key[cut..]).is_some()) {
-                late.push(id);
+        let mut entries = vocab.iter().filter(|(_, key)| key.len() > 1);
+        let (mut wave, mut batch, mut splits) = (Vec::with_capacity(WAVE), Batch::default(), Vec::new());
+        loop {
+            wave.clear();
+            wave.extend(entries.by_ref().take(WAVE));
+            if wave.is_empty() {
+                break;
+            }
+            symbols.split_together(&wave, &mut batch, &mut splits);
+            for (&(id, key), &split) in wave.iter().zip(&splits) {
+                parts.clear();
+                // Only entries with a smaller id are symbols so far, so this is how the entry stands before its own merge.
+                match split {
+                    Some((left, right)) => parts.extend([left, right]),
+                    None => scratch.encode(&symbols, key, key, &mut parts),
+                }
+                if let [left, right] = parts[..] {
+                    symbols.push(left, right, id, key.len())?;
+                    ranks.push(id);
+                } else if (1..key.len()).any(|cut| vocab.id(&key[..cut]).is_some() && vocab.id(&key[cut..]).is_some()) {
+                    late.push(id);
+                }
             }
         }
         if !late.is_empty() {
@@ -153,6 +185,29 @@ impl Symbols {
         };
         let merges = symbols.splits.iter().zip(&symbols.ids[BYTES..]).map(merge).collect();
         Ok((symbols, merges))
+    }
+
+    /// The two symbols that each of some entries, all without a symbol, stands as, if they are two. Symbols that are made
+    /// later do not change that, since all they could merge is these two.
+    fn split_together(&self, wave: &[(u32, &[u8])], batch: &mut Batch, splits: &mut Vec<Option<(u32, u32)>>) {
+        splits.clear();
+        let pushed: Vec<bool> = wave.iter().map(|(_, key)| batch.push(None, key)).collect();
+        batch.merge(self);
+        let mut number = 0;
+        for pushed in pushed {
+            let mut split = None;
+            if pushed {
+                let mut symbols = batch.symbols(number);
+                number += 1;
+                split = match (symbols.next(), symbols.next(), symbols.next()) {
+                    (Some(left), Some(right), None) => Some((left, right)),
+                    _ => None,
+                };
+            }
+            split.inspect(|&(left, right)| self.pairs.prefetch(left, right));
+            splits.push(split);
+        }
+        batch.clear();
     }
 
     /// Compiles again, given which entries the order is known not to hold for: these are merged from their bytes by
@@ -219,6 +274,34 @@ impl Symbols {
     #[inline]
     pub(super) fn product(&self, left: u32, right: u32) -> u32 {
         self.pairs.get(left, right)
+    }
+
+    /// As [`Self::product`], for two bytes.
+    #[inline(always)]
+    pub(super) fn product_of_bytes(&self, left: u8, right: u8) -> u32 {
+        self.pairs.of_bytes(left, right)
+    }
+
+    /// The products, each with its left part.
+    pub(super) fn products(&self) -> impl Iterator<Item = (u32, u32)> {
+        (self.atoms..).zip(self.splits.iter().map(|&(left, _)| left))
+    }
+
+    /// The two parts of a symbol, if it is a product.
+    pub(super) fn parts(&self, symbol: u32) -> Option<(u32, u32)> {
+        (symbol >= self.atoms).then(|| self.split(symbol))
+    }
+
+    /// Asks for the product of two that are not both bytes; one of them may be [`NO_SYMBOL`].
+    #[inline(always)]
+    pub(super) fn ask(&self, left: u32, right: u32) -> Asked {
+        self.pairs.ask(left, right)
+    }
+
+    /// The product that was asked for, or [`NONE`].
+    #[inline(always)]
+    pub(super) fn answer(&self, asked: Asked) -> u32 {
+        self.pairs.answer(asked)
     }
 
     /// The two parts of a product.
@@ -300,97 +383,6 @@ impl Order {
             Self::Regular => true,
             Self::RegularWithout(search, _) => !search.is_match(text),
             Self::Unknown => false,
-        }
-    }
-}
-
-/// Pairs of symbols to products: open addressing, pair and product packed in one word, and a plain array for pairs of
-/// bytes, where most lookups of a short piece fall.
-///
-/// Three of four lookups are for pairs that do not merge. A filter of one bit a hash, small enough to stay in the
-/// second-level cache, turns nearly all of them away before they miss it in the table.
-#[derive(Clone, Debug)]
-struct PairTable {
-    /// `(left, right, product)` in 21 bits each, shifted so that an empty slot is 0.
-    slots: Vec<u64>,
-    shift: u32,
-    len: usize,
-    filter: Vec<u64>,
-    filter_shift: u32,
-    /// Product of two bytes, or [`NONE`].
-    bytes: Box<[u32]>,
-}
-
-impl PairTable {
-    fn with_capacity(pairs: usize) -> Self {
-        let slots = (pairs * 2).next_power_of_two().max(64);
-        let filter_bits = slots * 4;
-        Self {
-            slots: vec![0; slots],
-            shift: 64 - slots.trailing_zeros(),
-            len: 0,
-            filter: vec![0; filter_bits / 64],
-            filter_shift: 64 - filter_bits.trailing_zeros(),
-            bytes: vec![NONE; 1 << 16].into_boxed_slice(),
-        }
-    }
-
-    #[inline]
-    fn key(left: u32, right: u32) -> u64 {
-        u64::from(left) << SYMBOL_BITS | u64::from(right)
-    }
-
-    #[inline]
-    fn hash(key: u64) -> u64 {
-        key.wrapping_mul(0x9E37_79B9_7F4A_7C15)
-    }
-
-    /// The word and the bit of the filter for a hash.
-    #[inline]
-    fn filter_bit(&self, hash: u64) -> (usize, u64) {
-        let bit = hash >> self.filter_shift;
-        (bit as usize / 64, 1 << (bit % 64))
-    }
-
-    fn insert(&mut self, left: u32, right: u32, product: u32) {
-        if left.max(right) < BYTES as u32 {
-            self.bytes[(left << 8 | right) as usize] = product;
-            return;
-        }
-        assert!(self.len * 2 <= self.slots.len(), "the table was made for the number of products");
-        let key = Self::key(left, right);
-        let hash = Self::hash(key);
-        let (word, bit) = self.filter_bit(hash);
-        self.filter[word] |= bit;
-        let mut slot = (hash >> self.shift) as usize;
-        while self.slots[slot] != 0 {
-            slot = (slot + 1) & (self.slots.len() - 1);
-        }
-        self.slots[slot] = key << SYMBOL_BITS | u64::from(product);
-        self.len += 1;
-    }
-
-    #[inline]
-    fn get(&self, left: u32, right: u32) -> u32 {
-        if left.max(right) < BYTES as u32 {
-            return self.bytes[(left << 8 | right) as usize];
-        }
-        let key = Self::key(left, right);
-        let hash = Self::hash(key);
-        let (word, bit) = self.filter_bit(hash);
-        if self.filter[word] & bit == 0 {
-            return NONE;
-        }
-        let mut slot = (hash >> self.shift) as usize;
-        loop {
-            let entry = self.slots[slot];
-            if entry >> SYMBOL_BITS == key {
-                return (entry & (MAX_SYMBOLS as u64 - 1)) as u32;
-            }
-            if entry == 0 {
-                return NONE;
-            }
-            slot = (slot + 1) & (self.slots.len() - 1);
         }
     }
 }

@@ -1,0 +1,94 @@
+//! Characters that become one symbol before anything else happens to their bytes.
+//!
+//! Most characters beyond ASCII are entries of two to four bytes that are made early. Merging begins with such a
+//! character as it is, instead of with its bytes, where that can make no difference: every merge that would reach from
+//! a byte of it to a neighbour comes later than the ones that make it. What comes about while it is made is then the
+//! same, and so is what follows, as the merges that it takes part in itself reach to neighbours too.
+//!
+//! Which merges reach across a border is told by the two bytes at its sides alone, a coarse but safe test.
+
+// What the vector path calls is compiled for its instructions only where it is inlined.
+#![allow(clippy::inline_always)]
+
+use super::alphabet::{CharTable, decode};
+use super::symbols::{NONE, Symbols};
+use crate::vocab::Vocab;
+
+/// The first character that takes so many bytes.
+const SHORTEST: [u32; 5] = [0, 0, 0x80, 0x800, 0x1_0000];
+
+/// The characters that merging may begin with, and the test for each place.
+#[derive(Clone, Debug)]
+pub(super) struct Starts {
+    /// Symbols of characters of several bytes that merging makes of their bytes.
+    chars: CharTable,
+    /// For each two bytes, the first of all products that are made of a symbol that ends with the one and a symbol that
+    /// begins with the other; [`NONE`] where there is none.
+    across: Box<[u32]>,
+}
+
+impl Starts {
+    /// Looks at all products of a byte-level vocabulary.
+    pub(super) fn new(vocab: &Vocab, symbols: &Symbols) -> Self {
+        let mut starts = Self { chars: CharTable::default(), across: vec![NONE; 1 << 16].into_boxed_slice() };
+        for (symbol, left) in symbols.products() {
+            let (Some(key), left_len) = (vocab.key(symbols.id(symbol)), symbols.len(left)) else { continue };
+            let across = &mut starts.across[border(key[left_len - 1], key[left_len])];
+            *across = symbol.min(*across);
+            if key[0] >= 0xC2 && key.len() <= 4 && char_len(key, 0) == key.len() && last_made(symbols, symbol) == symbol
+            {
+                starts.chars.insert(decode(key).0, symbol);
+            }
+        }
+        starts
+    }
+
+    /// The symbol that the bytes of `piece` from `at` on begin with, and its length in bytes: a character that nothing
+    /// disturbs, else a single byte.
+    #[inline(always)]
+    pub(super) fn at(&self, piece: &[u8], at: usize) -> (u32, usize) {
+        let first = piece[at];
+        if first >= 0xC2
+            && let len @ 2.. = char_len(piece, at)
+        {
+            let (code, _) = decode(&piece[at..at + len]);
+            // Bytes that spell a character at greater length than UTF-8 does are not that character.
+            let symbol = if code >= SHORTEST[len] { self.chars.get(code) } else { NONE };
+            if symbol != NONE && symbol < self.before(piece, at) && symbol < self.before(piece, at + len) {
+                return (symbol, len);
+            }
+        }
+        (first.into(), 1)
+    }
+
+    /// The first product that is made across the border before byte `at`; [`NONE`] at the ends of a piece.
+    #[inline(always)]
+    fn before(&self, piece: &[u8], at: usize) -> u32 {
+        if at == 0 || at >= piece.len() { NONE } else { self.across[border(piece[at - 1], piece[at])] }
+    }
+}
+
+fn border(left: u8, right: u8) -> usize {
+    usize::from(left) << 8 | usize::from(right)
+}
+
+/// Length of the character of several bytes at `at`, whose first byte is at least 0xC2; 0 where there is none.
+#[inline(always)]
+fn char_len(text: &[u8], at: usize) -> usize {
+    let len = match text[at] {
+        ..0xE0 => 2,
+        0xE0..0xF0 => 3,
+        0xF0..0xF5 => 4,
+        _ => return 0,
+    };
+    let tail = text.get(at + 1..at + len);
+    if tail.is_some_and(|tail| tail.iter().all(|byte| byte & 0xC0 == 0x80)) { len } else { 0 }
+}
+
+/// The last of the merges that make a symbol: its own, but in lists that no trainer could have made.
+fn last_made(symbols: &Symbols, symbol: u32) -> u32 {
+    match symbols.parts(symbol) {
+        None => 0,
+        Some((left, right)) => symbol.max(last_made(symbols, left)).max(last_made(symbols, right)),
+    }
+}
