@@ -256,16 +256,95 @@ fn append_chunks(out: &mut [u32], len: &mut usize, ids: &[u32], range: Range<usi
     *len += range.len();
 }
 
-/// Ids of a group on their way to the sink: gathered here in chunks, which costs less than handing over a few at a time.
+/// Pieces that are new are kept waiting until they are so many, and then merged side by side.
+const GAPS: usize = 32;
+
+/// Ids on their way to the sink: gathered here in chunks, which costs less than handing over a few at a time. Behind a
+/// piece whose ids are not made yet, also those of the groups that follow.
 #[derive(Debug)]
 pub(super) struct Joined {
-    ids: [u32; 1024],
+    ids: [u32; 2048],
     len: usize,
+    gaps: Vec<Gap>,
+}
+
+/// A piece whose ids are not made yet; it is in the batch of the scratch.
+#[derive(Debug)]
+pub(super) struct Gap {
+    /// How many of the gathered ids stand before it.
+    pub(super) place: usize,
+    pub(super) hash: u64,
+    /// Where it lies, in the text that positions of pieces are relative to.
+    pub(super) piece: Range<usize>,
+}
+
+/// Ids of the pieces of a batch.
+#[derive(Debug, Default)]
+pub(super) struct Merged {
+    /// Those of all pieces, end to end.
+    pub(super) ids: Vec<u32>,
+    /// Where those of each piece end.
+    pub(super) ends: Vec<usize>,
+}
+
+impl Merged {
+    pub(super) fn clear(&mut self) {
+        self.ids.clear();
+        self.ends.clear();
+    }
+
+    /// The ids of each piece.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &[u32]> {
+        let begins = std::iter::once(0).chain(self.ends.iter().copied());
+        begins.zip(&self.ends).map(|(begin, &end)| &self.ids[begin..end])
+    }
 }
 
 impl Joined {
     pub(super) fn new() -> Self {
-        Self { ids: [0; 1024], len: 0 }
+        Self { ids: [0; 2048], len: 0, gaps: Vec::with_capacity(GAPS) }
+    }
+
+    #[inline]
+    pub(super) fn is_empty(&self) -> bool {
+        self.len == 0 && self.gaps.is_empty()
+    }
+
+    /// Whether there are pieces whose ids are not made yet.
+    #[inline]
+    pub(super) fn has_gaps(&self) -> bool {
+        !self.gaps.is_empty()
+    }
+
+    /// Whether there are so many of them that they should be made.
+    #[inline]
+    pub(super) fn has_enough_gaps(&self) -> bool {
+        self.gaps.len() >= GAPS
+    }
+
+    /// The pieces whose ids are not made yet, in the order of the text.
+    pub(super) fn gaps(&self) -> &[Gap] {
+        &self.gaps
+    }
+
+    /// Leaves the place of the ids of a piece.
+    pub(super) fn push_gap(&mut self, hash: u64, piece: Range<usize>) {
+        self.gaps.push(Gap { place: self.len, hash, piece });
+    }
+
+    /// The ids from one place to another.
+    pub(super) fn between(&self, from: usize, to: usize) -> &[u32] {
+        &self.ids[from..to]
+    }
+
+    /// The ids from a place on.
+    pub(super) fn behind(&self, from: usize) -> &[u32] {
+        &self.ids[from..self.len]
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.len = 0;
+        self.gaps.clear();
     }
 
     /// Whether so many ids can be appended.
@@ -280,13 +359,20 @@ impl Joined {
         append_chunks(&mut self.ids, &mut self.len, ids, range);
     }
 
+    /// Appends ids, for which there is room.
+    #[inline]
+    pub(super) fn push(&mut self, ids: &[u32]) {
+        self.ids[self.len..self.len + ids.len()].copy_from_slice(ids);
+        self.len += ids.len();
+    }
+
     #[inline]
     pub(super) fn push_remembered(&mut self, ids: Remembered<'_>) {
         ids.copy_to(&mut self.ids[self.len..]);
         self.len += ids.count;
     }
 
-    /// All of them, to be handed over; afterwards there are none.
+    /// All of them, to be handed over, where there are no gaps; afterwards there are none.
     #[inline]
     pub(super) fn take(&mut self) -> &[u32] {
         let len = std::mem::take(&mut self.len);

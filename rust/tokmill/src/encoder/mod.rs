@@ -19,7 +19,7 @@ use cache::PieceCache;
 use common::{CommonTable, END_ID};
 use documents::Documents;
 use front::FrontTable;
-use group::{GROUP, Group, Joined, Path, Probed, Unknown};
+use group::{GROUP, Group, Joined, Merged, Path, Probed, Unknown};
 use key::{SHORT, hash_short, short_key};
 
 use crate::model::bpe::{Bpe, SafeCuts, Stretch};
@@ -99,6 +99,7 @@ struct Tables {
     /// The groups at work, [`STAGES`] of them.
     probed: Box<[Probed]>,
     joined: Box<Joined>,
+    merged: Merged,
     scratch: ModelScratch,
     /// Ids of the piece being encoded.
     ids: Vec<u32>,
@@ -117,6 +118,7 @@ impl Encoder {
             front,
             probed: (0..STAGES).map(|_| Probed::new(Path::best())).collect(),
             joined: Box::new(Joined::new()),
+            merged: Merged::default(),
             scratch: ModelScratch::default(),
             ids: Vec::new(),
             parts: Vec::new(),
@@ -257,6 +259,7 @@ impl Tables {
                 self.finish_group(model, number % STAGES, group(number), sink);
             }
         }
+        self.hand_over(model, &text[base..], sink);
     }
 
     /// Encodes pieces one by one.
@@ -290,35 +293,78 @@ impl Tables {
             let Unknown { index, place } = self.probed[probed].unknown()[at];
             let (place, piece) = (place as usize, group.piece(index));
             if !self.joined.has_room(place - done) {
-                self.hand_over(model, sink);
+                self.hand_over(model, group.text, sink);
             }
             self.joined.push_some(self.probed[probed].known_and_more(), done..place);
             done = place;
             let Probed { found, positions, .. } = &self.probed[probed];
-            if let Some(ids) = self.cache.get_at(positions[at], found.keys[index as usize], piece)
+            let (position, hash) = (positions[at], found.hashes[index as usize]);
+            if let Some(ids) = self.cache.get_at(position, found.keys[index as usize], piece)
                 && self.joined.has_room(ids.count)
             {
                 self.joined.push_remembered(ids);
                 continue;
             }
-            let hash = found.hashes[index as usize];
-            self.hand_over(model, sink);
+            if position == 0
+                && let Model::Bpe(bpe) = model
+                && !knows(&self.front, &self.cache, piece, hash)
+                && bpe.put_in_batch(piece, &mut self.scratch.bpe)
+            {
+                let (begin, end) = group.pieces[index as usize];
+                self.joined.push_gap(hash, begin as usize..end as usize);
+                if self.joined.has_enough_gaps() {
+                    self.hand_over(model, group.text, sink);
+                }
+                continue;
+            }
+            self.hand_over(model, group.text, sink);
             sink.ids(self.encode_unknown(model, piece, hash));
         }
-        if unknowns > 0 {
-            self.hand_over(model, sink);
+        let found = &self.probed[probed].known()[done..];
+        if self.joined.has_gaps() && self.joined.has_room(found.len()) {
+            // Waits with what stands before it.
+            return self.joined.push(found);
+        }
+        if !self.joined.is_empty() {
+            self.hand_over(model, group.text, sink);
         }
         let found = &self.probed[probed].known()[done..];
         model.pass(found, &mut self.scratch);
         sink.ids(found);
     }
 
-    /// Gives the sink the ids that are gathered.
+    /// Gives the sink the ids that are gathered; those of the gaps between them are made now, and remembered. Positions of
+    /// pieces are relative to `text`.
     #[inline]
-    fn hand_over(&mut self, model: &Model, sink: &mut impl Sink) {
+    fn hand_over(&mut self, model: &Model, text: &[u8], sink: &mut impl Sink) {
+        if self.joined.has_gaps() {
+            return self.fill_gaps(model, text, sink);
+        }
         let ids = self.joined.take();
         model.pass(ids, &mut self.scratch);
         sink.ids(ids);
+    }
+
+    fn fill_gaps(&mut self, model: &Model, text: &[u8], sink: &mut impl Sink) {
+        let Model::Bpe(bpe) = model else { return };
+        let Self { front, cache, joined, merged, scratch, .. } = self;
+        merged.clear();
+        bpe.merge_batch(&mut scratch.bpe, &mut merged.ids, &mut merged.ends);
+        let mut place = 0;
+        for (gap, ids) in joined.gaps().iter().zip(merged.iter()) {
+            sink.ids(joined.between(place, gap.place));
+            sink.ids(ids);
+            place = gap.place;
+        }
+        sink.ids(joined.behind(place));
+        for (gap, ids) in joined.gaps().iter().zip(merged.iter()) {
+            let piece = &text[gap.piece.clone()];
+            // The same piece may have come twice.
+            if !knows(front, cache, piece, gap.hash) {
+                remember(front, cache, piece, gap.hash, ids);
+            }
+        }
+        joined.clear();
     }
 
     /// The ids of a piece that the front table does not know, with its hash.
@@ -403,6 +449,11 @@ impl Tables {
         bpe.merge(part, &mut self.scratch.bpe, &mut self.ids);
         remember(&mut self.front, &mut self.cache, part, hash, &self.ids[begin..]);
     }
+}
+
+/// Whether either table has a piece.
+fn knows(front: &FrontTable, cache: &PieceCache, piece: &[u8], hash: u64) -> bool {
+    !front.get_piece(piece, hash).is_empty() || cache.get(hash, piece).is_some()
 }
 
 /// Puts a piece where it will be looked for first; the cache takes what the front table cannot hold or gives up.
