@@ -89,20 +89,6 @@ impl Totals {
     }
 }
 
-/// Loads the logits of up to a group of ids. Never inlined, so that it is compiled without the instructions for gathering,
-/// which are slower than plain loads on many machines.
-///
-/// # Safety
-///
-/// Each of `ids` is below the length of `row`.
-#[inline(never)]
-unsafe fn load(row: &[f32], ids: &[u32], group: &mut [f32; GROUP]) {
-    for (x, &id) in group.iter_mut().zip(ids) {
-        // SAFETY: the caller's part.
-        *x = *unsafe { row.get_unchecked(id as usize) };
-    }
-}
-
 /// # Safety
 ///
 /// Each of `ids` is below the length of `row`.
@@ -111,8 +97,10 @@ unsafe fn exp_by_rank_any(row: &[f32], max: f32, ids: &[u32], words: &[u64], out
     let mut totals = Totals::NOTHING;
     for ((ids, out), &word) in ids.chunks(GROUP).zip(out.chunks_mut(GROUP)).zip(words) {
         let mut group = [f32::NEG_INFINITY; GROUP];
-        // SAFETY: the caller's part, and groups are no larger than that.
-        unsafe { load(row, ids, &mut group) };
+        for (x, &id) in group.iter_mut().zip(ids) {
+            // SAFETY: the caller's part.
+            *x = *unsafe { row.get_unchecked(id as usize) };
+        }
         totals.take(&mut group, max);
         if word == u64::MAX && out.len() == GROUP {
             out.copy_from_slice(&group);
