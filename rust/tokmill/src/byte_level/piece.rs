@@ -307,14 +307,16 @@ fn since_cut(bpe: &Bpe, node: &Node, begin: usize, index: &Index) -> Vec<u32> {
 /// In which pieces a token can stand that is no byte of a character without entry.
 fn standing(bpe: &Bpe, index: &Index, rank: u32) -> Standing {
     let (id, bytes) = (index.id(rank), index.bytes(rank));
-    let encodes_to_itself = || {
+    let has_run = bpe.has_equal_ranks() && memchr::memmem::find(bytes, b"  ").is_some();
+    let is_made = if has_run {
         let mut ids = Vec::new();
         bpe.merge(bytes, &mut BpeScratch::default(), &mut ids);
         ids == [id]
+    } else {
+        bpe.reaches(id)
     };
-    let has_run = bpe.has_equal_ranks() && memchr::memmem::find(bytes, b"  ").is_some();
     match () {
-        () if if has_run { encodes_to_itself() } else { bpe.reaches(id) } => Standing::Anywhere,
+        () if is_made => Standing::Anywhere,
         () if bpe.options().ignore_merges => Standing::Alone,
         () => Standing::Nowhere,
     }
