@@ -183,7 +183,9 @@ impl Reader {
         }
         for &(byte, rank) in model.apart() {
             let next = self.open.step_apart(state, byte);
-            if next != IMPOSSIBLE && (self.may_stop(next) || self.goes_on(rank, next, model, index)) {
+            let goes_on = next != IMPOSSIBLE
+                && (self.may_stop(next) || self.open.is_inside(next) || self.goes_on(rank, next, model, index));
+            if goes_on {
                 passing.anywhere.insert(rank);
             }
         }
@@ -234,7 +236,7 @@ impl Reader {
             if next == IMPOSSIBLE {
                 continue;
             }
-            if self.may_stop(next) {
+            if self.may_stop(next) || self.open.is_inside(next) {
                 return true;
             }
             if !tried.contains(&(follower, next)) {

@@ -190,6 +190,12 @@ impl OpenPretokenizer {
         self.states[state as usize].iter().any(|&way| self.way_may_end(&self.ways[way as usize]))
     }
 
+    /// Whether the text ends inside of a character that is written as tokens of a byte each. It can be finished.
+    pub(crate) fn is_inside(&self, state: OpenState) -> bool {
+        let is_begun = |way: &u32| matches!(self.ways[*way as usize].character, Character::Begun { .. });
+        self.of_chars && state != IMPOSSIBLE && self.states[state as usize].iter().all(is_begun)
+    }
+
     /// The state of a text that may be in either of two.
     pub(crate) fn either(&mut self, left: OpenState, right: OpenState) -> OpenState {
         let ways: BTreeSet<u32> =
