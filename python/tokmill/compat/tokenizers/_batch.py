@@ -68,7 +68,17 @@ class Table:
 
     def __init__(self, tokens: dict[int, str]) -> None:
         self.tokens = tokens
+        self._by_id: npt.NDArray[np.object_] | None = None
         self._spaces: tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]] | None = None
+
+    def of(self, ids: npt.NDArray[np.uint32]) -> list[str]:
+        """The tokens of some ids."""
+        if self._by_id is None:
+            by_id = np.full(max(self.tokens, default=-1) + 1, "", dtype=np.object_)
+            by_id[list(self.tokens)] = list(self.tokens.values())
+            self._by_id = by_id
+        found: list[str] = self._by_id[ids].tolist()
+        return found
 
     def spaces(self) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
         """Leading and trailing white-space characters by id: int64[size] each."""
@@ -152,7 +162,7 @@ class Source:
         """The tokens of some ids."""
         if not self._with_details:
             return [""] * (end - begin)
-        tokens = [self.table.tokens[id] for id in self.ids[begin:end].tolist()]
+        tokens = self.table.of(self.ids[begin:end])
         _, _, surfaces, places = self._found()
         for place in places[bisect_left(places, begin) : bisect_left(places, end)]:
             tokens[place - begin] = surfaces[place]
