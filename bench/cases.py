@@ -31,7 +31,8 @@ class Case:
     kinds: tuple[str, ...] = ("document",)
 
     def __str__(self) -> str:
-        return f"{stem(self.vocabulary)}-{stem(self.text)}"
+        form = "_model" if self.vocabulary.endswith(".model") else ""
+        return f"{stem(self.vocabulary)}{form}-{stem(self.text)}"
 
     @property
     def present(self) -> bool:

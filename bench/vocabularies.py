@@ -71,15 +71,16 @@ def prepare(case: Case) -> Vocabulary:
     ranks = row.get("tiktoken", case.vocabulary if case.vocabulary.endswith(".tiktoken") else None)
     is_tekken = row.get("tekken", False)
     is_json = ".json" in case.vocabulary and not is_tekken
+    is_model = case.vocabulary.endswith(".model") and ranks is None
     published = patterns[row["published_pattern"]][0] if "published_pattern" in row else None
-    model = row.get("sentencepiece")
+    model = case.vocabulary if is_model else row.get("sentencepiece")
     return Vocabulary(
         name=name,
         source=str(source),
-        owner="tokenizers" if is_json else "tiktoken",
+        owner="tokenizers" if is_json else "sentencepiece" if is_model else "tiktoken",
         pattern=case.pattern,
         scheme=scheme,
-        json=str(source if is_json else write_json(name, source, case.pattern, published)),
+        json=None if is_model else str(source if is_json else write_json(name, source, case.pattern, published)),
         tiktoken=str(DATA / ranks) if ranks else None,
         tekken=str(source) if is_tekken else None,
         sentencepiece=str(DATA / model) if model else None,

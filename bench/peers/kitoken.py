@@ -1,4 +1,4 @@
-"""kitoken: `encode` and `encode_all`, lists out; from tokenizer.json."""
+"""kitoken: `encode` and `encode_all`, lists out; from tokenizer.json, or a .model where there is no such file."""
 
 from __future__ import annotations
 
@@ -13,5 +13,8 @@ if TYPE_CHECKING:
 
 
 def load(vocabulary: Vocabulary) -> Encoder:
-    tokenizer = Kitoken.from_tokenizers_file(vocabulary.require_json())
+    if vocabulary.json is None and vocabulary.sentencepiece:
+        tokenizer = Kitoken.from_sentencepiece_file(vocabulary.sentencepiece)
+    else:
+        tokenizer = Kitoken.from_tokenizers_file(vocabulary.require_json())
     return Encoder(encode=tokenizer.encode, encode_batch=tokenizer.encode_all)

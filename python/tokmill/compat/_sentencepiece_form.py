@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Literal, TypeAlias
@@ -140,16 +141,17 @@ class Form:
         if self.emit_unk or model.unk_id not in ids:
             return pieces
         normalized = self.loaded.normalizer.normalize(text).decode()
-        at = 0
-        for place, id in enumerate(ids):
-            if id != model.unk_id:
-                at += 0 if model.types[id] == spm.BYTE else len(pieces[place])
-                continue
+        lengths = model.lengths
+        # Where each piece would begin were unknown ones empty, and what the unknown ones before it add.
+        begins = list(itertools.accumulate([lengths[id] for id in ids], initial=0))
+        added, place = 0, -1
+        for _ in range(ids.count(model.unk_id)):
+            place = ids.index(model.unk_id, place + 1)
+            at = begins[place] + added
             # Unknown text runs on to where the next piece stands.
-            following = pieces[place + 1] if place + 1 < len(ids) else None
-            end = len(normalized) if following is None else normalized.find(following, at + 1)
+            end = len(normalized) if place + 1 == len(ids) else normalized.find(pieces[place + 1], at + 1)
             pieces[place] = normalized[at : end if end >= 0 else len(normalized)]
-            at += len(pieces[place])
+            added += len(pieces[place])
         return pieces
 
 

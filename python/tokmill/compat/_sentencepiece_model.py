@@ -104,6 +104,12 @@ class Model:
         self.eos_id = self._control_id(47, "</s>")
         self.pad_id = self._control_id(48, "<pad>")
 
+    @functools.cached_property
+    def lengths(self) -> list[int]:
+        """How many characters of the normalised text each id stands for; 0 where that is not known from the id."""
+        known = zip(self.pieces, self.types, strict=True)
+        return [0 if kind in (BYTE, UNKNOWN) else len(piece) for piece, kind in known]
+
     def _add(self, message: bytes) -> None:
         fields = dict(_fields(message))
         piece, score, kind = fields.get(1, b""), fields.get(2, b"\0\0\0\0"), fields.get(3, NORMAL)

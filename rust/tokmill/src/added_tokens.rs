@@ -1,18 +1,18 @@
 //! Added tokens: strings that are found in the text before the model sees it.
 //!
 //! There are two rounds, as in tokenizers: tokens with `normalized: false` are looked for in the raw text, the others,
-//! by their normalised content, in each normalised piece between. Each round is one leftmost-longest Aho-Corasick
-//! search; a match that is turned down (a special token that is not allowed, a `single_word` token inside a word) is
+//! by their normalised content, in each normalised piece between. Each round finds the longest token at the first place
+//! where there is one, then goes on behind it; a match that is turned down (a special token that is not allowed, a `single_word` token inside a word) is
 //! passed over whole.
 
 use std::borrow::Cow;
 use std::ops::Range;
 
-use aho_corasick::{AhoCorasick, MatchKind};
 use hashbrown::HashSet;
 
 use crate::error::{Error, Result};
 use crate::normalize::Normalizer;
+use crate::trie::Trie;
 use crate::vocab::Vocab;
 
 /// A token that is matched as a whole, with the flags of tokenizers' `AddedToken`.
@@ -114,13 +114,72 @@ pub struct AddedTokens {
 }
 
 /// The search of one round.
+///
+/// A place where a token may begin is told by its two first bytes, without a branch, many places at a time; a trie then
+/// tells whether one does. So the time is that of reading the text, and at worst, where tokens are nearly there all the
+/// time, its length times that of the longest token.
 #[derive(Debug, Default)]
 struct Matcher {
-    search: Option<AhoCorasick>,
-    /// Index into [`AddedTokens::tokens`] of each pattern.
-    patterns: Vec<usize>,
+    search: Option<Search>,
     /// Whether all tokens of the round are special.
     only_special: bool,
+}
+
+/// Contents to look for, by index into [`AddedTokens::tokens`].
+#[derive(Debug)]
+struct Search {
+    contents: Trie,
+    /// Bit `second` of row `first`: whether some content begins with these two bytes, or is the first one alone.
+    begins: Box<[[u64; 4]; 256]>,
+}
+
+/// Bytes that are looked through at once.
+const SCAN: usize = 256;
+
+impl Search {
+    fn new(contents: &[(usize, String)]) -> Self {
+        let mut begins = Box::new([[0; 4]; 256]);
+        for (_, content) in contents {
+            match *content.as_bytes() {
+                [] => {}
+                [byte] => begins[byte as usize] = [u64::MAX; 4],
+                [first, second, ..] => begins[first as usize][second as usize / 64] |= 1 << (second % 64),
+            }
+        }
+        // Of equal contents the first one counts, of which the trie takes the last.
+        let entries = contents.iter().rev().map(|(index, content)| (content.as_bytes(), *index as u32));
+        Self { contents: Trie::new(entries), begins }
+    }
+
+    /// Gives the index and the range of each match to `take`, in order, until it fails.
+    fn for_matches(&self, text: &[u8], mut take: impl FnMut(usize, Range<usize>) -> Result<()>) -> Result<()> {
+        // Matches do not overlap: what begins before this place is passed over.
+        let mut done = 0;
+        let mut check = |at: usize| {
+            if at >= done
+                && let Some((len, index)) = self.contents.prefixes(&text[at..]).last()
+            {
+                done = at + len;
+                take(index as usize, at..done)?;
+            }
+            Ok(())
+        };
+        let mut from = 0;
+        while from + 1 < text.len() {
+            let end = text.len().min(from + SCAN + 1);
+            let mut found = [0; SCAN];
+            let mut count = 0;
+            for (at, pair) in (0u16..).zip(text[from..end].windows(2)) {
+                found[count] = at;
+                count += (self.begins[pair[0] as usize][pair[1] as usize / 64] >> (pair[1] % 64) & 1) as usize;
+            }
+            for &at in &found[..count] {
+                check(from + usize::from(at))?;
+            }
+            from = end - 1;
+        }
+        if from < text.len() { check(from) } else { Ok(()) }
+    }
 }
 
 impl AddedTokens {
@@ -199,14 +258,13 @@ impl AddedTokens {
         let is_space = |c: &char| c.is_whitespace() && !(marks && *c == ' ');
         let mut done = 0;
         if let Some(search) = matcher.search.as_ref().filter(|_| self.may_match(round, allowed)) {
-            for found in search.find_iter(text) {
-                let token = &self.tokens[matcher.patterns[found.pattern().as_usize()]];
-                let (mut begin, mut end) = (found.start(), found.end());
+            search.for_matches(text, |index, Range { start: mut begin, mut end }| {
+                let token = &self.tokens[index];
                 if token.special && !allowed.allows(token.id) {
-                    continue;
+                    return Ok(());
                 }
                 if token.single_word && (ends_in_word(&text[..begin]) || begins_with_word(&text[end..])) {
-                    continue;
+                    return Ok(());
                 }
                 if token.lstrip {
                     begin = begin_of_trailing_space(&text[..begin], is_space).max(done);
@@ -216,14 +274,15 @@ impl AddedTokens {
                 }
                 if begin >= end {
                     // White space that the token before has taken.
-                    continue;
+                    return Ok(());
                 }
                 if done < begin {
                     visit(Segment::Text(done..begin))?;
                 }
                 visit(Segment::Token(token.id, begin..end))?;
                 done = end;
-            }
+                Ok(())
+            })?;
         }
         if done < text.len() {
             visit(Segment::Text(done..text.len()))?;
@@ -255,20 +314,16 @@ impl Matcher {
             return Err(Error::unsupported(format!("added token {:?}", token.content), what));
         }
         // Any other that normalises to nothing is found nowhere.
-        let (patterns, contents): (Vec<usize>, Vec<String>) = (0..tokens.len())
+        let contents: Vec<(usize, String)> = (0..tokens.len())
             .filter(|&index| belongs(&tokens[index]))
             .map(|index| (index, content(&tokens[index])))
             .filter(|(_, content)| !content.is_empty())
-            .unzip();
-        if patterns.is_empty() {
+            .collect();
+        if contents.is_empty() {
             return Ok(Self::default());
         }
-        let search = AhoCorasick::builder()
-            .match_kind(MatchKind::LeftmostLongest)
-            .build(contents)
-            .map_err(|error| Error::format("added_tokens", error.to_string()))?;
-        let only_special = patterns.iter().all(|&index| tokens[index].special);
-        Ok(Self { search: Some(search), patterns, only_special })
+        let only_special = contents.iter().all(|&(index, _)| tokens[index].special);
+        Ok(Self { search: Some(Search::new(&contents)), only_special })
     }
 }
 
@@ -319,6 +374,8 @@ fn end_of_leading_space(text: &[u8], is_space: impl Fn(&char) -> bool) -> usize 
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn plain(content: &str, id: u32) -> AddedToken {
@@ -373,6 +430,32 @@ mod tests {
         let greedy = || vec![AddedToken { lstrip: true, rstrip: true, ..plain("  ", 7) }];
         assert_eq!(cut(greedy(), "    ", &AllowedSpecial::All), [part(7, "    ")]);
         assert_eq!(cut(greedy(), "     x", &AllowedSpecial::All), [part(7, "     "), part(None, "x")]);
+    }
+
+    proptest! {
+        /// Against a search for each token at each place.
+        #[test]
+        fn the_longest_token_at_the_first_place_is_found(
+            contents in prop::collection::vec("[ab▁é]{1,4}", 1..12),
+            text in "[abc▁éè]{0,20}|[abc]{250,270}",
+        ) {
+            let tokens = (0..).zip(&contents).map(|(id, content): (u32, _)| plain(content, id)).collect();
+            let (mut expected, mut at, mut begin) = (Vec::new(), 0, 0);
+            while let Some(c) = text[at..].chars().next() {
+                let here = contents.iter().zip(0u32..).filter(|(content, _)| text[at..].starts_with(content.as_str()));
+                // The first of equal ones.
+                let Some((content, id)) = here.max_by(|a, b| a.0.len().cmp(&b.0.len()).then(b.1.cmp(&a.1))) else {
+                    at += c.len_utf8();
+                    continue;
+                };
+                expected.extend((begin < at).then(|| part(None, &text[begin..at])));
+                expected.push(part(id, content));
+                at += content.len();
+                begin = at;
+            }
+            expected.extend((begin < at).then(|| part(None, &text[begin..])));
+            prop_assert_eq!(cut(tokens, &text, &AllowedSpecial::None), expected);
+        }
     }
 
     #[test]

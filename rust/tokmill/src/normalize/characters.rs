@@ -8,6 +8,7 @@ use std::sync::OnceLock;
 use unicode_categories::UnicodeCategories;
 use unicode_normalization_alignments::char as ucd;
 
+use super::unicode::Form;
 use super::{BertOptions, Sink};
 
 /// What is done to each character.
@@ -17,6 +18,8 @@ pub(super) enum Rule {
     Uppercase,
     StripAccents,
     Nmt,
+    /// A form that decomposes, and then no combining marks.
+    Decomposed(Form),
     /// The whole of a Bert normaliser, character by character.
     Bert(BertOptions),
     /// What a Bert normaliser does before it decomposes.
@@ -42,6 +45,7 @@ impl Rule {
             Self::StripAccents if ucd::is_combining_mark(c) => {}
             Self::StripAccents => out.push(c),
             Self::Nmt => out.extend(nmt(c)),
+            Self::Decomposed(form) => return decomposed(c, form, out),
             Self::Bert(options) => return bert(c, options, out),
             Self::BertBefore(options) => bert_before(c, options, out),
             Self::BertAfter(options) => bert_after(c, options, out),
@@ -68,7 +72,7 @@ impl Rule {
     fn lowers(self) -> bool {
         match self {
             Self::Lowercase => true,
-            Self::Uppercase | Self::StripAccents | Self::Nmt | Self::BertBefore(_) => false,
+            Self::Uppercase | Self::StripAccents | Self::Nmt | Self::Decomposed(_) | Self::BertBefore(_) => false,
             Self::Bert(options) | Self::BertAfter(options) => options.lowercase,
         }
     }
@@ -90,6 +94,20 @@ fn nmt(c: char) -> Option<char> {
         | '\u{FFFD}' => Some(' '),
         other => Some(other),
     }
+}
+
+/// Where the marks go that are dropped is no matter, so neighbours do not matter but for what is moved and no mark.
+fn decomposed(c: char, form: Form, out: &mut String) -> Fate {
+    let mut fate = Fate::Written;
+    form.of_char(c, |part| {
+        if !ucd::is_combining_mark(part) {
+            out.push(part);
+            if ucd::canonical_combining_class(part) != 0 {
+                fate = Fate::Irregular;
+            }
+        }
+    });
+    fate
 }
 
 fn bert(c: char, options: BertOptions, out: &mut String) -> Fate {

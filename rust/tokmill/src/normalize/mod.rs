@@ -169,10 +169,7 @@ impl Normalizer {
         let mut sink = String::new();
         match self.plan(text) {
             Plan::Same => Cow::Borrowed(text),
-            Plan::Steps(steps) => steps.iter().fold(Cow::Borrowed(text), |text, step| match text {
-                Cow::Borrowed(text) => step.normalize(text),
-                Cow::Owned(text) => Cow::Owned(step.normalize(&text).into_owned()),
-            }),
+            Plan::Steps(steps) => normalize_by(steps, text),
             Plan::Map(map, from) => {
                 sink.reserve(text.len() + text.len() / 8);
                 if map.write(text, from, &mut sink) {
@@ -215,6 +212,18 @@ impl Normalizer {
                 (Cow::Owned(sink.text), sink.alignment)
             }
         }
+    }
+
+    /// The table of two steps that together look at one character at a time.
+    fn map_of_two(steps: &[Self]) -> Option<&'static CharacterMap> {
+        static OF_NFD: OnceLock<CharacterMap> = OnceLock::new();
+        static OF_NFKD: OnceLock<CharacterMap> = OnceLock::new();
+        let (map, form) = match steps {
+            [Self::Nfd, Self::StripAccents, ..] => (&OF_NFD, Form::D),
+            [Self::Nfkd, Self::StripAccents, ..] => (&OF_NFKD, Form::Kd),
+            _ => return None,
+        };
+        Some(map.get_or_init(|| CharacterMap::new(Rule::Decomposed(form))))
     }
 
     /// How to normalise a text; decides quickly, and may run where nothing changes.
@@ -292,6 +301,26 @@ pub fn uppercase(text: &str) -> (String, Alignment) {
     let mut sink = Aligned::default();
     Rule::Uppercase.write_each(text, &mut sink);
     (sink.text, sink.alignment)
+}
+
+/// A text as steps leave it, one after the other.
+fn normalize_by<'t>(steps: &[Normalizer], text: &'t str) -> Cow<'t, str> {
+    let Some((first, rest)) = steps.split_first() else { return Cow::Borrowed(text) };
+    let (changed, rest) = match Normalizer::map_of_two(steps).and_then(|map| rewrite_by(map, text)) {
+        Some(changed) => (changed, &steps[2..]),
+        None => (first.normalize(text), rest),
+    };
+    match changed {
+        Cow::Borrowed(text) => normalize_by(rest, text),
+        Cow::Owned(text) => Cow::Owned(normalize_by(rest, &text).into_owned()),
+    }
+}
+
+/// A text as a table leaves it; nothing where a character depends on its neighbours.
+fn rewrite_by<'t>(map: &CharacterMap, text: &'t str) -> Option<Cow<'t, str>> {
+    let Some(from) = map.first_change(text) else { return Some(Cow::Borrowed(text)) };
+    let mut written = String::with_capacity(text.len() + text.len() / 8);
+    map.write(text, from, &mut written).then_some(Cow::Owned(written))
 }
 
 /// How a text is normalised.

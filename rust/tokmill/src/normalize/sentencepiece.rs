@@ -3,8 +3,12 @@
 //! At each place a symbol of the user's passes as it is, else the longest rule applies, else a character is copied.
 //! Blanks are then collapsed and trimmed where the model asks for it, and written as `▁`, or as blanks for a model that
 //! reads these. What came from where follows the owner: a character stands for what it was made of and for whatever
-//! was dropped behind it. Runs of ASCII that no rule is about are copied whole. Reference: `normalizer.cc` of
+//! was dropped behind it. What stands between the places that need a look is copied whole. Reference: `normalizer.cc` of
 //! sentencepiece 0.2.3.
+
+use std::sync::LazyLock;
+
+use memchr::memmem::Finder;
 
 use super::{Charsmap, Sink};
 use crate::trie::Trie;
@@ -34,8 +38,8 @@ pub struct SentencePiece {
     /// What is written for a blank, and for `▁`.
     blank: &'static str,
     mark: &'static str,
-    /// Characters of ASCII that are copied where another one of ASCII follows.
-    plain: [bool; 128],
+    /// First bytes of symbols that copying each character would not let pass, where there are any.
+    begins: Option<Box<[bool; 256]>>,
 }
 
 const MARK: &str = "\u{2581}";
@@ -44,14 +48,13 @@ impl SentencePiece {
     /// A normaliser for a model that reads `▁`, or blanks in its place where `blanks`.
     pub fn new(rules: Rules, blanks: bool) -> Self {
         let symbols = Trie::new((0..).zip(&rules.user_symbols).map(|(id, symbol): (u32, _)| (symbol.as_bytes(), id)));
-        let begins_symbol = |byte| rules.user_symbols.iter().any(|symbol| symbol.as_bytes().first() == Some(&byte));
-        let has_rule = |byte| rules.charsmap.as_ref().is_some_and(|map| map.has_ascii_entry(byte));
         let blank = if rules.escape_whitespaces && !blanks { MARK } else { " " };
-        let plain = std::array::from_fn(|byte| {
-            let byte = byte as u8;
-            (byte != b' ' || blank == " ") && !begins_symbol(byte) && !has_rule(byte)
-        });
-        Self { symbols, blank, mark: if blanks { " " } else { MARK }, plain, rules }
+        let is_wide = |symbol: &&String| symbol.chars().nth(1).is_some() || [" ", MARK].contains(&symbol.as_str());
+        let mut begins: Option<Box<[bool; 256]>> = None;
+        for first in rules.user_symbols.iter().filter(is_wide).filter_map(|symbol| symbol.as_bytes().first()) {
+            begins.get_or_insert_with(|| Box::new([false; 256]))[*first as usize] = true;
+        }
+        Self { symbols, blank, mark: if blanks { " " } else { MARK }, begins, rules }
     }
 
     /// The rules.
@@ -78,11 +81,12 @@ impl SentencePiece {
             sink.write_text(self.blank, at..at);
         }
         let mut after_blank = trims;
+        let mut stops = Stops::default();
         while at < text.len() {
-            let run = self.plain_run(&text.as_bytes()[at..], trims, after_blank);
-            if run > 0 {
-                sink.keep(at, &text[at..at + run]);
-                at += run;
+            let end = self.run_end(text, at, after_blank, &mut stops);
+            if at < end {
+                sink.keep(at, &text[at..end]);
+                at = end;
                 after_blank = trims && text.as_bytes()[at - 1] == b' ';
                 continue;
             }
@@ -104,23 +108,32 @@ impl SentencePiece {
         }
     }
 
-    /// How many bytes can be copied: plain ones of which the last is not followed by a character outside ASCII.
-    #[inline]
-    fn plain_run(&self, text: &[u8], trims: bool, after_blank: bool) -> usize {
-        let mut previous_blank = after_blank;
-        let mut run = 0;
-        for &byte in text {
-            let blank = byte == b' ';
-            if byte >= 128 {
-                return run.max(1) - 1;
-            }
-            if !self.plain[byte as usize] || trims && blank && previous_blank {
-                return run;
-            }
-            previous_blank = blank;
-            run += 1;
+    /// How far a text can be copied from a place on.
+    fn run_end(&self, text: &str, at: usize, after_blank: bool, stops: &mut Stops) -> usize {
+        let bytes = text.as_bytes();
+        if after_blank && bytes[at] == b' ' {
+            return at;
         }
-        run
+        let length = |found: Option<usize>| found.unwrap_or(bytes.len() - at);
+        let mut end = text.len();
+        if let Some(map) = &self.rules.charsmap {
+            end = end.min(stops.rule.at_or_after(at, || map.untouched(&text[at..])));
+        }
+        if let Some(begins) = &self.begins {
+            let find = || length(bytes[at..].iter().position(|&byte| begins[byte as usize]));
+            end = end.min(stops.symbol.at_or_after(at, find));
+        }
+        if self.mark != MARK {
+            end = end.min(stops.mark.at_or_after(at, || length(MARKS.find(&bytes[at..]))));
+        }
+        if self.blank != " " {
+            end = end.min(stops.blank.at_or_after(at, || length(memchr::memchr(b' ', &bytes[at..]))));
+        } else if self.rules.remove_extra_whitespaces {
+            // The second one of two is dropped.
+            let find = || length(PAIRS.find(&bytes[at..]).map(|pair| pair + 1));
+            end = end.min(stops.blank.at_or_after(at, find));
+        }
+        end
     }
 
     /// Length of what is normalised together at the begin of a text, and what becomes of it.
@@ -145,6 +158,32 @@ impl SentencePiece {
                 '\u{2581}' => sink.write_text(self.mark, from),
                 c => sink.write(c, from),
             }
+        }
+    }
+}
+
+static MARKS: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(MARK));
+static PAIRS: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("  "));
+
+/// The next places of a text that need a look, each kept until it is passed.
+#[derive(Default)]
+struct Stops {
+    rule: Stop,
+    symbol: Stop,
+    mark: Stop,
+    blank: Stop,
+}
+
+#[derive(Default)]
+struct Stop(Option<usize>);
+
+impl Stop {
+    /// The place, looked for from `at` on where that is not known; `find` says how far ahead it is.
+    #[inline]
+    fn at_or_after(&mut self, at: usize, find: impl FnOnce() -> usize) -> usize {
+        match self.0 {
+            Some(place) if place >= at => place,
+            _ => *self.0.insert(at + find()),
         }
     }
 }

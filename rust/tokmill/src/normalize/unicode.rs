@@ -59,6 +59,18 @@ impl Form {
         }
     }
 
+    /// Gives the characters that one becomes to `take`.
+    pub(super) fn of_char(self, c: char, take: impl FnMut(char)) {
+        let c = std::iter::once(c);
+        let of = |(c, _)| c;
+        match self {
+            Self::C => c.nfc().map(of).for_each(take),
+            Self::D => c.nfd().map(of).for_each(take),
+            Self::Kc => c.nfkc().map(of).for_each(take),
+            Self::Kd => c.nfkd().map(of).for_each(take),
+        }
+    }
+
     fn inert_by_tables(self, c: char) -> bool {
         ucd::canonical_combining_class(c) == 0 && self.check(std::iter::once(c)) == IsNormalized::Yes
     }

@@ -282,35 +282,40 @@ fn is_split_at_blanks(step: &Step) -> bool {
 
 /// Appends a block of pieces of which each begins at a blank, but for the first.
 fn fill_before_blanks(text: &[u8], from: usize, ends: &mut Vec<(u32, u32)>) -> usize {
-    const BLOCK: usize = 2048;
-    let mut begin = from;
-    for blank in memchr::memchr_iter(b' ', &text[from..]).map(|at| from + at).filter(|&at| at > from) {
-        ends.push(((begin - from) as u32, (blank - from) as u32));
-        begin = blank;
-        if ends.len() == BLOCK {
-            return begin;
-        }
-    }
-    if begin < text.len() {
-        ends.push(((begin - from) as u32, (text.len() - from) as u32));
-    }
-    text.len()
+    fill_from_begins(text, from, ends, |[_, byte]| byte == b' ')
 }
 
 /// Appends a block of pieces of which each begins at a blank that follows another character, but for the first.
 fn fill_words(text: &[u8], from: usize, ends: &mut Vec<(u32, u32)>) -> usize {
-    const BLOCK: usize = 2048;
-    let mut begin = from;
-    let begins = memchr::memchr_iter(b' ', &text[from..]).map(|at| from + at);
-    for blank in begins.filter(|&at| at > from && text[at - 1] != b' ') {
-        ends.push(((begin - from) as u32, (blank - from) as u32));
-        begin = blank;
-        if ends.len() == BLOCK {
-            return begin;
+    fill_from_begins(text, from, ends, |[before, byte]| byte == b' ' && before != b' ')
+}
+
+/// Appends a block of pieces, each of which begins where a byte and the one before it say so, but for the first.
+fn fill_from_begins(text: &[u8], from: usize, ends: &mut Vec<(u32, u32)>, begins: impl Fn([u8; 2]) -> bool) -> usize {
+    const ENOUGH: usize = 2048;
+    const CHUNK: usize = 256;
+    let rest = &text[from..];
+    let (mut begin, mut at) = (0, 1);
+    let mut found = [0; CHUNK];
+    while at < rest.len() {
+        let mut count = 0;
+        let end = rest.len().min(at + CHUNK);
+        for (place, pair) in (at as u32..).zip(rest[at - 1..end].windows(2)) {
+            // Written so that it compiles to no branch: where pieces begin is not predictable.
+            found[count] = place;
+            count += usize::from(begins([pair[0], pair[1]]));
+        }
+        for &place in &found[..count] {
+            ends.push((begin, place));
+            begin = place;
+        }
+        at = end;
+        if ends.len() >= ENOUGH {
+            return from + begin as usize;
         }
     }
-    if begin < text.len() {
-        ends.push(((begin - from) as u32, (text.len() - from) as u32));
+    if (begin as usize) < rest.len() {
+        ends.push((begin, rest.len() as u32));
     }
     text.len()
 }

@@ -5,6 +5,9 @@
 //! from where if somebody asks for it. That is the general way; what occurs every day has plans of its own.
 
 use std::ops::Range;
+use std::sync::LazyLock;
+
+use memchr::memmem::Finder;
 
 use super::Pieces;
 use super::compile::Work;
@@ -225,7 +228,7 @@ fn metaspace(replacement: char, scheme: PrependScheme, piece: &[u8], at_start: b
 /// Writes a blank for each [`BLANK`].
 pub(super) fn fold_blanks(piece: &[u8], out: &mut Output) {
     let mut done = 0;
-    for at in memchr::memmem::find_iter(piece, BLANK) {
+    for at in BLANKS.find_iter(piece) {
         out.keep(piece, done..at);
         out.write(b" ", at..at + BLANK.len());
         done = at + BLANK.len();
@@ -277,13 +280,11 @@ pub(super) fn spaced_words(text: &[u8], aligned: bool) -> Rewritten {
         head_before: 0,
         head: 0,
     };
-    let has_blank = memchr::memmem::find(text, BLANK).is_some();
+    if !aligned && BLANKS.find(text).is_none() {
+        write_spaced(text, &mut out.text);
+        return Rewritten { text: out.text, blocks: None, alignment: None };
+    }
     for_words(text, |word| {
-        if !aligned && !has_blank {
-            out.text.push(b' ');
-            out.text.extend_from_slice(&text[word]);
-            return;
-        }
         out.base = word.start;
         let begun = text[word.clone()].starts_with(BLANK);
         let done = if begun { 0 } else { out.prefix(b" ", &text[word.clone()]) };
@@ -291,6 +292,78 @@ pub(super) fn spaced_words(text: &[u8], aligned: bool) -> Rewritten {
         fold_blanks(&text[word.start + done..word.end], &mut out);
     });
     Rewritten { text: out.text, blocks: None, alignment: out.alignment }
+}
+
+static BLANKS: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(BLANK));
+
+/// Writes the words of a text each behind one blank. Where words stand one blank apart, they are copied as they are.
+fn write_spaced(text: &[u8], out: &mut Vec<u8>) {
+    let mut at = skip_space(text, 0);
+    while at < text.len() {
+        out.push(b' ');
+        let end = at + even_run(&text[at..]);
+        out.extend_from_slice(text[at..end].strip_suffix(b" ").unwrap_or(&text[at..end]));
+        at = skip_space(text, end);
+    }
+}
+
+/// The first place from `at` on that is not white space.
+fn skip_space(text: &[u8], mut at: usize) -> usize {
+    while at < text.len() {
+        match space_len(&text[at..]) {
+            0 => break,
+            len => at += len,
+        }
+    }
+    at
+}
+
+/// How far a text, which does not begin with white space, has no white space but single blanks; the last one may
+/// stand before other white space.
+fn even_run(text: &[u8]) -> usize {
+    const CHUNK: usize = 32;
+    let mut at = 0;
+    while let Some(chunk) = text[at..].first_chunk::<{ CHUNK + 1 }>() {
+        // Written so that it compiles to vectors: whether there is anything to look at, by pairs of bytes.
+        let mut suspect = false;
+        for index in 0..CHUNK {
+            let (a, b) = (chunk[index], chunk[index + 1]);
+            suspect |= ((a == b' ') & (b == b' '))
+                | (a.wrapping_sub(9) < 5)
+                | ((a == 0xC2) & ((b == 0x85) | (b == 0xA0)))
+                | ((a == 0xE1) & (b == 0x9A))
+                | ((a == 0xE2) & (b & 0xFE == 0x80))
+                | ((a == 0xE3) & (b == 0x80));
+        }
+        if suspect && let Some(found) = first_uneven(text, at..at + CHUNK) {
+            return found;
+        }
+        at += CHUNK;
+    }
+    first_uneven(text, at..text.len()).unwrap_or(text.len())
+}
+
+/// The first place in a range where there is white space that is not a single blank before something else.
+fn first_uneven(text: &[u8], range: Range<usize>) -> Option<usize> {
+    range.into_iter().find(|&at| match text[at] {
+        b' ' => space_len(&text[at + 1..]) > 0,
+        9..=13 | 0xC2 | 0xE1..=0xE3 => space_len(&text[at..]) > 0,
+        _ => false,
+    })
+}
+
+/// Bytes of the white space character that a text begins with, 0 where it begins with none.
+#[inline]
+fn space_len(text: &[u8]) -> usize {
+    match *text {
+        [9..=13 | b' ', ..] => 1,
+        [0xC2, 0x85 | 0xA0, ..] => 2,
+        [0xE1, 0x9A, 0x80, ..]
+        | [0xE2, 0x80, 0x80..=0x8A | 0xA8 | 0xA9 | 0xAF, ..]
+        | [0xE2, 0x81, 0x9F, ..]
+        | [0xE3, 0x80, 0x80, ..] => 3,
+        _ => 0,
+    }
 }
 
 /// Gives the words between white space to `take`.

@@ -352,18 +352,17 @@ impl Tokenizer {
         if let Some((position, byte)) = self.model.first_unencodable(text) {
             return Err(Error::UnencodableByte { byte, position });
         }
-        if self.model.reads_text()
-            && let Err(error) = std::str::from_utf8(text)
-        {
-            return Err(Error::InvalidUtf8 { position: error.valid_up_to() });
-        }
+        let known = if self.model.reads_text() { Some(read_text(text, 0)?) } else { None };
         self.added_tokens.segments(Round::Raw, text, &options.allowed_special, |segment| match segment {
             Segment::Token(id, range) => {
                 target.enter(range.start, None);
                 target.token(id, 0..range.len(), &text[range], false);
                 Ok(())
             }
-            Segment::Text(range) => self.walk_segment(&text[range.clone()], range.start, options, encoder, target),
+            Segment::Text(range) => {
+                let known = known.and_then(|text| text.get(range.clone()));
+                self.walk_segment(&text[range.clone()], known, range.start, options, encoder, target)
+            }
         })?;
         if encoder.take_missing() {
             return Err(Error::MissingUnknown);
@@ -371,10 +370,12 @@ impl Tokenizer {
         Ok(())
     }
 
-    /// Walks what stands between two added tokens: normaliser and second round of added tokens.
+    /// Walks what stands between two added tokens: normaliser and second round of added tokens. `known` is the same
+    /// where it is already known to be UTF-8.
     fn walk_segment<T: Target>(
         &self,
         segment: &[u8],
+        known: Option<&str>,
         base: usize,
         options: &EncodeOptions,
         encoder: &mut Encoder,
@@ -385,8 +386,7 @@ impl Tokenizer {
         let normalized: Cow<'_, [u8]> = match self.with_blanks.as_ref().or(self.normalizer.as_ref()) {
             None => Cow::Borrowed(segment),
             Some(normalizer) => {
-                let text = std::str::from_utf8(segment)
-                    .map_err(|error| Error::InvalidUtf8 { position: base + error.valid_up_to() })?;
+                let text = known.map_or_else(|| read_text(segment, base), Ok)?;
                 let rewritten = if T::ALIGNED || (self.pretokenizer.asks_for_start() && base == 0) {
                     let (rewritten, map) = normalizer.normalize_aligned(text);
                     alignment = Some(map);
@@ -490,6 +490,11 @@ fn joined(parts: Vec<Ragged<u32>>) -> Ragged<u32> {
     let mut all = parts.next().unwrap_or_default();
     parts.for_each(|part| all.append(part));
     all
+}
+
+/// The text that some bytes are, which stand at byte `base` of the input.
+fn read_text(bytes: &[u8], base: usize) -> Result<&str> {
+    std::str::from_utf8(bytes).map_err(|error| Error::InvalidUtf8 { position: base + error.valid_up_to() })
 }
 
 fn first_char_len(text: &[u8]) -> usize {

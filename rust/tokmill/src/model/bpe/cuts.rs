@@ -42,19 +42,20 @@ impl SafeCuts {
     }
 
     /// Appends parts of `piece` from byte `from`, which begins one, to `parts`, with positions relative to `base` bytes
-    /// before the piece. Returns where the next part begins. Looks some thousand bytes far, further where these hold no
+    /// before the piece. Returns where the next part begins. Looks about a thousand bytes far, further where these hold no
     /// cut; a part is as long as it has to be.
     pub fn append_parts(&self, piece: &[u8], from: usize, base: u32, parts: &mut Vec<(u32, u32)>) -> usize {
         let reach = piece.len().min(from + SCAN);
         let mut found = [0; SCAN];
         let mut count = 0;
-        for (at, pair) in (from as u32 + 1..).zip(piece[from..reach].windows(2)) {
+        for (ahead, pair) in (1u16..).zip(piece[from..reach].windows(2)) {
             // Written so that it compiles to no branch: where the cuts are is not predictable.
-            found[count] = at;
+            found[count] = ahead;
             count += usize::from(self.between(pair[0], pair[1]));
         }
         let mut begin = from as u32;
-        for &at in &found[..count] {
+        for &ahead in &found[..count] {
+            let at = from as u32 + u32::from(ahead);
             parts.push((base + begin, base + at));
             begin = at;
         }
@@ -67,8 +68,8 @@ impl SafeCuts {
     }
 }
 
-/// Bytes that are looked through at once.
-const SCAN: usize = 4096;
+/// Bytes that are looked through at once; few, as as many places are cleared each time.
+const SCAN: usize = 1024;
 
 #[cfg(test)]
 mod tests {

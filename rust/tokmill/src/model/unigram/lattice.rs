@@ -123,10 +123,10 @@ impl Unigram {
         let width = char_width(text[at]).min(text.len() - at);
         let part = |len: usize, id| Part { begin: at as u32, end: (at + len) as u32, id };
         let mut known = false;
-        for (len, id) in self.trie.prefixes(&text[at..]) {
+        self.weights.for_prefixes(&text[at..], |(len, id)| {
             known |= len == width;
             take(part(len, id), self.arc_weight(id));
-        }
+        });
         if !known {
             let (id, weight) = match &self.weights {
                 AnyWeights::Double(weights) => (weights.unknown_id, weights.unknown),

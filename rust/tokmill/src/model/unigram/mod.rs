@@ -1,7 +1,7 @@
 //! Unigram language models: the segmentation of a text whose pieces have the largest sum of scores.
 //!
 //! One engine serves two owners, which compute in different widths and say differently what becomes of characters
-//! that are no entry ([`Rule`]). The entries lie in a double-array trie; a Viterbi pass finds the best segmentation in
+//! that are no entry ([`Rule`]). The entries lie in a double-array trie over characters; a Viterbi pass finds the best segmentation in
 //! time linear in the text, and a lattice gives the next best ones and samples.
 //!
 //! Sums of 32 bits depend on how much has been added before, so that a word may be encoded on its own only where its
@@ -19,7 +19,6 @@ use hashbrown::HashMap;
 
 use crate::error::{Error, Result};
 use crate::pieces::{Piece, PieceKind};
-use crate::trie::Trie;
 use crate::vocab::{Spelling, Vocab};
 pub use lattice::Segmentation;
 use viterbi::{Part, Weights};
@@ -54,6 +53,9 @@ pub struct UnigramOptions {
 /// How much less than the lowest score an unknown character has.
 const UNKNOWN_PENALTY: f64 = 10.0;
 
+/// The largest magnitude of a score: sums of so large ones are still finite.
+const LARGEST_SCORE: f64 = 1e30;
+
 /// The id of unknown characters where a model has none.
 const NO_ID: u32 = u32::MAX;
 
@@ -64,7 +66,6 @@ pub struct Unigram {
     scores: Vec<f64>,
     kinds: Vec<PieceKind>,
     options: UnigramOptions,
-    trie: Trie,
     weights: AnyWeights,
     /// The ids of the 256 bytes, [`NO_ID`] where one has no entry; of use with byte fallback only.
     bytes: Box<[u32; 256]>,
@@ -112,6 +113,9 @@ impl Unigram {
         if let Some(id) = pieces.iter().position(|piece| piece.score.is_nan()) {
             return Err(Error::format(format!("model.vocab[{id}]"), "its score is not a number"));
         }
+        if let Some(id) = pieces.iter().position(|piece| piece.score.abs() > LARGEST_SCORE) {
+            return Err(Error::format(format!("model.vocab[{id}]"), "its score is beyond 1e30"));
+        }
         let vocab = vocabulary(pieces, options.blanks)?;
         let key = |id: u32| vocab.key(id).unwrap_or_default();
         let found = |piece: &Piece| match options.rule {
@@ -123,12 +127,11 @@ impl Unigram {
             .filter(|&(id, piece)| found(piece) && !vocab.is_inexpressible(id))
             .map(|(id, _): (u32, _)| (key(id), id))
             .collect();
-        let weights = AnyWeights::new(pieces, &options);
+        let weights = AnyWeights::new(pieces, &texts, &options);
         let bytes =
             Box::new(std::array::from_fn(|byte| vocab.id(format!("<0x{byte:02X}>").as_bytes()).unwrap_or(NO_ID)));
         Ok(Self {
             words: options.rule == Rule::SentencePiece && has_words(&vocab, &texts),
-            trie: Trie::new(texts.iter().copied()),
             scores: pieces.iter().map(|piece| piece.score).collect(),
             kinds: pieces.iter().map(|piece| piece.kind).collect(),
             largest_weight: weights.largest(),
@@ -240,19 +243,19 @@ impl Unigram {
         let UnigramScratch { double, single, before, missing } = scratch;
         match &self.weights {
             AnyWeights::Double(weights) => {
-                double.run::<false>(&self.trie, weights, piece, 0.0);
+                double.run::<false>(weights, piece, 0.0);
                 *missing |= self.options.unk_id.is_none() && double.met_unknown();
-                self.tokens(piece, double.parts(), take);
+                self.tokens(piece, double.parts(weights), take);
                 true
             }
             AnyWeights::Single(weights) if !self.words => {
-                single.run::<false>(&self.trie, weights, piece, 0.0);
-                self.tokens(piece, single.parts(), take);
+                single.run::<false>(weights, piece, 0.0);
+                self.tokens(piece, single.parts(weights), take);
                 true
             }
             AnyWeights::Single(weights) => {
                 let always = self.segment_word(piece, weights, single, before);
-                let fused = self.tokens(piece, single.parts(), take);
+                let fused = self.tokens(piece, single.parts(weights), take);
                 always && !fused
             }
         }
@@ -269,10 +272,10 @@ impl Unigram {
     ) -> bool {
         let near_reset = f64::from(before.abs()) + word.len() as f64 * self.largest_weight > RESET;
         if !near_reset && word.len() <= LONGEST_REMEMBERED {
-            scratch.run::<true>(&self.trie, weights, word, 0.0);
+            scratch.run::<true>(weights, word, 0.0);
             let chars = word.iter().filter(|byte| **byte & 0xC0 != 0x80).count();
             let (mut pieces, mut sum) = (0, *before);
-            for part in scratch.parts() {
+            for part in scratch.parts(weights) {
                 sum += weights.of(part.id);
                 pieces += 1;
             }
@@ -281,7 +284,7 @@ impl Unigram {
                 return true;
             }
         }
-        *before = scratch.run::<false>(&self.trie, weights, word, *before);
+        *before = scratch.run::<false>(weights, word, *before);
         false
     }
 
@@ -350,13 +353,14 @@ const RESET: f64 = 100_000.0;
 const ROUNDING: f64 = 1.0 / 256.0;
 
 impl AnyWeights {
-    fn new(pieces: &[Piece], options: &UnigramOptions) -> Self {
+    /// Scores of all pieces, of which those in `texts`, with their ids, are found in text.
+    fn new(pieces: &[Piece], texts: &[(&[u8], u32)], options: &UnigramOptions) -> Self {
         let unknown_id = options.unk_id.unwrap_or(NO_ID);
         match options.rule {
             Rule::Tokenizers => {
                 let lowest = pieces.iter().map(|piece| piece.score).fold(f64::INFINITY, f64::min);
                 let by_id = pieces.iter().map(|piece| piece.score).collect();
-                Self::Double(Weights { by_id, unknown: lowest - UNKNOWN_PENALTY, unknown_id })
+                Self::Double(Weights::new(texts, by_id, lowest - UNKNOWN_PENALTY, unknown_id))
             }
             Rule::SentencePiece => {
                 let normal = pieces.iter().filter(|piece| piece.kind == PieceKind::Normal);
@@ -369,8 +373,16 @@ impl AnyWeights {
                     PieceKind::Byte => 0.0,
                     _ => piece.score as f32,
                 };
-                Self::Single(Weights { by_id: pieces.iter().map(weight).collect(), unknown, unknown_id })
+                Self::Single(Weights::new(texts, pieces.iter().map(weight).collect(), unknown, unknown_id))
             }
+        }
+    }
+
+    /// Gives lengths and ids of the entries that `text` begins with, shortest first.
+    fn for_prefixes(&self, text: &[u8], take: impl FnMut((usize, u32))) {
+        match self {
+            Self::Double(weights) => weights.trie.prefixes(text).for_each(take),
+            Self::Single(weights) => weights.trie.prefixes(text).for_each(take),
         }
     }
 
@@ -384,19 +396,24 @@ impl AnyWeights {
 
 /// The vocabulary of a list of pieces. Of equal texts, the one that may be found in text has the name, else the last.
 fn vocabulary(pieces: &[Piece], blanks: bool) -> Result<Vocab> {
-    let mut owners: HashMap<&str, usize> = HashMap::with_capacity(pieces.len());
     let found = |piece: &Piece| matches!(piece.kind, PieceKind::Normal | PieceKind::UserDefined | PieceKind::Unused);
+    // Without a piece of its own a blank would be unknown, and not fall back to the bytes of `▁`.
+    let known = pieces.iter().any(|piece| found(piece) && piece.kind != PieceKind::Unused && piece.text == "\u{2581}");
+    let blanks = blanks && known && !pieces.iter().any(|piece| piece.text.contains(' '));
+    let spelling = if blanks { Spelling::Metaspace } else { Spelling::Plain };
+    let mut vocab = Vocab::with_capacity(spelling, pieces.len());
+    // As a rule all texts are distinct.
+    if (0..).zip(pieces).all(|(id, piece)| vocab.insert_spelled(id, &piece.text).is_ok()) {
+        return Ok(vocab);
+    }
+    let mut owners: HashMap<&str, usize> = HashMap::with_capacity(pieces.len());
     for (id, piece) in pieces.iter().enumerate() {
         let owner = owners.entry(&piece.text).or_insert(id);
         if found(piece) || !found(&pieces[*owner]) {
             *owner = id;
         }
     }
-    // Without a piece of its own a blank would be unknown, and not fall back to the bytes of `▁`.
-    let known = pieces.iter().any(|piece| found(piece) && piece.kind != PieceKind::Unused && piece.text == "\u{2581}");
-    let blanks = blanks && known && !pieces.iter().any(|piece| piece.text.contains(' '));
-    let spelling = if blanks { Spelling::Metaspace } else { Spelling::Plain };
-    let mut vocab = Vocab::with_capacity(spelling, pieces.len());
+    vocab = Vocab::with_capacity(spelling, pieces.len());
     for (id, piece) in pieces.iter().enumerate() {
         if owners[piece.text.as_str()] == id {
             vocab.insert_spelled(id as u32, &piece.text)?;

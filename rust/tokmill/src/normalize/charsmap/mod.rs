@@ -3,16 +3,18 @@
 //! A map is a double array of the darts library, which leads from strings of bytes to places in a list of replacements,
 //! each ended by a zero byte. sentencepiece takes the longest entry at each place of a text. tokenizers goes by clusters
 //! of characters: of a cluster shorter than six bytes it takes the first, shortest entry and drops the rest of the
-//! cluster, and else goes by single characters. Both are exact here; most texts of most maps need neither, since a
-//! table tells which characters stay as they are.
+//! cluster, and else goes by single characters. Both are exact here; nearly all of a text needs neither, since a table
+//! tells where no entry can begin ([`heads`]).
 
 mod array;
+mod clusters;
+mod heads;
 mod rules;
 
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
-use unicode_segmentation::UnicodeSegmentation;
+use heads::Heads;
 
 use super::Sink;
 use super::unicode::rewrite;
@@ -26,16 +28,8 @@ pub struct Charsmap {
     units: Vec<u32>,
     /// Replacements, each ended by a zero byte.
     replacements: String,
-    /// For each character, whether it stays as it is for tokenizers; by pages of 256.
-    stays: Pages,
-    /// Whether all printable characters of ASCII stay.
-    printable_stays: bool,
+    heads: Heads,
 }
-
-type Pages = Box<[OnceLock<[u64; 4]>]>;
-
-/// Characters from here on are looked at one by one.
-const TABLE_END: u32 = 0x3_0000;
 
 /// sentencepiece looks at fewer entries than this that a text begins with.
 const MOST_PREFIXES: usize = 32;
@@ -66,15 +60,8 @@ impl Charsmap {
             return Err(wrong("its array is not one of numbers of four bytes"));
         }
         let replacements = std::str::from_utf8(&rest[size..]).map_err(|_| wrong("its replacements are not UTF-8"))?;
-        let mut map = Self {
-            printable_stays: false,
-            units: units.iter().map(|unit| u32::from_le_bytes(*unit)).collect(),
-            replacements: replacements.to_owned(),
-            stays: (0..TABLE_END / 256).map(|_| OnceLock::new()).collect(),
-            bytes,
-        };
-        map.printable_stays = (b' '..=b'~').all(|byte| map.stays_alone(byte.into()));
-        Ok(map)
+        let units: Vec<u32> = units.iter().map(|unit| u32::from_le_bytes(*unit)).collect();
+        Ok(Self { heads: Heads::new(&units), units, replacements: replacements.to_owned(), bytes })
     }
 
     /// The map of `rules`, from strings to what each becomes, which both owners read.
@@ -168,73 +155,19 @@ impl Charsmap {
         self.prefixes(text).last()
     }
 
-    /// Whether there is an entry for a character of ASCII alone, or for it and another one of ASCII.
-    pub(super) fn has_ascii_entry(&self, byte: u8) -> bool {
-        let mut at = offset(self.units[0]) ^ u32::from(byte);
-        let Some(&unit) = self.units.get(at as usize).filter(|unit| **unit & 0x8000_00FF == u32::from(byte)) else {
-            return false;
-        };
-        at ^= offset(unit);
-        let goes_on = |next: u32| self.units.get((at ^ next) as usize).is_some_and(|unit| unit & 0x8000_00FF == next);
-        unit >> 8 & 1 == 1 || (1..128).any(goes_on)
-    }
-
     /// The replacement of the shortest entry that `part` begins with: tokenizers' rule.
     fn shortest(&self, part: &str) -> Option<&str> {
         self.prefixes(part.as_bytes()).next().map(|(_, replacement)| replacement)
     }
 
-    /// Whether `text` surely stays as it is for tokenizers.
+    /// Whether `text` stays as it is.
     pub(super) fn leaves_alone(&self, text: &str) -> bool {
-        self.stay(text.as_bytes()) == text.len()
+        self.untouched(text) == text.len()
     }
 
-    /// How far `text` stays as it is for tokenizers. What stands behind may belong to the last character.
-    fn stay(&self, text: &[u8]) -> usize {
-        let mut at = 0;
-        while at < text.len() {
-            if self.printable_stays
-                && let Some(chunk) = text[at..].first_chunk::<16>()
-                && chunk.iter().all(|byte| matches!(byte, b' '..=b'~'))
-            {
-                at += 16;
-                continue;
-            }
-            let Some((c, len)) = crate::chars::decode(&text[at..]) else { return at };
-            if !self.stays(c) {
-                return at;
-            }
-            at += len;
-        }
-        at
-    }
-
-    /// Whether a character is a cluster of its own next to others that are, and has no replacement.
-    #[inline]
-    fn stays(&self, c: u32) -> bool {
-        let Some(page) = self.stays.get(c as usize / 256) else { return false };
-        let page = page.get_or_init(|| self.page(c / 256));
-        page[c as usize % 256 / 64] >> (c % 64) & 1 == 1
-    }
-
-    #[cold]
-    fn page(&self, page: u32) -> [u64; 4] {
-        let mut bits = [0; 4];
-        for place in 0..256 {
-            if char::from_u32(page * 256 + place).is_some_and(|c| self.stays_alone(c)) {
-                bits[place as usize / 64] |= 1 << (place % 64);
-            }
-        }
-        bits
-    }
-
-    /// As [`Self::stays`], without the table. The neighbours stand for all classes of characters that part from each
-    /// other: a letter, a syllable of Hangul, and the character itself. CR never stays, so that CR LF is no matter.
-    fn stays_alone(&self, c: char) -> bool {
-        let parts = |pair: [char; 2]| pair.iter().collect::<String>().graphemes(true).count() == 2;
-        c != '\r'
-            && [['a', c], [c, 'a'], ['가', c], [c, '가'], [c, c]].into_iter().all(parts)
-            && self.shortest(c.encode_utf8(&mut [0; 4])).is_none()
+    /// How far no entry begins at any place of a text, so that it stays as it is for both owners.
+    pub(super) fn untouched(&self, text: &str) -> usize {
+        self.heads.untouched(&self.units, text, |text| self.prefixes(text.as_bytes()).next().is_some())
     }
 
     /// Writes `text` as tokenizers does.
@@ -257,33 +190,15 @@ impl Charsmap {
     fn for_changes<'t>(&'t self, text: &'t str, mut take: impl FnMut(&'t str, &'t str)) {
         let mut at = 0;
         while at < text.len() {
-            let mut begin = at + self.stay(&text.as_bytes()[at..]);
-            if is_apart(&text.as_bytes()[begin..]) {
-                take(&text[at..begin], &text[at..begin]);
-                self.change_cluster(&text[begin..=begin], &mut take);
-                at = begin + 1;
-                continue;
+            let touched = at + self.untouched(&text[at..]);
+            if touched == text.len() {
+                return take(&text[at..], &text[at..]);
             }
-            if begin < text.len() {
-                // The last character that stays may belong to what follows.
-                begin -= text[at..begin].chars().next_back().map_or(0, char::len_utf8);
-            }
-            take(&text[at..begin], &text[at..begin]);
-            at = begin;
-            for cluster in text[begin..].graphemes(true) {
-                self.change_cluster(cluster, &mut take);
-                at += cluster.len();
-                let mut next = text[at..].chars();
-                if self.stays_whole(cluster) && next.next().is_some_and(|c| self.stays(c.into())) {
-                    break;
-                }
-            }
+            let cluster = clusters::around(text, at, touched);
+            take(&text[at..cluster.start], &text[at..cluster.start]);
+            self.change_cluster(&text[cluster.clone()], &mut take);
+            at = cluster.end;
         }
-    }
-
-    fn stays_whole(&self, cluster: &str) -> bool {
-        let mut chars = cluster.chars();
-        chars.next().is_some_and(|c| self.stays(c.into())) && chars.next().is_none()
     }
 
     fn change_cluster<'t>(&'t self, cluster: &'t str, take: &mut impl FnMut(&'t str, &'t str)) {
@@ -297,11 +212,6 @@ impl Charsmap {
             take(part, self.shortest(part).unwrap_or(part));
         }
     }
-}
-
-/// Whether a text begins with a character of ASCII that is a cluster of its own behind one that stays.
-fn is_apart(text: &[u8]) -> bool {
-    matches!(text, [first, rest @ ..] if first.is_ascii() && *first != b'\r' && rest.first().is_none_or(u8::is_ascii))
 }
 
 /// Appends what replaces what as tokenizers counts it: the last characters are inserted where there are more than
@@ -325,6 +235,7 @@ fn offset(unit: u32) -> u32 {
 mod tests {
     use proptest::prelude::*;
     use unicode_normalization::UnicodeNormalization;
+    use unicode_segmentation::UnicodeSegmentation;
 
     use super::*;
 
@@ -403,6 +314,25 @@ mod tests {
                 let begun = rules.iter().filter(|(from, _)| text.starts_with(from.as_str()));
                 let longest = begun.max_by_key(|(from, _)| from.len());
                 prop_assert_eq!(map.longest(text.as_bytes()), longest.map(|(from, to)| (from.len(), to.as_str())));
+            }
+        }
+
+        /// Against every place of the text, and every cluster of it.
+        #[test]
+        fn only_places_that_an_entry_begins_at_are_looked_at(
+            rules in prop::collection::btree_map("[a-c\u{301}\nกำ語]{1,3}", "[a-cé]{0,3}", 1..40),
+            text in "([a-c]{1,12}|[\u{301}\u{323}é\r\n ]|[กขาำิ่]|[क-घ]\u{94D}?\u{93C}?|[가각\u{1100}\u{1161}\u{11A8}]|[，！語ｶﾞ]|[\u{600}\u{200D}🇩🇪👍🏽]|\\PC){0,40}",
+        ) {
+            for map in [Charsmap::compile(&rules).unwrap(), Charsmap::nmt_nfkc()] {
+                let mut places = text.char_indices().map(|(at, _)| at);
+                let first = places.find(|&at| map.longest(text[at..].as_bytes()).is_some());
+                prop_assert_eq!(map.untouched(&text), first.unwrap_or(text.len()));
+                let (mut written, mut expected) = (String::new(), String::new());
+                map.write(&text, &mut written);
+                for cluster in text.graphemes(true) {
+                    map.change_cluster(cluster, &mut |_, new| expected.push_str(new));
+                }
+                prop_assert_eq!(written, expected);
             }
         }
     }

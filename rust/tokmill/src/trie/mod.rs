@@ -5,6 +5,10 @@
 //! free places gives up soon and takes fresh ones, so it is linear in practice and wastes a few places in a hundred.
 //! Method: J. Aoe, "An efficient digital search algorithm by using a double-array structure" (1989).
 
+mod characters;
+
+pub(crate) use characters::{CharacterTrie, Symbol};
+
 /// The place where every walk begins.
 pub(crate) const ROOT: u32 = 0;
 
@@ -38,18 +42,7 @@ pub(crate) struct Trie {
 impl Trie {
     /// A trie of `entries`, keys with ids. Empty keys are left out; of equal keys the last one counts.
     pub(crate) fn new<'k>(entries: impl Iterator<Item = (&'k [u8], u32)>) -> Self {
-        let mut sorted: Vec<Entry<'k>> =
-            entries.filter(|(key, _)| !key.is_empty()).map(|(key, id)| Entry { head: head(key), key, id }).collect();
-        // Stable, so that of equal keys the last one stays last.
-        sorted.sort_by(|a, b| a.head.cmp(&b.head).then_with(|| a.key.cmp(b.key)));
-        sorted.dedup_by(|later, kept| {
-            let same = later.key == kept.key;
-            if same {
-                kept.id = later.id;
-            }
-            same
-        });
-        Builder::default().build(&sorted)
+        Builder::default().build(&sorted(entries))
     }
 
     /// The child of `node` under `byte`.
@@ -75,6 +68,22 @@ impl Trie {
         });
         walk.filter_map(|(len, id)| Some((len, id?)))
     }
+}
+
+/// Entries in the order of their keys, without empty ones; of equal keys the last one.
+fn sorted<'k>(entries: impl Iterator<Item = (&'k [u8], u32)>) -> Vec<Entry<'k>> {
+    let mut sorted: Vec<Entry<'k>> =
+        entries.filter(|(key, _)| !key.is_empty()).map(|(key, id)| Entry { head: head(key), key, id }).collect();
+    // Stable, so that of equal keys the last one stays last.
+    sorted.sort_by(|a, b| a.head.cmp(&b.head).then_with(|| a.key.cmp(b.key)));
+    sorted.dedup_by(|later, kept| {
+        let same = later.key == kept.key;
+        if same {
+            kept.id = later.id;
+        }
+        same
+    });
+    sorted
 }
 
 /// A key with its first eight bytes as a number of the same order, which spares most comparisons of keys.
