@@ -66,8 +66,11 @@ class Form:
             message = self.message(text, ids)
             return message if self.return_type == "proto" else message.SerializeToString()
         if ids is None:
-            with not_unicode():
+            # As `not_unicode`, without entering a context: this is the path of short texts.
+            try:
                 ids = self.loaded.core.encode(text)
+            except tokmill.TokmillError as error:
+                raise RuntimeError(str(error)) from error
         if self.return_type == "numpy":
             return self._plain(text, ids)
         return self._around(ids.tolist()) if self.return_type is int else self._pieces(text, ids.tolist())
@@ -137,13 +140,12 @@ class Form:
     def _spelled(self, text: Text, ids: list[int]) -> list[str]:
         """The pieces of ids; an unknown one is the normalised text that it stands for, unless `emit_unk`."""
         model = self.loaded.model
-        pieces = [model.pieces[id] for id in ids]
+        pieces = list(map(model.pieces.__getitem__, ids))
         if self.emit_unk or model.unk_id not in ids:
             return pieces
         normalized = self.loaded.normalizer.normalize(text).decode()
-        lengths = model.lengths
         # Where each piece would begin were unknown ones empty, and what the unknown ones before it add.
-        begins = list(itertools.accumulate([lengths[id] for id in ids], initial=0))
+        begins = list(itertools.accumulate(map(model.lengths.__getitem__, ids), initial=0))
         added, place = 0, -1
         for _ in range(ids.count(model.unk_id)):
             place = ids.index(model.unk_id, place + 1)
