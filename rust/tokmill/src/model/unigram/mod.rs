@@ -14,11 +14,13 @@ mod viterbi;
 mod window;
 
 use std::ops::Range;
+use std::sync::OnceLock;
 
 use hashbrown::HashMap;
 
 use crate::error::{Error, Result};
 use crate::pieces::{Piece, PieceKind};
+use crate::trie::Trie;
 use crate::vocab::{Spelling, Vocab};
 pub use lattice::Segmentation;
 use viterbi::{Part, Weights};
@@ -67,6 +69,8 @@ pub struct Unigram {
     kinds: Vec<PieceKind>,
     options: UnigramOptions,
     weights: AnyWeights,
+    /// The entries that are found in text, byte by byte; made when a text that grows is first segmented.
+    byte_trie: OnceLock<Trie>,
     /// The ids of the 256 bytes, [`NO_ID`] where one has no entry; of use with byte fallback only.
     bytes: Box<[u32; 256]>,
     words: bool,
@@ -138,7 +142,21 @@ impl Unigram {
             vocab,
             options,
             weights,
+            byte_trie: OnceLock::new(),
             bytes,
+        })
+    }
+
+    fn byte_trie(&self) -> &Trie {
+        self.byte_trie.get_or_init(|| {
+            let found = |id: u32| match self.options.rule {
+                Rule::Tokenizers => true,
+                Rule::SentencePiece => {
+                    matches!(self.kinds[id as usize], PieceKind::Normal | PieceKind::UserDefined)
+                }
+            };
+            let entries = self.vocab.iter().filter(|&(id, _)| found(id) && !self.vocab.is_inexpressible(id));
+            Trie::new(entries.map(|(id, key)| (key, id)))
         })
     }
 

@@ -72,8 +72,8 @@ impl Unigram {
     /// How a text with this window goes on with `text`, at a boundary of characters.
     pub fn extend(&self, window: &Window, text: &[u8]) -> Extension {
         match &self.weights {
-            AnyWeights::Double(weights) => extend(&self.trie, weights, window, text, |score| score),
-            AnyWeights::Single(weights) => extend(&self.trie, weights, window, text, |score| score as f32),
+            AnyWeights::Double(weights) => extend(self.byte_trie(), weights, window, text, |score| score),
+            AnyWeights::Single(weights) => extend(self.byte_trie(), weights, window, text, |score| score as f32),
         }
     }
 
@@ -84,12 +84,12 @@ impl Unigram {
 
     /// The beginning that is one byte longer.
     pub fn child(&self, node: TrieNode, byte: u8) -> Option<TrieNode> {
-        self.trie.child(node.0, byte).map(TrieNode)
+        self.byte_trie().child(node.0, byte).map(TrieNode)
     }
 
     /// The piece that is this beginning, as it is found in text.
     pub fn piece_at(&self, node: TrieNode) -> Option<u32> {
-        self.trie.id(node.0)
+        self.byte_trie().id(node.0)
     }
 
     /// What a piece adds to a score.
