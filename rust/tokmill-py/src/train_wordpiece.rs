@@ -14,6 +14,7 @@ use crate::train::{WordCounts, post_processor, watched};
 #[derive(FromPyObject)]
 #[pyo3(from_item_all)]
 pub(crate) struct Text {
+    #[expect(clippy::struct_field_names, reason = "the name that tokenizers has for it")]
     clean_text: bool,
     handle_chinese_chars: bool,
     strip_accents: Option<bool>,
@@ -106,13 +107,16 @@ pub(crate) fn _check_wordpiece(options: Options, template: Option<(String, Optio
     Ok(())
 }
 
+/// Pairs of ids that merge, in order.
+type Merges = Vec<(u32, u32)>;
+
 /// Trains on counts: `options` holds all of [`Options`]. Returns the entries by id and the merges as pairs of ids.
 #[pyfunction]
 pub(crate) fn _train_characters(
     py: Python<'_>,
     counts: &Bound<'_, WordCounts>,
     options: Options,
-) -> Result<(Vec<String>, Vec<(u32, u32)>)> {
+) -> Result<(Vec<String>, Merges)> {
     let trainer = options.trainer()?;
     let counts = counts.get().core();
     watched(py, options.progress, |watch| {

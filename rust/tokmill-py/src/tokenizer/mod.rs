@@ -16,6 +16,7 @@ use tokmill::tokenizer as core;
 
 pub(crate) use self::decode::DecodeStream;
 use crate::error::{LONG, Result, call};
+use crate::options::Size;
 
 /// Turns text into ids and back. Immutable; any number of threads may use one object at the same time.
 ///
@@ -55,6 +56,21 @@ impl Tokenizer {
 
 #[pymethods]
 impl Tokenizer {
+    /// Bytes that the caches of pieces already met may take, 64 MiB unless set; 0 turns them off.
+    ///
+    /// Ids never depend on it, and neither equality nor pickles know of it. What the caches hold is given up when it is
+    /// set, and with the tokenizer.
+    #[getter]
+    fn cache_bytes(&self) -> usize {
+        self.core.cache_bytes()
+    }
+
+    #[setter]
+    fn set_cache_bytes(&self, bytes: Size) -> Result<()> {
+        self.core.set_cache_bytes(bytes.get("cache_bytes")?);
+        Ok(())
+    }
+
     fn __eq__(&self, py: Python<'_>, other: &Bound<'_, PyAny>) -> Result<bool> {
         let Ok(other) = other.cast::<Self>() else {
             return Ok(false);

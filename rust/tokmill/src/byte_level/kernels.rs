@@ -71,16 +71,15 @@ impl Totals {
         // Four numbers are added in 32 bits, which costs less than one unit in the last place.
         let mut sums = [0.0f32; LANES];
         for part in group.chunks_exact_mut(LANES) {
-            for lane in 0..LANES {
-                let x = part[lane];
-                let bounded = if x == f32::NEG_INFINITY { f32::INFINITY } else { x };
-                self.least[lane] = if bounded < self.least[lane] { bounded } else { self.least[lane] };
-                part[lane] = exp(x - max);
-                sums[lane] += part[lane];
+            for ((x, sum), least) in part.iter_mut().zip(&mut sums).zip(&mut self.least) {
+                let bounded = if *x == f32::NEG_INFINITY { f32::INFINITY } else { *x };
+                *least = if bounded < *least { bounded } else { *least };
+                *x = exp(*x - max);
+                *sum += *x;
             }
         }
-        for lane in 0..LANES {
-            self.sums[lane] += f64::from(sums[lane]);
+        for (total, sum) in self.sums.iter_mut().zip(sums) {
+            *total += f64::from(sum);
         }
     }
 

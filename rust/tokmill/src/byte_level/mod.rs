@@ -130,7 +130,7 @@ impl ByteEngine {
             Semantics::All => Rules::All,
             Semantics::Canonical if options.verify => Rules::Brute(Brute::new(tokenizer, opening, &index)),
             Semantics::Canonical if matches!(tokenizer.model(), Model::Unigram(_)) => {
-                Rules::Paths(Box::new(Paths::new(tokenizer, &index)?))
+                Rules::Paths(Box::new(Paths::new(&tokenizer, &index)?))
             }
             Semantics::Canonical => {
                 let model = PieceModel::new(tokenizer.clone(), &index)?;
@@ -194,7 +194,7 @@ impl Rules {
     fn root(&self) -> Place {
         match self {
             Self::Canonical(canonical) => canonical.root(),
-            Self::Paths(paths) => paths.root(),
+            Self::Paths(_) => Paths::root(),
             Self::Brute(_) | Self::All => Place::unknown(true),
         }
     }

@@ -117,7 +117,7 @@ impl PieceModel {
     pub(super) fn written(&self, index: &Index) -> Written {
         if !self.bpe().reads_text() {
             let has = |byte: u8| index.find(&[byte]).is_some_and(|prefix| !index.exact(prefix).is_empty());
-            return Written::Bytes(std::array::from_fn(|byte| has(byte as u8)));
+            return Written::Bytes(Box::new(std::array::from_fn(|byte| has(byte as u8))));
         }
         let atoms = self.bpe().atoms().filter(|&id| {
             let rank = index.rank(id);

@@ -46,12 +46,10 @@ impl Opening {
     /// The text before which the model sees what it is given; `None` if it sees that of no text.
     pub(super) fn text(self, seen: &[u8]) -> Option<&[u8]> {
         match (self, seen.split_first()) {
-            (Self::Nothing, _) | (_, None) => Some(seen),
-            (Self::Blank, Some((b' ', []))) => None,
-            // Of a text that begins with a blank, the tokenizer makes the same as without.
-            (Self::BlankAlone, Some((b' ', _))) => Some(seen),
-            (Self::Blank, Some((b' ', text))) => Some(text),
-            (_, Some(_)) => None,
+            // Of a text that begins with a blank, `BlankAlone` makes the same as without.
+            (Self::Nothing, _) | (_, None) | (Self::BlankAlone, Some((b' ', _))) => Some(seen),
+            (Self::Blank, Some((b' ', text))) if !text.is_empty() => Some(text),
+            _ => None,
         }
     }
 

@@ -18,6 +18,9 @@ use super::{Inner, Rules};
 use crate::error::{Error, Result};
 use crate::ragged::Ragged;
 
+/// A context with tokens that reach beyond the text, and the place in the index of what they share with it.
+type LiveNode = (Arc<Node>, u32);
+
 /// Where a text has come to. Levels are linked from the last byte to the first, and shared by forks.
 #[derive(Debug)]
 struct Level {
@@ -29,7 +32,7 @@ struct Level {
     /// Contexts that end here.
     ends: Vec<Arc<Node>>,
     /// Contexts with tokens that reach beyond this place, and the prefix of those tokens that is text already.
-    live: Vec<(Arc<Node>, u32)>,
+    live: Vec<LiveNode>,
     /// Log of the probability of all that a beam has dropped.
     dropped: f64,
 }
@@ -390,7 +393,7 @@ impl ByteState {
 
     /// The contexts that end behind one more byte, and those with tokens that reach beyond it. The text may end there
     /// where `may_end`.
-    fn behind(&self, byte: u8, may_end: bool) -> (Vec<Arc<Node>>, Vec<(Arc<Node>, u32)>) {
+    fn behind(&self, byte: u8, may_end: bool) -> (Vec<Arc<Node>>, Vec<LiveNode>) {
         let engine = &*self.engine;
         let index = &engine.index;
         let length = self.head.length + 1;

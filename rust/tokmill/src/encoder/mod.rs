@@ -375,7 +375,9 @@ impl Tables {
         let remembered = if found.is_empty() { self.cache.get(hash, piece) } else { None };
         if remembered.is_some() || !found.is_empty() {
             self.ids.extend_from_slice(found);
-            self.ids.extend(remembered.into_iter().flat_map(|ids| ids.iter()));
+            if let Some(ids) = remembered {
+                self.ids.extend(ids.iter());
+            }
             model.pass(&self.ids, &mut self.scratch);
             return &self.ids;
         }

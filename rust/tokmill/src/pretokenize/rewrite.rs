@@ -320,6 +320,7 @@ fn skip_space(text: &[u8], mut at: usize) -> usize {
 
 /// How far a text, which does not begin with white space, has no white space but single blanks; the last one may
 /// stand before other white space.
+#[expect(clippy::needless_bitwise_bool, reason = "a branch for each byte keeps the loop from becoming vectors")]
 fn even_run(text: &[u8]) -> usize {
     const CHUNK: usize = 32;
     let mut at = 0;

@@ -111,7 +111,9 @@ impl Tokenizer {
         };
         let mut all = Details::default();
         let parts = self.for_runs(texts.len(), |index| texts[index].as_ref().len(), options.threads, row)?;
-        parts.into_iter().for_each(|part| all.append(part));
+        for part in parts {
+            all.append(part);
+        }
         Ok(all)
     }
 

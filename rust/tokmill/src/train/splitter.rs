@@ -62,7 +62,9 @@ impl Splitter {
             let head = 1 + text[1..].iter().take_while(|&&byte| byte & 0xC0 == 0x80).count();
             let rewritten = self.pretokenizer.rewrite(&text, head, false);
             if let Some(blocks) = rewritten.blocks {
-                blocks.iter().for_each(|block| visit(&rewritten.text, block));
+                for block in &blocks {
+                    visit(&rewritten.text, block);
+                }
                 return;
             }
             text = Cow::Owned(rewritten.text);

@@ -80,13 +80,12 @@ fn model(pieces: &[Piece], trainer: &TrainerSpec, escaped: bool) -> Result<Model
             };
             Ok(Model::Unigram(Unigram::new(pieces, options)?))
         }
-        ModelType::Bpe => Ok(Model::Bpe(bpe::model(pieces, trainer.byte_fallback, escaped)?)),
         ModelType::Word => refuse("a SentencePiece model of type WORD"),
-        // Characters that do not merge.
         ModelType::Char if pieces.iter().any(is_longer) => {
             refuse("a SentencePiece model of type CHAR with pieces of several characters")
         }
-        ModelType::Char => Ok(Model::Bpe(bpe::model(pieces, trainer.byte_fallback, escaped)?)),
+        // Characters are a BPE in which nothing merges.
+        ModelType::Bpe | ModelType::Char => Ok(Model::Bpe(bpe::model(pieces, trainer.byte_fallback, escaped)?)),
     }
 }
 

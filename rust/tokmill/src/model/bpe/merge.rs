@@ -221,9 +221,9 @@ mod tests {
             let starts = Starts::new(&vocab, &symbols);
             let characters = ["ы", "в", " ", "ñ", "世", "界", "\u{44b}", "a"];
             let piece = |number: usize| {
-                let characters = (0..1 + number * 7 % 40).map(|at| characters[(at * at + number * 3 + at / 5) % 8]);
+                let characters = (0..=number * 7 % 40).map(|at| characters[(at * at + number * 3 + at / 5) % 8]);
                 let mut piece = characters.collect::<String>().into_bytes();
-                if number % 4 == 0 {
+                if number.is_multiple_of(4) {
                     // Characters that are cut short are bytes.
                     piece.truncate(piece.len() - number % 3);
                     piece.drain(..number % 2);

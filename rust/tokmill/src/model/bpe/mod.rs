@@ -422,9 +422,8 @@ impl Bpe {
     /// Appends the range of the bytes of `piece` that each of its `ids` stands for. Characters that are dropped stand
     /// for nothing, and what follows them moves up, as in tokenizers.
     pub fn spans(&self, piece: &[u8], ids: &[u32], spans: &mut Vec<Range<usize>>) {
-        match (&self.engine, self.apart_in(piece)) {
-            (Engine::Symbols(compiled), Some(apart)) => return self.spans_apart(apart, compiled, piece, ids, spans),
-            _ => {}
+        if let (Engine::Symbols(compiled), Some(apart)) = (&self.engine, self.apart_in(piece)) {
+            return self.spans_apart(apart, compiled, piece, ids, spans);
         }
         match &self.engine {
             _ if ids.len() == 1 && self.whole_unmerged(piece) == Some(ids[0]) => spans.push(0..piece.len()),

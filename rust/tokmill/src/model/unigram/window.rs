@@ -179,7 +179,9 @@ fn extend<S: Score>(
     starts.retain(|start| start.node != DEAD);
     if starts.iter().all(|start| start.resets == resets.len()) {
         resets.clear();
-        starts.iter_mut().for_each(|start| start.resets = 0);
+        for start in &mut starts {
+            start.resets = 0;
+        }
     }
     Extension { window: Window { starts, resets }, step, meets_unknown }
 }

@@ -3,7 +3,7 @@
 //! A unit of the array holds the byte that leads to it and where its children are, as an exclusive or with its own
 //! place. No unit names its parent, so nodes with the same children share these: the rules are first made a graph in
 //! which equal sets of children exist once, and each set is then given a place of its own. That makes the array of a
-//! map such as nmt_nfkc fifteen times smaller than that of the tree. Reference: the reader of the darts-clone library;
+//! map such as `nmt_nfkc` fifteen times smaller than that of the tree. Reference: the reader of the darts-clone library;
 //! the graph is built as by Daciuk et al., "Incremental construction of minimal acyclic finite-state automata" (2000).
 
 use hashbrown::HashMap;

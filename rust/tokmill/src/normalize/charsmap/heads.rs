@@ -18,7 +18,7 @@ pub(super) struct Heads {
     /// The page of each 64 code points; page 0 is empty.
     pages: Box<[u16]>,
     /// [`NOTHING`], [`ENTRY`], or one more than the place of the array from which longer entries go on.
-    heads: Vec<u32>,
+    kinds: Vec<u32>,
     /// The bytes with which some longer entry goes on behind its first character.
     follow: Box<[bool; 256]>,
     /// Whether no printable character of ASCII is an entry or begins one with another character of ASCII.
@@ -30,7 +30,7 @@ impl Heads {
     pub(super) fn new(units: &[u32]) -> Self {
         let mut table = Self {
             pages: vec![0; 0x11_0000 / 64].into_boxed_slice(),
-            heads: vec![NOTHING; 64],
+            kinds: vec![NOTHING; 64],
             follow: Box::new([false; 256]),
             printable_stays: false,
         };
@@ -45,7 +45,7 @@ impl Heads {
             };
             table.fill(units, step(units, root, lead as u8), bits, tails, false);
         }
-        for &head in table.heads.iter().filter(|head| !matches!(**head, NOTHING | ENTRY)) {
+        for &head in table.kinds.iter().filter(|head| !matches!(**head, NOTHING | ENTRY)) {
             (1..=255).for_each(|next| table.follow[next as usize] |= step(units, head - 1, next).is_some());
         }
         let stays = |byte: u8| {
@@ -76,10 +76,10 @@ impl Heads {
     fn set(&mut self, c: u32, head: u32) {
         let Some(page) = self.pages.get_mut(c as usize / 64) else { return };
         if *page == 0 {
-            *page = (self.heads.len() / 64) as u16;
-            self.heads.resize(self.heads.len() + 64, NOTHING);
+            *page = (self.kinds.len() / 64) as u16;
+            self.kinds.resize(self.kinds.len() + 64, NOTHING);
         }
-        self.heads[*page as usize * 64 + c as usize % 64] = head;
+        self.kinds[*page as usize * 64 + c as usize % 64] = head;
     }
 
     /// What begins with the character at a place of a text, and the length of that character.
@@ -96,7 +96,7 @@ impl Heads {
         // Most characters are of an empty page.
         let head = match self.pages.get(page) {
             None | Some(0) => NOTHING,
-            Some(&page) => self.heads[page as usize * 64 + last],
+            Some(&page) => self.kinds[page as usize * 64 + last],
         };
         (head, len)
     }
@@ -134,7 +134,7 @@ impl Heads {
     }
 
     fn ascii_head(&self, byte: u8) -> u32 {
-        self.heads[self.pages[byte as usize / 64] as usize * 64 + byte as usize % 64]
+        self.kinds[self.pages[byte as usize / 64] as usize * 64 + byte as usize % 64]
     }
 }
 

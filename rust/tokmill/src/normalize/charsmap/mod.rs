@@ -281,7 +281,7 @@ mod tests {
             let (mut at, mut written) = (0, String::new());
             while let Some(c) = text[at..].chars().next() {
                 let (len, new) =
-                    map.longest(text[at..].as_bytes()).unwrap_or((c.len_utf8(), &text[at..at + c.len_utf8()]));
+                    map.longest(&text.as_bytes()[at..]).unwrap_or((c.len_utf8(), &text[at..at + c.len_utf8()]));
                 written.push_str(new);
                 at += len;
             }
@@ -325,7 +325,7 @@ mod tests {
         ) {
             for map in [Charsmap::compile(&rules).unwrap(), Charsmap::nmt_nfkc()] {
                 let mut places = text.char_indices().map(|(at, _)| at);
-                let first = places.find(|&at| map.longest(text[at..].as_bytes()).is_some());
+                let first = places.find(|&at| map.longest(&text.as_bytes()[at..]).is_some());
                 prop_assert_eq!(map.untouched(&text), first.unwrap_or(text.len()));
                 let (mut written, mut expected) = (String::new(), String::new());
                 map.write(&text, &mut written);

@@ -24,7 +24,7 @@ pub(super) enum Prefix {
 #[derive(Clone, Debug)]
 pub(crate) enum Written {
     /// Bytes, of which a vocabulary may lack some.
-    Bytes([bool; 256]),
+    Bytes(Box<[bool; 256]>),
     /// Characters: a text is UTF-8.
     Characters {
         /// Those that stand in tokens as they are.

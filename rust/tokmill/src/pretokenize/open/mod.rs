@@ -480,7 +480,9 @@ mod tests {
     fn one_way_of_cutting_a_text_is_confirmed_by_its_end() {
         for name in patterns().iter().map(|pattern| Some(pattern.name)).chain([None, Some(r"a+|\s+(?!\S)|1")]) {
             let pretokenizer = Pretokenizer::new(byte_level_steps(name)).unwrap();
-            let Ok(open) = OpenPretokenizer::new(&pretokenizer, &Written::Bytes([true; 256])) else { continue };
+            let Ok(open) = OpenPretokenizer::new(&pretokenizer, &Written::Bytes(Box::new([true; 256]))) else {
+                continue;
+            };
             let open = RefCell::new(open);
             let config = ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() };
             let property = |text: Vec<u8>| {
@@ -501,7 +503,7 @@ mod tests {
             .iter()
             .filter(|pattern| {
                 let pretokenizer = Pretokenizer::new(pattern.steps()).unwrap();
-                OpenPretokenizer::new(&pretokenizer, &Written::Bytes([true; 256])).is_err()
+                OpenPretokenizer::new(&pretokenizer, &Written::Bytes(Box::new([true; 256]))).is_err()
             })
             .map(|pattern| pattern.name)
             .collect();
