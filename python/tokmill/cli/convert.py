@@ -77,7 +77,7 @@ def _texts(tokenizer: tokmill.Tokenizer, files: list[str]) -> Iterator[tuple[str
         yield f"sample {number}", sample.encode()
     special = set(tokenizer.special_tokens.values())
     tokens = [tokenizer.token_bytes(id) for id in sorted(tokenizer.vocab().values()) if id not in special]
-    yield "the tokens of the vocabulary that are text", b" ".join(filter(_is_text, tokens))
+    yield "the tokens of the vocabulary that are text", b" ".join(token for token in tokens if _is_text(token))
     parts = b" ".join(token for token in tokens if not _is_text(token))
     try:
         tokenizer.encode(parts)
