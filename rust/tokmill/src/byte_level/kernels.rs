@@ -1,8 +1,9 @@
 //! The loops over a whole vocabulary: the largest logit, exponentials in the order of ranks, sums.
 //!
 //! Each is written once, in lanes that a compiler turns into vector instructions, and compiled for any machine, for AVX2
-//! and for AVX-512, of which the best that is there is chosen. Sums are carried in 64 bits. The exponential is a polynomial of
-//! degree 6 on `[-ln 2 / 2, ln 2 / 2]`, right to two units in the last place.
+//! and for AVX-512, of which the best that is there is chosen; exponentials in the order of ranks are written again for
+//! AVX-512. Sums are carried in 64 bits. The exponential is a polynomial of degree 6 on `[-ln 2 / 2, ln 2 / 2]`, right to
+//! two units in the last place.
 
 // What is compiled for AVX2 or AVX-512 gets its instructions only where it is inlined.
 #![allow(clippy::inline_always)]
@@ -12,20 +13,23 @@ const LANES: usize = 16;
 /// Below this the exponential of a 32-bit number is 0.
 const LEAST: f32 = -87.0;
 
+const LOG2_E: f32 = std::f32::consts::LOG2_E;
+/// ln 2 in two parts, the first short enough that its products are exact.
+const LN2_HIGH: f32 = 0.693_359_4;
+const LN2_LOW: f32 = -2.121_944_4e-4;
+/// The polynomial, from the highest power.
+const COEFFICIENTS: [f32; 7] = [1.0 / 720.0, 1.0 / 120.0, 1.0 / 24.0, 1.0 / 6.0, 0.5, 1.0, 1.0];
+
 #[inline(always)]
 fn exp(x: f32) -> f32 {
-    const LOG2_E: f32 = std::f32::consts::LOG2_E;
-    // ln 2 in two parts, the first short enough that its products are exact.
-    const LN2_HIGH: f32 = 0.693_359_4;
-    const LN2_LOW: f32 = -2.121_944_4e-4;
     // Adding and subtracting it rounds to an integer.
     const ROUND: f32 = 12_582_912.0;
     let clamped = if x > LEAST { x } else { LEAST };
     let shifted = clamped * LOG2_E + ROUND;
     let n = shifted - ROUND;
     let r = clamped - n * LN2_HIGH - n * LN2_LOW;
-    let mut p = 1.0 / 720.0;
-    for coefficient in [1.0 / 120.0, 1.0 / 24.0, 1.0 / 6.0, 0.5, 1.0, 1.0] {
+    let mut p = COEFFICIENTS[0];
+    for coefficient in &COEFFICIENTS[1..] {
         p = p * r + coefficient;
     }
     let exponent = (shifted.to_bits() << 23).wrapping_add(127 << 23);
@@ -167,18 +171,94 @@ mod avx2 {
 
 #[cfg(target_arch = "x86_64")]
 mod avx512 {
+    use std::arch::x86_64::{
+        __m512, _CMP_NEQ_UQ, _CMP_NLE_UQ, _mm512_add_pd, _mm512_add_ps, _mm512_castps512_ps256, _mm512_cmp_ps_mask,
+        _mm512_cvtps_pd, _mm512_extractf32x8_ps, _mm512_fmadd_ps, _mm512_fnmadd_ps, _mm512_i32gather_ps,
+        _mm512_loadu_si512, _mm512_mask_min_ps, _mm512_maskz_mov_ps, _mm512_maskz_scalef_ps, _mm512_max_ps,
+        _mm512_mul_ps, _mm512_reduce_add_pd, _mm512_reduce_min_ps, _mm512_roundscale_ps, _mm512_set1_ps,
+        _mm512_setzero_pd, _mm512_setzero_ps, _mm512_storeu_ps, _mm512_sub_ps,
+    };
+
+    use super::{GROUP, LANES};
+
     #[target_feature(enable = "avx512f,avx512dq,avx512bw,avx512vl,avx2,fma")]
     pub(super) fn max(row: &[f32]) -> f32 {
         super::max_any(row)
     }
 
+    /// The exponential of [`super::exp`], in sixteen lanes and with fused operations.
+    #[target_feature(enable = "avx512f,avx512dq,avx512bw,avx512vl,avx2,fma")]
+    #[inline]
+    fn exp(x: __m512) -> __m512 {
+        let least = _mm512_set1_ps(super::LEAST);
+        // NaN in the second operand is passed on.
+        let clamped = _mm512_max_ps(least, x);
+        let n = _mm512_roundscale_ps::<0>(_mm512_mul_ps(clamped, _mm512_set1_ps(super::LOG2_E)));
+        let r = _mm512_fnmadd_ps(n, _mm512_set1_ps(super::LN2_HIGH), clamped);
+        let r = _mm512_fnmadd_ps(n, _mm512_set1_ps(super::LN2_LOW), r);
+        let mut p = _mm512_set1_ps(super::COEFFICIENTS[0]);
+        for coefficient in &super::COEFFICIENTS[1..] {
+            p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(*coefficient));
+        }
+        _mm512_maskz_scalef_ps(_mm512_cmp_ps_mask::<_CMP_NLE_UQ>(x, least), p, n)
+    }
+
+    /// The logits of sixteen ids.
+    ///
     /// # Safety
     ///
-    /// Each of `ids` is below the length of `row`.
+    /// Each of `ids` is below the length of `row`, which is below 2^31.
+    #[target_feature(enable = "avx512f,avx512dq,avx512bw,avx512vl,avx2,fma")]
+    #[inline]
+    unsafe fn gather(row: &[f32], ids: &[u32; LANES]) -> __m512 {
+        // SAFETY: sixteen ids are read, which is what the array has; each is a place of the row, the caller's part.
+        unsafe { _mm512_i32gather_ps::<4>(_mm512_loadu_si512(ids.as_ptr().cast()), row.as_ptr()) }
+    }
+
+    /// Logits are gathered one group ahead of their exponentials, so that the arithmetic of one group fills the time in
+    /// which the next comes from memory.
+    ///
+    /// # Safety
+    ///
+    /// Each of `ids` is below the length of `row`, which is below 2^31.
     #[target_feature(enable = "avx512f,avx512dq,avx512bw,avx512vl,avx2,fma")]
     pub(super) unsafe fn exp_by_rank(row: &[f32], max: f32, ids: &[u32], words: &[u64], out: &mut [f32]) -> (f64, f32) {
+        let whole = ids.len() / GROUP * GROUP;
+        let (ids, rest) = ids.split_at(whole);
+        let (out, rest_out) = out.split_at_mut(whole);
+        let (words, rest_words) = words.split_at(whole / GROUP);
         // SAFETY: the caller's part.
-        unsafe { super::exp_by_rank_any(row, max, ids, words, out) }
+        let (rest_sum, rest_least) = unsafe { super::exp_by_rank_any(row, max, rest, rest_words, rest_out) };
+
+        let (parts, maxes, no_logit) = (ids.as_chunks().0, _mm512_set1_ps(max), _mm512_set1_ps(f32::NEG_INFINITY));
+        let (mut low, mut high, mut least) = (_mm512_setzero_pd(), _mm512_setzero_pd(), _mm512_set1_ps(f32::INFINITY));
+        let mut ahead = [no_logit; GROUP / LANES];
+        for (logits, ids) in ahead.iter_mut().zip(parts) {
+            // SAFETY: the caller's part.
+            *logits = unsafe { gather(row, ids) };
+        }
+        for ((at, out), &word) in out.chunks_exact_mut(GROUP).enumerate().zip(words) {
+            // The last group is gathered twice.
+            let next = (at + 1).min(words.len() - 1) * (GROUP / LANES);
+            let mut sum = _mm512_setzero_ps();
+            for (part, (logits, out)) in ahead.iter_mut().zip(out.as_chunks_mut::<LANES>().0).enumerate() {
+                let x = *logits;
+                // SAFETY: the caller's part.
+                *logits = unsafe { gather(row, &parts[next + part]) };
+                let is_logit = _mm512_cmp_ps_mask::<_CMP_NEQ_UQ>(x, no_logit);
+                least = _mm512_mask_min_ps(least, is_logit, x, least);
+                let value = exp(_mm512_sub_ps(x, maxes));
+                sum = _mm512_add_ps(sum, value);
+                let allowed = _mm512_maskz_mov_ps((word >> (part * LANES)) as u16, value);
+                // SAFETY: the array has as many numbers as the register.
+                unsafe { _mm512_storeu_ps(out.as_mut_ptr(), allowed) };
+            }
+            low = _mm512_add_pd(low, _mm512_cvtps_pd(_mm512_castps512_ps256(sum)));
+            high = _mm512_add_pd(high, _mm512_cvtps_pd(_mm512_extractf32x8_ps::<1>(sum)));
+        }
+        let least = _mm512_reduce_min_ps(least);
+        let sum = _mm512_reduce_add_pd(_mm512_add_pd(low, high)) + rest_sum;
+        (sum, if rest_least < least { rest_least } else { least })
     }
 
     #[target_feature(enable = "avx512f,avx512dq,avx512bw,avx512vl,avx2,fma")]
@@ -217,7 +297,7 @@ pub(super) fn max(row: &[f32]) -> f32 {
 /// Each of `ids` is below the length of `row`.
 pub(super) unsafe fn exp_by_rank(row: &[f32], max: f32, ids: &[u32], words: &[u64], out: &mut [f32]) -> (f64, f32) {
     #[cfg(target_arch = "x86_64")]
-    if avx512::is_available() {
+    if avx512::is_available() && i32::try_from(row.len()).is_ok() {
         // SAFETY: the features are available, and the ids are the caller's part.
         return unsafe { avx512::exp_by_rank(row, max, ids, words, out) };
     } else if avx2::is_available() {
@@ -260,6 +340,20 @@ mod tests {
         }
         assert_eq!(exp(0.0), 1.0);
         assert!(exp(f32::NAN).is_nan());
+    }
+
+    #[test]
+    fn one_logit_that_is_no_number_makes_the_sum_none() {
+        let ids: Vec<u32> = (0..150).rev().collect();
+        for at in [0, 70, 149] {
+            let mut row = vec![-1.0; 150];
+            row[at] = f32::NAN;
+            let mut out = vec![0.0; 150];
+            // SAFETY: the ids are below the length.
+            let (sum, least) = unsafe { exp_by_rank(&row, -1.0, &ids, &[u64::MAX; 3], &mut out) };
+            assert!(sum.is_nan());
+            assert_eq!(least, -1.0);
+        }
     }
 
     proptest! {
