@@ -8,6 +8,7 @@ mod arrow;
 mod byte_level;
 mod components;
 mod error;
+mod lists;
 mod options;
 mod text;
 mod tokenizer;
@@ -58,6 +59,8 @@ mod _tokmill {
     use crate::byte_level::{ByteEngine, ByteRequest, ByteState};
     #[pymodule_export]
     use crate::components::{Normalizer, Pattern, PreTokenizer, uppercase};
+    #[pymodule_export]
+    use crate::lists::_spans;
     #[pymodule_export]
     use crate::options::set_default_threads;
     #[pymodule_export]

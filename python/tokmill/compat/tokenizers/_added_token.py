@@ -141,3 +141,19 @@ class AddedVocabulary:
         copy.special_contents = set(self.special_contents)
         copy.revision = self.revision
         return copy
+
+
+def tokens_of(tokens: Any) -> list[AddedToken]:
+    """The tokens that `add_tokens` is given."""
+    if not isinstance(tokens, list):
+        raise TypeError(f"argument 'tokens': {type(tokens).__name__!r} object is not an instance of 'list'")
+    return [_as_token(token) for token in tokens]
+
+
+def _as_token(token: str | AddedToken) -> AddedToken:
+    token = AddedToken.adopted(token)
+    if isinstance(token, AddedToken):
+        return token
+    if isinstance(token, str):
+        return AddedToken(token)
+    raise TypeError("Input must be a List[Union[str, AddedToken]]")

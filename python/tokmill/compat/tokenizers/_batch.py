@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 import tokmill
+from tokmill._tokmill import _spans
 
 from ._encoding import LISTS, Columns, Encoding, padding_values
 
@@ -109,6 +110,18 @@ def trimmed(span: tuple[int, int], leading: int, trailing: int, *, first: bool, 
     return begin, end
 
 
+class Details(NamedTuple):
+    """What belongs to the ids of a call."""
+
+    offsets: npt.NDArray[np.int64]
+    """int64[n, 2]."""
+    words: npt.NDArray[np.uint32]
+    surfaces: dict[int, str]
+    """Tokens that are not as the vocabulary spells them, by their places."""
+    places: list[int]
+    """These places."""
+
+
 class Source:
     """The ids of all sequences of a call, end to end, and what belongs to each."""
 
@@ -130,11 +143,14 @@ class Source:
         self._threads = threads
         self._with_details = with_details
         batch = core.encode_batch(texts, allowed_special=self._allowed_special, threads=threads)
+        self._batch = batch
         self.ids = batch.values if renumber is None else renumber[batch.values]
         self.ends: list[int] = batch.offsets.tolist()
         """Where the ids of each text begin, and where those of the last one end."""
         self._words: npt.NDArray[np.uint32] | None = None
-        self._details: tuple[npt.NDArray[np.int64], npt.NDArray[np.uint32], dict[int, str], list[int]] | None = None
+        self._details: Details | None = None
+        self._of_ids: npt.NDArray[np.int64] | None = None
+        self._asked_ids = False
         self._trims: dict[tuple[bool, ...], npt.NDArray[np.int64]] = {}
 
     def joined(self, counts: Sequence[int]) -> list[int]:
@@ -148,22 +164,40 @@ class Source:
             ends.append(self.ends[text])
         return ends
 
-    def _found(self) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.uint32], dict[int, str], list[int]]:
-        """Offsets, words, tokens that are not as the vocabulary spells them, and the places of these."""
+    def _found(self) -> Details:
+        """What a second pass of the core finds."""
         if self._details is None:
             _, offsets, words, surfaces = self._core._encode_batch_details(
                 self._texts, allowed_special=self._allowed_special, threads=self._threads
             )
-            words = words if self._words is None else self._words
-            self._details = offsets, words, surfaces, list(surfaces)
+            self._details = Details(offsets, words, surfaces, list(surfaces))
         return self._details
+
+    def _untrimmed(self) -> npt.NDArray[np.int64]:
+        """Offsets before any post-processor: int64[n, 2]."""
+        spans = self._told() if self._details is None else None
+        return self._found().offsets if spans is None else spans
+
+    def _told(self) -> npt.NDArray[np.int64] | None:
+        """The offsets, where the ids tell them; then no token is spelled in another way than in the vocabulary."""
+        if not self._asked_ids:
+            self._asked_ids = True
+            self._of_ids = self._core._offsets_of_ids(self._texts, self._batch.values, self._batch.offsets)
+        return self._of_ids
+
+    def _surfaces(self) -> tuple[dict[int, str], list[int]]:
+        """Tokens that are not as the vocabulary spells them by their places, and the places."""
+        if self._details is None and self._told() is not None:
+            return {}, []
+        found = self._found()
+        return found.surfaces, found.places
 
     def tokens(self, begin: int, end: int) -> list[str]:
         """The tokens of some ids."""
         if not self._with_details:
             return [""] * (end - begin)
         tokens = self.table.of(self.ids[begin:end])
-        _, _, surfaces, places = self._found()
+        surfaces, places = self._surfaces()
         for place in places[bisect_left(places, begin) : bisect_left(places, end)]:
             tokens[place - begin] = surfaces[place]
         return tokens
@@ -172,7 +206,8 @@ class Source:
         """The words of some ids."""
         if not self._with_details:
             return [None] * (end - begin)
-        words: list[int | None] = self._found()[1][begin:end].tolist()
+        numbers = self._found().words if self._words is None else self._words
+        words: list[int | None] = numbers[begin:end].tolist()
         return words
 
     def offsets(self, begin: int, end: int, trims: tuple[bool, ...] = ()) -> list[tuple[int, int]]:
@@ -181,8 +216,8 @@ class Source:
             return [(0, 0)] * (end - begin)
         if begin == end:
             return []
-        array = self._found()[0] if not trims else self._trimmed(trims)
-        spans = list(zip(array[begin:end, 0].tolist(), array[begin:end, 1].tolist(), strict=True))
+        array = self._untrimmed() if not trims else self._trimmed(trims)
+        spans = _spans(array, begin, end)
         if trims:
             spans[0] = self._first_trimmed(begin, trims)
         return spans
@@ -191,7 +226,7 @@ class Source:
         """The same as `offsets`, as int64[n, 2]."""
         if not self._with_details:
             return np.zeros((end - begin, 2), np.int64)
-        array = self._found()[0] if not trims else self._trimmed(trims)
+        array = self._untrimmed() if not trims else self._trimmed(trims)
         spans = array[begin:end].astype(np.int64)
         if trims and begin < end:
             spans[0] = self._first_trimmed(begin, trims)
@@ -200,7 +235,7 @@ class Source:
     def _spaces(self) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
         leading, trailing = self.table.spaces()
         leading, trailing = leading[self.ids], trailing[self.ids]
-        for place, token in self._found()[2].items():
+        for place, token in self._surfaces()[0].items():
             leading[place], trailing[place] = spaces_around(token)
         return leading, trailing
 
@@ -208,7 +243,7 @@ class Source:
         """All spans, trimmed as if none were the first of its sequence."""
         if trims not in self._trims:
             leading, trailing = self._spaces()
-            spans = self._found()[0]
+            spans = self._untrimmed()
             begins, ends = spans[:, 0].copy(), spans[:, 1].copy()
             for keeps_blank in trims:
                 cut = leading
@@ -222,7 +257,7 @@ class Source:
     def _first_trimmed(self, index: int, trims: tuple[bool, ...]) -> tuple[int, int]:
         token = self.tokens(index, index + 1)[0]
         leading, trailing = spaces_around(token)
-        begin, end = self._found()[0][index].tolist()
+        begin, end = self._untrimmed()[index].tolist()
         for keeps_blank in trims:
             begin, end = trimmed((begin, end), leading, trailing, first=True, keeps_blank=keeps_blank)
         return begin, end

@@ -34,6 +34,19 @@ class Input(NamedTuple):
         return [(number,) for number in range(sequences)] if self.pairs is None else self.pairs
 
 
+def batch_inputs(input: Any, is_pretokenized: bool) -> Input:
+    """What `encode_batch` is given."""
+    if isinstance(input, str):
+        raise TypeError("argument 'input': Can't extract `str` to `Vec`")
+    if type(input) is not list:
+        try:
+            input = list(input)
+        except TypeError:
+            kind = type(input).__name__
+            raise TypeError(f"argument 'input': {kind!r} object is not an instance of 'Sequence'") from None
+    return word_inputs(input) if is_pretokenized else text_inputs(input)
+
+
 def text_inputs(items: Sequence[Any]) -> Input:
     """Inputs that are texts or pairs of texts. A tuple of one is what `encode` gives for a text."""
     if type(items) is list and set(map(type, items)) <= {str}:

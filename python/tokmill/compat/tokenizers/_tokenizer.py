@@ -13,35 +13,22 @@ import json
 import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
-
-import numpy as np
-import numpy.typing as npt
+from typing import Any
 
 import tokmill
 from tokmill import TokmillError
 
 from . import _lengths, decoders, models, normalizers, pre_tokenizers, processors, trainers
-from ._added_token import AddedToken, AddedVocabulary
-from ._batch import Source, Table
+from ._added_token import AddedToken, AddedVocabulary, tokens_of
+from ._batch import Source
+from ._compiled import Compiled
 from ._encoding import Encoding
-from ._inputs import Input, text_inputs, word_inputs
+from ._inputs import Input, batch_inputs, text_inputs, word_inputs
 from ._render import REPR, STR, call
 from ._rows import Finishing, Rows
 from ._staged import Stages
 
 Revision = tuple[int, ...]
-
-
-class Compiled(NamedTuple):
-    """What the core makes of a specification."""
-
-    core: tokmill.Tokenizer
-    table: Table
-    renumber: npt.NDArray[np.uint32] | None
-    """The ids of the specification, where the core has given added tokens others."""
-    decodes: bool
-    """Whether the core has the decoder too, and ids are its own."""
 
 
 class Tokenizer:
@@ -144,7 +131,7 @@ class Tokenizer:
         return tokenizer
 
     def _spec(self, *, of_core: bool = False) -> dict[str, Any]:
-        """What tokenizer.json holds; with `of_core`, without what the face does itself."""
+        """What tokenizer.json holds; with `of_core`, without the decoder and what the face does itself."""
 
         def spec(component: Any) -> Any:
             return None if component is None else component.spec()
@@ -157,7 +144,7 @@ class Tokenizer:
             "normalizer": spec(self._normalizer),
             "pre_tokenizer": spec(self._pre_tokenizer),
             "post_processor": None if of_core else spec(self._post_processor),
-            "decoder": spec(self._decoder),
+            "decoder": None if of_core else spec(self._decoder),
             "model": self._model.spec(),
         }
 
@@ -347,11 +334,11 @@ class Tokenizer:
 
     def add_tokens(self, tokens: Sequence[str | AddedToken]) -> int:
         """Adds tokens to the vocabulary, and returns how many are new or changed."""
-        return self._add([_as_token(token) for token in _list(tokens)])
+        return self._add(tokens_of(tokens))
 
     def add_special_tokens(self, tokens: Sequence[str | AddedToken]) -> int:
         """Adds tokens that `skip_special_tokens` leaves out, and returns how many are new or changed."""
-        special = [_as_token(token) for token in _list(tokens)]
+        special = tokens_of(tokens)
         for token in special:
             token.special = True
         return self._add(special)
@@ -373,52 +360,16 @@ class Tokenizer:
     def _compiled(self) -> Compiled:
         revision = self._revision()
         if self._compiled_at != revision or self._compiled_to is None:
-            self._compiled_to = self._compile(revision)
+            at, source = self._source_text or (None, None)
+            self._compiled_to = Compiled.of(
+                lambda: self._spec(of_core=True),
+                self._model,
+                self._added,
+                self._decoder,
+                source if at == revision else None,
+            )
             self._compiled_at = revision
         return self._compiled_to
-
-    def _compile(self, revision: Revision) -> Compiled:
-        core, has_decoder = None, True
-        if self._source_text is not None and self._source_text[0] == revision:
-            try:
-                core = tokmill.Tokenizer.from_bytes(self._source_text[1])
-            except TokmillError:
-                # The core may refuse what the face does itself.
-                core = None
-        if core is None:
-            if self._decoder is not None and self._decoder.is_custom:
-                core, has_decoder = self._core(with_decoder=False), False
-            else:
-                try:
-                    core = self._core(with_decoder=True)
-                except TokmillError:
-                    if self._decoder is None:
-                        raise
-                    core, has_decoder = self._core(with_decoder=False), False
-        renumber = self._renumbering(core)
-        tokens = {id: token for token, id in self._model.get_vocab().items()}
-        tokens.update((id, token.content) for id, token in self._added.tokens.items())
-        return Compiled(core, Table(tokens), renumber, has_decoder and renumber is None)
-
-    def _core(self, *, with_decoder: bool) -> tokmill.Tokenizer:
-        spec = self._spec(of_core=True)
-        if not with_decoder:
-            spec["decoder"] = None
-        return tokmill.Tokenizer.from_bytes(json.dumps(spec, ensure_ascii=False).encode())
-
-    def _renumbering(self, core: tokmill.Tokenizer) -> npt.NDArray[np.uint32] | None:
-        """The core gives added tokens ids as a file does; here tokens may have been added before the model came."""
-        differing = {}
-        for content, id in self._added.ids.items():
-            given = core.token_id(content)
-            if given is not None and given != id:
-                differing[given] = id
-        if not differing:
-            return None
-        renumber = np.arange(core.vocab_size, dtype=np.uint32)
-        for given, id in differing.items():
-            renumber[given] = id
-        return renumber
 
     # -- encoding -------------------------------------------------------------------------------------------------
 
@@ -438,13 +389,13 @@ class Tokenizer:
         self, input: Any, is_pretokenized: bool = False, add_special_tokens: bool = True
     ) -> list[Encoding]:
         """The encodings of many inputs: each a sequence or a pair, a tuple or list of two."""
-        return self._encode(_inputs(input, is_pretokenized), add_special_tokens)
+        return self._encode(batch_inputs(input, is_pretokenized), add_special_tokens)
 
     def encode_batch_fast(
         self, input: Any, is_pretokenized: bool = False, add_special_tokens: bool = True
     ) -> list[Encoding]:
         """`encode_batch` without offsets, words and tokens: these are (0, 0), `None` and empty."""
-        return self._encode(_inputs(input, is_pretokenized), add_special_tokens, with_details=False)
+        return self._encode(batch_inputs(input, is_pretokenized), add_special_tokens, with_details=False)
 
     async def async_encode(
         self, sequence: Any, pair: Any = None, is_pretokenized: bool = False, add_special_tokens: bool = True
@@ -587,18 +538,6 @@ class Tokenizer:
         self.add_special_tokens(special)
 
 
-def _inputs(input: Any, is_pretokenized: bool) -> Input:
-    if isinstance(input, str):
-        raise TypeError("argument 'input': Can't extract `str` to `Vec`")
-    if type(input) is not list:
-        try:
-            input = list(input)
-        except TypeError:
-            kind = type(input).__name__
-            raise TypeError(f"argument 'input': {kind!r} object is not an instance of 'Sequence'") from None
-    return word_inputs(input) if is_pretokenized else text_inputs(input)
-
-
 def _threads() -> int | None:
     """One thread where the owner's variable turns parallelism off, else as many as suit the input."""
     switch = os.environ.get("TOKENIZERS_PARALLELISM")
@@ -620,21 +559,6 @@ def _checked(component: Any, kind: type[Any], name: str) -> Any:
             f"argument {name!r}: {type(component).__name__!r} object is not an instance of {kind.__name__!r}"
         )
     return component
-
-
-def _list(tokens: Any) -> list[Any]:
-    if not isinstance(tokens, list):
-        raise TypeError(f"argument 'tokens': {type(tokens).__name__!r} object is not an instance of 'list'")
-    return tokens
-
-
-def _as_token(token: str | AddedToken) -> AddedToken:
-    token = AddedToken.adopted(token)
-    if isinstance(token, AddedToken):
-        return token
-    if isinstance(token, str):
-        return AddedToken(token)
-    raise TypeError("Input must be a List[Union[str, AddedToken]]")
 
 
 def _ids(ids: Any) -> Any:

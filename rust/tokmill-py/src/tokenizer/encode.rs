@@ -2,10 +2,11 @@
 
 use std::hash::{BuildHasher, RandomState};
 
-use numpy::{PyArray1, PyArray2};
+use numpy::{PyArray1, PyArray2, PyReadonlyArray1};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use tokmill::Error;
+use tokmill::ragged::RaggedView;
 use tokmill::tokenizer::{EncodeOptions, Sampling};
 
 use super::Tokenizer;
@@ -233,6 +234,26 @@ impl Tokenizer {
         }
         let spans = spans_to_numpy(py, details.offsets)?;
         Ok((Ragged::from_rows(py, details.ids), spans, to_numpy(py, details.words), surfaces))
+    }
+
+    /// The offsets in characters that `_encode_batch_details` gives, from the ids of the texts: uint32[total], of which
+    /// those of text `i` are at `ends[i]` to `ends[i + 1]`, int64[len(texts) + 1]. `None` where they have to be encoded
+    /// again. Where they are given, all tokens are spelled as in the vocabulary.
+    #[pyo3(name = "_offsets_of_ids", signature = (texts, ids, ends), text_signature = "($self, texts, ids, ends)")]
+    fn offsets_of_ids<'py>(
+        &self,
+        py: Python<'py>,
+        texts: &Bound<'py, PyAny>,
+        ids: PyReadonlyArray1<'py, u32>,
+        ends: PyReadonlyArray1<'py, i64>,
+    ) -> Result<Option<SpanArray<'py>>> {
+        let contiguous = |name| move |_| Failure::option(name, "must be contiguous");
+        let ids = ids.as_slice().map_err(contiguous("ids"))?;
+        let rows = RaggedView::new(ids, ends.as_slice().map_err(contiguous("ends"))?)?;
+        let texts = Texts::new(texts)?;
+        let texts = texts.borrow()?;
+        let found = call(py, total_len(&texts), || Ok::<_, Error>(self.core.offsets_of_ids(&texts, rows)))?;
+        found.map(|spans| spans_to_numpy(py, spans)).transpose()
     }
 
     /// The ids of a text or a pair, uint32[n], and the type id of each, uint32[n], as the post-processor has them.

@@ -130,7 +130,7 @@ impl Tokenizer {
         let spans = &found.spans;
         let before = rows.words.len();
         let mut position = Position::new(text, unit);
-        rows.offsets.extend(self.place(text, spans).iter().map(|place| position.span(&place.bytes)));
+        self.each_place(spans, |_, bytes, _| rows.offsets.push(position.span(&bytes)));
         rows.words.extend(spans.words());
         let spelled_so = |(at, text): &Surface| match self.added_tokens.get(spans.ids[*at]) {
             Some(token) => token.content == *text,

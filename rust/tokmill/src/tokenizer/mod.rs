@@ -7,6 +7,7 @@ mod offsets;
 mod pool;
 mod sample;
 mod stretches;
+mod tiling;
 
 pub use crate::added_tokens::AllowedSpecial;
 pub use crate::decode::DecodeStream;

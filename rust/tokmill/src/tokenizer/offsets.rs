@@ -158,8 +158,8 @@ impl Target for Spans {
 }
 
 /// An id's place in the text, in bytes, and how much white space its spelling begins and ends with.
-pub(super) struct Placed {
-    pub(super) bytes: Range<usize>,
+struct Placed {
+    bytes: Range<usize>,
     leading: i64,
     trailing: i64,
 }
@@ -234,38 +234,53 @@ impl Tokenizer {
         Ok(())
     }
 
-    /// Finds the bytes of each id: inside a piece, ids follow one another.
-    pub(super) fn place(&self, text: &[u8], spans: &Spans) -> Vec<Placed> {
+    /// The bytes of each id, and the white space that its spelling begins and ends with.
+    fn place(&self, text: &[u8], spans: &Spans) -> Vec<Placed> {
         let vocab = self.model.vocab();
         let trims = !self.layouts.trims().is_empty();
+        let mut placed = Vec::with_capacity(spans.ids.len());
+        self.each_place(spans, |index, bytes, added| {
+            let (leading, trailing) = match added {
+                _ if !trims => (0, 0),
+                true => white_space_around(&text[bytes.clone()]),
+                false => vocab_space(vocab, spans.ids[index]),
+            };
+            placed.push(Placed { bytes, leading, trailing });
+        });
+        placed
+    }
+
+    /// Calls `visit` with the number of each id, its bytes, and whether it is an added token: inside a piece, ids follow
+    /// one another.
+    pub(super) fn each_place(&self, spans: &Spans, mut visit: impl FnMut(usize, Range<usize>, bool)) {
         let fallback_bytes = match (&self.decoder, &self.model) {
             (Decoder::SentencePiece(decoder), Model::Bpe(_)) => Some(decoder.kinds.as_slice()),
             _ => None,
         };
-        let mut placed = Vec::with_capacity(spans.ids.len());
+        let mut done = 0;
         for mark in &spans.marks {
             let (base, alignment) = &spans.entries[mark.entry];
-            let original = |range: Range<usize>| {
-                let range = alignment.as_ref().map_or(range.clone(), |alignment| alignment.original(range));
-                base + range.start..base + range.end
+            let original = |range: Range<usize>| match alignment {
+                None => base + range.start..base + range.end,
+                Some(alignment) => {
+                    let range = alignment.original(range);
+                    base + range.start..base + range.end
+                }
             };
             if mark.added {
-                let bytes = original(mark.range.clone());
-                let (leading, trailing) = if trims { white_space_around(&text[bytes.clone()]) } else { (0, 0) };
-                placed.push(Placed { bytes, leading, trailing });
+                visit(done, original(mark.range.clone()), true);
+                done += 1;
                 continue;
             }
-            for index in placed.len()..mark.ids_end {
-                let (leading, trailing) = if trims { vocab_space(vocab, spans.ids[index]) } else { (0, 0) };
+            for index in done..mark.ids_end {
                 let Range { start, end } = match fallback_bytes {
                     Some(kinds) => self.of_character(kinds, spans, index),
                     None => spans.ranges[index].clone(),
                 };
-                let bytes = original(mark.range.start + start..mark.range.start + end);
-                placed.push(Placed { bytes, leading, trailing });
+                visit(index, original(mark.range.start + start..mark.range.start + end), false);
             }
+            done = mark.ids_end;
         }
-        placed
     }
 }
 
