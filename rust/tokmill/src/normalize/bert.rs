@@ -55,7 +55,7 @@ impl BertOptions {
         };
         step(&|text, next| Rule::BertBefore(self).write_each(text, next));
         if self.strips_accents() {
-            step(&|text, next| Form::D.write(text, next));
+            step(&|text, next| Form::D.write(text, Form::D.next_change(text, 0), next));
         }
         step(&|text, next| Rule::BertAfter(self).write_each(text, next));
         (current.0.into_owned(), current.1)

@@ -177,6 +177,11 @@ impl Normalizer {
                 }
                 Cow::Owned(self.irregular(text).0)
             }
+            Plan::Form(form, change) => {
+                sink.reserve(text.len() + text.len() / 8);
+                form.write(text, Some(change), &mut sink);
+                Cow::Owned(sink)
+            }
             Plan::Run => {
                 sink.reserve(text.len() + text.len() / 8);
                 self.run(text, &mut sink);
@@ -207,6 +212,10 @@ impl Normalizer {
                 let (text, alignment) = self.irregular(text);
                 (Cow::Owned(text), alignment)
             }
+            Plan::Form(form, change) => {
+                form.write(text, Some(change), &mut sink);
+                (Cow::Owned(sink.text), sink.alignment)
+            }
             Plan::Run => {
                 self.run(text, &mut sink);
                 (Cow::Owned(sink.text), sink.alignment)
@@ -229,7 +238,7 @@ impl Normalizer {
     /// How to normalise a text; decides quickly, and may run where nothing changes.
     fn plan(&self, text: &str) -> Plan<'_> {
         let unless = |same: bool| if same { Plan::Same } else { Plan::Run };
-        let form = |form: Form| unless(form.is_quick(text));
+        let form = |form: Form| form.next_change(text, 0).map_or(Plan::Same, |change| Plan::Form(form, change));
         match self {
             Self::Nfc => form(Form::C),
             Self::Nfd => form(Form::D),
@@ -272,10 +281,6 @@ impl Normalizer {
 
     fn run(&self, text: &str, sink: &mut impl Sink) {
         match self {
-            Self::Nfc => Form::C.write(text, sink),
-            Self::Nfd => Form::D.write(text, sink),
-            Self::Nfkc => Form::Kc.write(text, sink),
-            Self::Nfkd => Form::Kd.write(text, sink),
             Self::ByteLevel => {
                 for (at, byte) in text.bytes().enumerate() {
                     sink.write(byte_level_char(byte), at..at + 1);
@@ -289,6 +294,7 @@ impl Normalizer {
             Self::Replace(replacement) => replace(text, replacement, sink),
             Self::Precompiled(map) => map.write(text, sink),
             Self::SentencePiece(rules) => rules.write(text, sink),
+            Self::Nfc | Self::Nfd | Self::Nfkc | Self::Nfkd => unreachable!("has a plan of its own"),
             Self::Lowercase | Self::StripAccents | Self::Nmt | Self::Bert(_) | Self::Sequence(_) => {
                 unreachable!("has a plan of its own")
             }
@@ -331,6 +337,8 @@ enum Plan<'n> {
     Steps(&'n [Normalizer]),
     /// By a table; nothing changes before this byte.
     Map(&'static CharacterMap, usize),
+    /// By a form of Unicode; this is the first stretch that changes.
+    Form(Form, Range<usize>),
     /// By [`Normalizer::run`].
     Run,
 }

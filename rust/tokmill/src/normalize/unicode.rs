@@ -1,7 +1,8 @@
 //! Unicode normalisation forms, by the tables of Unicode 9 that tokenizers 0.23 ships with.
 //!
 //! Nearly every character is *inert* in a form: it stays what it is and joins nothing before it. Only the stretches
-//! that hold other characters, each with the inert character before it, which may be joined to them, are rewritten.
+//! that hold other characters, each with the inert character before it, which may be joined to them, are looked at, and
+//! rewritten where they change.
 
 use std::ops::Range;
 use std::sync::OnceLock;
@@ -23,12 +24,16 @@ pub(super) enum Form {
 /// Code points from here on are checked one by one; below it a bit tells.
 const TABLE_END: u32 = 0x3_0000;
 
-impl Form {
-    /// Whether `text` surely is in this form.
-    pub(super) fn is_quick(self, text: &str) -> bool {
-        text.is_ascii() || text.chars().all(|c| self.is_inert(c)) || self.check(text.chars()) == IsNormalized::Yes
-    }
+/// What a form does to code points, a bit for each, 64 to a word: the last byte of a character of several bytes is the
+/// place of its bit, and those before it are the number of its word.
+struct Table {
+    /// Characters that neither change nor take part in a composition with what stands before them.
+    inert: Box<[u64]>,
+    /// Characters that, alone behind an inert one, leave both as they are.
+    quick: Box<[u64]>,
+}
 
+impl Form {
     fn check(self, chars: impl Iterator<Item = char>) -> IsNormalized {
         match self {
             Self::C => is_nfc_quick(chars),
@@ -38,25 +43,19 @@ impl Form {
         }
     }
 
-    /// Whether a character neither changes in this form nor takes part in a composition with what stands before it.
-    fn is_inert(self, c: char) -> bool {
-        static TABLES: [OnceLock<Box<[u64]>>; 4] = [const { OnceLock::new() }; 4];
-        if c.is_ascii() {
-            return true;
-        }
-        let table = TABLES[self as usize].get_or_init(|| {
-            let mut table = vec![0; TABLE_END as usize / 64].into_boxed_slice();
+    fn table(self) -> &'static Table {
+        static TABLES: [OnceLock<Table>; 4] = [const { OnceLock::new() }; 4];
+        TABLES[self as usize].get_or_init(|| {
+            let words = || vec![0; TABLE_END as usize / 64].into_boxed_slice();
+            let mut table = Table { inert: words(), quick: words() };
             for c in (0..TABLE_END).filter_map(char::from_u32) {
-                if self.inert_by_tables(c) {
-                    table[c as usize / 64] |= 1 << (c as usize % 64);
-                }
+                let quick = self.check(std::iter::once(c)) == IsNormalized::Yes;
+                let inert = quick && ucd::canonical_combining_class(c) == 0;
+                table.quick[c as usize / 64] |= u64::from(quick) << (c as usize % 64);
+                table.inert[c as usize / 64] |= u64::from(inert) << (c as usize % 64);
             }
             table
-        });
-        match table.get(c as usize / 64) {
-            Some(word) => word >> (c as usize % 64) & 1 == 1,
-            None => self.inert_by_tables(c),
-        }
+        })
     }
 
     /// Gives the characters that one becomes to `take`.
@@ -75,10 +74,10 @@ impl Form {
         ucd::canonical_combining_class(c) == 0 && self.check(std::iter::once(c)) == IsNormalized::Yes
     }
 
-    /// Writes `text` in this form.
-    pub(super) fn write(self, text: &str, sink: &mut impl Sink) {
+    /// Writes `text` in this form, given the first stretch that changes.
+    pub(super) fn write(self, text: &str, mut change: Option<Range<usize>>, sink: &mut impl Sink) {
         let mut done = 0;
-        while let Some(stretch) = self.next_stretch(text, done) {
+        while let Some(stretch) = change {
             sink.keep(done, &text[done..stretch.start]);
             let part = &text[stretch.clone()];
             match self {
@@ -88,22 +87,81 @@ impl Form {
                 Self::Kd => rewrite(part, part.nfkd(), stretch.start, sink),
             }
             done = stretch.end;
+            change = self.next_change(text, done);
         }
         sink.keep(done, &text[done..]);
     }
 
-    /// The next run of characters that are not inert, with the one before it.
-    fn next_stretch(self, text: &str, from: usize) -> Option<Range<usize>> {
-        let mut begin = from;
-        let mut chars = text[from..].char_indices();
-        for (at, c) in chars.by_ref() {
-            if !self.is_inert(c) {
-                let end = chars.find(|&(_, c)| self.is_inert(c)).map_or(text.len(), |(at, _)| from + at);
-                return Some(begin..end);
+    /// The next run of characters that are not inert, with the one before it, that does not stay as it is.
+    pub(super) fn next_change(self, text: &str, mut from: usize) -> Option<Range<usize>> {
+        let table = self.table();
+        while let Some(active) = self.find_inert(text, from, false) {
+            let end = self.find_inert(text, active, true).unwrap_or(text.len());
+            let before = text[from..active].chars().next_back().map_or(0, char::len_utf8);
+            let stretch = active - before..end;
+            if !self.leaves_alone(table, &text[stretch.clone()], before) {
+                return Some(stretch);
             }
-            begin = from + at;
+            from = end;
         }
         None
+    }
+
+    /// Where the first character from byte `from` on begins that is inert, or that is not.
+    fn find_inert(self, text: &str, from: usize, inert: bool) -> Option<usize> {
+        const BLOCK: usize = 32;
+        let table = self.table();
+        let bytes = text.as_bytes();
+        let mut at = from;
+        while at < bytes.len() {
+            if !inert && bytes[at..].first_chunk::<BLOCK>().is_some_and(|block| block.is_ascii()) {
+                at += BLOCK;
+                continue;
+            }
+            let end = (at + BLOCK).min(bytes.len());
+            while at < end {
+                let low = |place: usize| usize::from(bytes[at + place] & 0x3f);
+                let lead = usize::from(bytes[at]);
+                let (len, word) = match lead {
+                    0..0x80 if inert => return Some(at),
+                    0..0x80 => {
+                        at += 1;
+                        continue;
+                    }
+                    0x80..0xe0 => (2, lead & 0x1f),
+                    0xe0..0xf0 => (3, (lead & 0xf) << 6 | low(1)),
+                    _ => (4, (lead & 7) << 12 | low(1) << 6 | low(2)),
+                };
+                let is_inert = match table.inert.get(word) {
+                    Some(word) => word >> low(len - 1) & 1 == 1,
+                    None => text[at..].chars().next().is_some_and(|c| self.inert_by_tables(c)),
+                };
+                if is_inert == inert {
+                    return Some(at);
+                }
+                at += len;
+            }
+        }
+        None
+    }
+
+    /// Whether an inert character, of `before` bytes, and others that are not stay as they are.
+    fn leaves_alone(self, table: &Table, stretch: &str, before: usize) -> bool {
+        let mut others = stretch[before..].chars();
+        if let (Some(c), None) = (others.next(), others.next())
+            && let Some(word) = table.quick.get(c as usize / 64)
+            && word >> (c as usize % 64) & 1 == 1
+        {
+            return true;
+        }
+        let unchanged = stretch.chars().map(|c| (c, 0));
+        self.check(stretch.chars()) == IsNormalized::Yes
+            || match self {
+                Self::C => stretch.nfc().eq(unchanged),
+                Self::D => stretch.nfd().eq(unchanged),
+                Self::Kc => stretch.nfkc().eq(unchanged),
+                Self::Kd => stretch.nfkd().eq(unchanged),
+            }
     }
 }
 
@@ -172,14 +230,12 @@ mod tests {
                     Form::Kc => rewrite(&text, text.nfkc(), 0, &mut whole),
                     Form::Kd => rewrite(&text, text.nfkd(), 0, &mut whole),
                 }
-                form.write(&text, &mut parts);
+                form.write(&text, form.next_change(&text, 0), &mut parts);
                 prop_assert_eq!(&whole.text, &parts.text);
                 for at in 0..whole.text.len() {
                     prop_assert_eq!(whole.alignment.original(at..at + 1), parts.alignment.original(at..at + 1));
                 }
-                if form.is_quick(&text) {
-                    prop_assert_eq!(&whole.text, &text);
-                }
+                prop_assert_eq!(form.next_change(&text, 0).is_none(), whole.text == text);
             }
         }
     }
