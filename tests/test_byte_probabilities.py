@@ -317,7 +317,7 @@ CONTINUATIONS = [bytes([byte]) for byte in range(0x80, 0xC0)]
 def test_covers_are_what_texts_are_encoded_to(
     data: Path, name: str, parts: list[str], cut: int, random: Random
 ) -> None:
-    """Awkward prompts: what encodings of longer texts begin with is in the cover, and the cover is nothing else."""
+    """Awkward prompts: what encodings of longer texts begin with is in the cover, and nothing else is."""
     tokenizer = load(data, name)
     text = "".join(parts).encode()
     prompt = text[: max(1, len(text) - cut)]
@@ -342,10 +342,10 @@ def test_covers_are_what_texts_are_encoded_to(
     for tail in TAILS:
         if ids := ids_of(prompt + tail):
             assert covering(ids, prompt) in cover, (prompt, tail)
+    if not is_tokenizable(tokenizer, "e\u0301".encode()):
+        return  # The engine leaves it to the caller that texts are in the normal form: its cover holds others too.
     for member in random.sample(sorted(cover), min(8, len(cover))):
         spelled = b"".join(map(tokenizer.token_bytes, member))
-        if not is_tokenizable(tokenizer, spelled.decode(errors="ignore").encode()):
-            continue  # The engine leaves it to the caller that texts are in the normal form.
         pairs = itertools.chain(itertools.product(TAILS, repeat=2), itertools.product(CONTINUATIONS, repeat=2))
         tails = itertools.chain(TAILS, CONTINUATIONS, map(b"".join, pairs))
         assert any(ids_of(spelled + tail)[: len(member)] == member for tail in tails), (prompt, member)
