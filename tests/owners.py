@@ -4,7 +4,7 @@
     python tests/owners.py sentencepiece path/to/sentencepiece-0.2.3 [pytest options]
     python tests/owners.py tokenizers path/to/tokenizers-0.23.3 [pytest options]
 
-The path is the unpacked source distribution, from `pip download --no-deps --no-binary :all:`; its tests are not
+The path is the unpacked source distribution, from `pip download --no-deps --no-binary NAME`; its tests are not
 ours and not kept here. Nothing is fetched: rank files are made from the vocabularies in `TOKMILL_DATA`, and tests of
 tokenizers that download files fail with either library. `--owner` runs the tests on the owner's library instead. Those
 of tokenizers need pytest-asyncio, tqdm and huggingface_hub.
@@ -58,7 +58,12 @@ def main(library: str, source: Path, *options: str) -> int:
             published.write_cache(data / "vocabs", Path(cache))
             os.environ["TIKTOKEN_CACHE_DIR"] = cache
         paths = [str(source / test) for test in TESTS[library]]
-        return pytest.main(["-q", "-c", os.devnull, "--rootdir", str(root), "-p", "no:cacheprovider", *paths, *options])
+        # Neither our settings nor the owner's.
+        settings = Path(cache) / "pytest.ini"
+        settings.write_text("[pytest]\n", encoding="ascii")
+        return pytest.main(
+            ["-q", "-c", str(settings), "--rootdir", str(root), "-p", "no:cacheprovider", *paths, *options]
+        )
 
 
 def alias(library: str, face: ModuleType) -> None:
