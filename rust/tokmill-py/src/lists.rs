@@ -27,14 +27,13 @@ static SPANS: [PyOnceLock<Vec<Py<PyTuple>>>; BLOCKS] = [const { PyOnceLock::new(
 #[inline]
 fn shared(py: Python<'_>, number: usize) -> PyResult<Bound<'_, PyTuple>> {
     let block = &SPANS[number / BLOCK];
-    let tuples = match block.get(py) {
-        Some(tuples) => tuples,
-        None => {
-            let first = number / BLOCK * BLOCK;
-            block.get_or_try_init(py, || {
-                (first..first + BLOCK).map(|number| numbered(py, number).map(Bound::unbind)).collect::<PyResult<_>>()
-            })?
-        }
+    let tuples = if let Some(tuples) = block.get(py) {
+        tuples
+    } else {
+        let first = number / BLOCK * BLOCK;
+        block.get_or_try_init(py, || {
+            (first..first + BLOCK).map(|number| numbered(py, number).map(Bound::unbind)).collect::<PyResult<_>>()
+        })?
     };
     Ok(tuples[number % BLOCK].bind(py).clone())
 }
