@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from tokmill._tokmill import WordCounts
-from tokmill.documents import Documents, expand
+from tokmill.documents import Documents, batched, expand
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,7 +28,6 @@ Files: TypeAlias = "Iterable[str | os.PathLike[str]]"
 
 Unit: TypeAlias = Literal["line", "file", "document"]
 
-_BATCH_BYTES = 8 << 20
 _LONG_PIECE = 1 << 20
 
 
@@ -65,7 +64,7 @@ class Corpus:
             counter.push_files(others, unit=self.unit, field=self.field, progress=tell)
         if parquet:
             documents = Documents(parquet, column=self.column)
-            for batch in documents.batches(_BATCH_BYTES):
+            for batch in documents.batches():
                 lines = (line for document in batch for line in io.BytesIO(document))
                 counter.push(lines if self.unit == "line" else batch)
                 _tell(tell, documents.position, documents.total_bytes)
@@ -106,16 +105,7 @@ def _tell(tell: Tell | None, done: int, total: int | None) -> None:
 
 
 def _batches(documents: Iterable[str | bytes]) -> Iterator[list[str | bytes]]:
-    """The documents in lists of about `_BATCH_BYTES` together."""
+    """The documents in lists of a few megabytes."""
     if isinstance(documents, bytes | bytearray | memoryview):
         raise TypeError("expected an iterable of documents, not one document")
-    batch: list[str | bytes] = []
-    size = 0
-    for document in documents:
-        batch.append(document)
-        size += len(document)
-        if size >= _BATCH_BYTES:
-            yield batch
-            batch, size = [], 0
-    if batch:
-        yield batch
+    return batched(documents)

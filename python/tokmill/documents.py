@@ -16,16 +16,33 @@ import sys
 import zlib
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, Literal, cast
+from typing import TYPE_CHECKING, BinaryIO, Literal, TypeVar, cast
 
 from tokmill._tokmill import TokmillError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-__all__ = ["Documents", "expand"]
+__all__ = ["Documents", "batched", "expand"]
 
 _JSON_LINES = {".jsonl", ".ndjson"}
+
+
+_Document = TypeVar("_Document", bytes, str | bytes)
+
+
+def batched(documents: Iterable[_Document], max_bytes: int = 8 << 20) -> Iterator[list[_Document]]:
+    """The documents in lists of about `max_bytes` together, at least one document each."""
+    batch: list[_Document] = []
+    size = 0
+    for document in documents:
+        batch.append(document)
+        size += len(document)
+        if size >= max_bytes:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch
 
 
 class Documents:
@@ -76,16 +93,7 @@ class Documents:
 
     def batches(self, max_bytes: int = 8 << 20) -> Iterator[list[bytes]]:
         """The documents in lists of about `max_bytes` together, at least one document each."""
-        batch: list[bytes] = []
-        size = 0
-        for document in self:
-            batch.append(document)
-            size += len(document)
-            if size >= max_bytes:
-                yield batch
-                batch, size = [], 0
-        if batch:
-            yield batch
+        return batched(self, max_bytes)
 
     def _documents_of(self, path: str) -> Iterator[bytes]:
         with ExitStack() as stack:
