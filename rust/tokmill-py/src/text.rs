@@ -7,7 +7,9 @@ use pyo3::buffer::PyUntypedBuffer;
 use pyo3::exceptions::{PyTypeError, PyUnicodeEncodeError};
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyByteArray, PyBytes, PyString};
+use pyo3::types::{PyByteArray, PyBytes, PyList, PyString, PyTuple};
+
+use tokmill::memory;
 
 use crate::arrow::Column;
 use crate::error::{Failure, Result};
@@ -85,10 +87,13 @@ fn lone_surrogate(py: Python<'_>, error: PyErr) -> Failure {
     }
 }
 
+/// Texts of a batch whose memory is fetched while others are looked at.
+const AHEAD: usize = 16;
+
 /// The texts of a batch, kept alive.
 pub(crate) enum Texts<'py> {
-    /// Objects taken from an iterable.
-    Objects(Vec<Bound<'py, PyAny>>),
+    /// The objects of an iterable.
+    Objects(Bound<'py, PyTuple>),
     /// A column of an Arrow table.
     Column(Column),
 }
@@ -105,10 +110,17 @@ impl<'py> Texts<'py> {
         if let Some(column) = Column::from_python(source)? {
             return Ok(Self::Column(column));
         }
+        if let Ok(tuple) = source.cast_exact::<PyTuple>() {
+            return Ok(Self::Objects(tuple.clone()));
+        }
+        if let Ok(list) = source.cast_exact::<PyList>() {
+            return Ok(Self::Objects(list.to_tuple()));
+        }
         let Ok(iterator) = source.try_iter() else {
             return Err(Failure::wrong_type("an iterable of str or bytes, or an Arrow column", source));
         };
-        Ok(Self::Objects(iterator.collect::<PyResult<_>>()?))
+        let objects = iterator.collect::<PyResult<Vec<_>>>()?;
+        Ok(Self::Objects(PyTuple::new(source.py(), objects)?))
     }
 
     /// Borrows every text.
@@ -117,8 +129,11 @@ impl<'py> Texts<'py> {
             Self::Column(column) => column.texts(),
             Self::Objects(objects) => {
                 let mut texts = Vec::with_capacity(objects.len());
-                for (index, object) in objects.iter().enumerate() {
-                    let text = object.as_borrowed().extract();
+                for (index, object) in objects.iter_borrowed().enumerate() {
+                    if index + AHEAD < objects.len() {
+                        memory::prefetch(objects.get_borrowed_item(index + AHEAD)?.as_ptr());
+                    }
+                    let text = object.extract();
                     texts.push(text.map_err(|failure| in_row(object.py(), index, failure))?);
                 }
                 Ok(texts)

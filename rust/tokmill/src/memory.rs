@@ -2,11 +2,11 @@
 
 /// Asks the processor to fetch a cache line; does nothing where that cannot be said.
 #[inline]
-pub fn prefetch<T>(place: &T) {
+pub fn prefetch<T>(place: *const T) {
     #[cfg(target_arch = "x86_64")]
-    // SAFETY: a prefetch is a hint, reads nothing that the program can see, and never faults.
+    // SAFETY: a prefetch is a hint, reads nothing that the program can see, and never faults, wherever it points.
     unsafe {
-        std::arch::x86_64::_mm_prefetch(std::ptr::from_ref(place).cast(), std::arch::x86_64::_MM_HINT_T0);
+        std::arch::x86_64::_mm_prefetch(place.cast(), std::arch::x86_64::_MM_HINT_T0);
     }
     #[cfg(not(target_arch = "x86_64"))]
     let _ = place;
@@ -33,10 +33,55 @@ pub fn prefer_huge_pages<T>(memory: &mut [T]) {
     let _ = memory;
 }
 
+/// Appends values to a vector that may become long.
+#[inline]
+pub fn append<T: Copy>(values: &mut Vec<T>, more: &[T]) {
+    if values.capacity() - values.len() < more.len() {
+        grow(values, more.len());
+    }
+    values.extend_from_slice(more);
+}
+
+/// Makes room for `more` values, as appending them would, in huge pages where that is worth it.
+///
+/// Advice about a part of a mapping keeps the system from moving the mapping when it grows, and what is then copied into
+/// is not advised. So a vector that is worth it is copied into memory that is advised as a whole.
+#[cold]
+pub fn grow<T: Copy>(values: &mut Vec<T>, more: usize) {
+    if values.capacity() - values.len() >= more {
+        return;
+    }
+    let capacity = (values.len() + more).max(2 * values.capacity());
+    if capacity * size_of::<T>() < WORTH_HUGE {
+        return values.reserve(more);
+    }
+    let mut grown = Vec::with_capacity(capacity);
+    prefer_huge_pages(grown.spare_capacity_mut());
+    grown.extend_from_slice(values);
+    *values = grown;
+}
+
 /// So many default values, in huge pages where that is worth it.
 pub fn filled<T: Clone + Default>(len: usize) -> Vec<T> {
     let mut values = Vec::with_capacity(len);
     prefer_huge_pages(values.spare_capacity_mut());
     values.resize(len, T::default());
     values
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn vectors_keep_what_they_have_as_they_grow() {
+        let more: Vec<u32> = (0..100_000).collect();
+        let mut values = Vec::new();
+        for _ in 0..30 {
+            append(&mut values, &more);
+        }
+        grow(&mut values, 5_000_000);
+        assert!(values.capacity() - values.len() >= 5_000_000);
+        assert_eq!(values, more.repeat(30));
+    }
 }

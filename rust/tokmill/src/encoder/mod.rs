@@ -22,6 +22,7 @@ use front::FrontTable;
 use group::{GROUP, Group, Joined, Merged, Path, Probed, Unknown};
 use key::{SHORT, hash_short, short_key};
 
+use crate::memory;
 use crate::model::bpe::{Bpe, SafeCuts, Stretch};
 use crate::model::{Model, ModelScratch};
 use crate::pretokenize::{Pieces, Pretokenizer};
@@ -60,7 +61,7 @@ impl Sink for Vec<u32> {
 
     #[inline]
     fn ids(&mut self, ids: &[u32]) {
-        self.extend_from_slice(ids);
+        memory::append(self, ids);
     }
 
     fn piece(&mut self, _model: &Model, _piece: &[u8], _begin: usize, ids: &[u32]) {

@@ -38,16 +38,15 @@ impl Target for Vec<u32> {
     fn enter(&mut self, _base: usize, _alignment: Option<Alignment>) {}
 
     fn token(&mut self, id: u32, _range: Range<usize>, _found: &[u8], _marks: bool) {
-        self.push(id);
+        memory::append(self, &[id]);
     }
 
     fn expect(&mut self, ids: usize) {
-        self.reserve(ids);
-        memory::prefer_huge_pages(self.spare_capacity_mut());
+        memory::grow(self, ids);
     }
 
     fn join(&mut self, next: Self) {
-        self.extend(next);
+        memory::append(self, &next);
     }
 }
 
@@ -141,13 +140,17 @@ impl Tokenizer {
     ) -> Result<Ragged<u32>> {
         if pairs.is_none() && truncation.is_none() && !options.add_special_tokens {
             let bytes = |index: usize| texts[index].as_ref().len();
-            let parts =
-                self.for_runs_of(texts.len(), bytes, options.threads, |run, encoder, rows: &mut Ragged<u32>| {
-                    self.encode_documents(texts[run].iter().map(AsRef::as_ref), options, encoder, |ids| {
-                        rows.values_mut().extend_from_slice(ids);
-                        rows.end_row();
-                    })
-                })?;
+            let room = |bytes: usize| {
+                let mut rows = Ragged::default();
+                rows.values_mut().expect(bytes / 4);
+                rows
+            };
+            let parts = self.for_runs_of(texts.len(), bytes, options.threads, room, |run, encoder, rows| {
+                self.encode_documents(texts[run].iter().map(AsRef::as_ref), options, encoder, |ids| {
+                    memory::append(rows.values_mut(), ids);
+                    rows.end_row();
+                })
+            })?;
             return Ok(joined(parts));
         }
         let row =
@@ -244,7 +247,8 @@ impl Tokenizer {
     pub fn count_batch<T: AsRef<[u8]> + Sync>(&self, texts: &[T], options: &EncodeOptions) -> Result<Vec<i64>> {
         let added = if options.add_special_tokens { self.layouts.added(false) } else { 0 };
         let bytes = |index: usize| texts[index].as_ref().len();
-        let counts = self.for_runs_of(texts.len(), bytes, options.threads, |run, encoder, counts: &mut Vec<i64>| {
+        let room = |_| Vec::new();
+        let counts = self.for_runs_of(texts.len(), bytes, options.threads, room, |run, encoder, counts| {
             let count = |ids: &[u32]| counts.push((added + ids.len()) as i64);
             self.encode_documents(texts[run].iter().map(AsRef::as_ref), options, encoder, count)
         })?;
@@ -256,29 +260,36 @@ impl Tokenizer {
     pub(super) fn for_runs<R: Default + Send>(
         &self,
         len: usize,
-        bytes: impl Fn(usize) -> usize + Copy,
+        bytes: impl Fn(usize) -> usize + Copy + Sync,
         threads: Option<usize>,
         row: impl Fn(usize, &mut Encoder, &mut R) -> Result<()> + Sync,
     ) -> Result<Vec<R>> {
-        self.for_runs_of(len, bytes, threads, |run, encoder, result| {
-            run.into_iter().try_for_each(|index| row(index, encoder, result))
-        })
+        self.for_runs_of(
+            len,
+            bytes,
+            threads,
+            |_| R::default(),
+            |run, encoder, result| run.into_iter().try_for_each(|index| row(index, encoder, result)),
+        )
     }
 
-    /// The same, where `work` is given a whole run at a time.
-    fn for_runs_of<R: Default + Send>(
+    /// The same, where `work` is given a whole run at a time. What it puts its results into is made by `room`, for so many
+    /// bytes of text; that of the calling thread has room for all.
+    fn for_runs_of<R: Send>(
         &self,
         len: usize,
-        bytes: impl Fn(usize) -> usize + Copy,
+        bytes: impl Fn(usize) -> usize + Copy + Sync,
         threads: Option<usize>,
+        room: impl Fn(usize) -> R + Sync,
         work: impl Fn(Range<usize>, &mut Encoder, &mut R) -> Result<()> + Sync,
     ) -> Result<Vec<R>> {
-        let threads = parallel::threads_for((0..len).map(bytes).sum(), threads);
+        let total = (0..len).map(bytes).sum();
+        let threads = parallel::threads_for(total, threads);
         // More runs than threads, so that a thread that is held up is helped out.
         let runs = parallel::balanced((0..len).map(bytes), if threads == 1 { 1 } else { threads * RUNS });
         let on_thread =
             |run: Range<usize>, result: &mut R| self.pool.with(&self.model, |encoder| work(run, encoder, result));
-        let mut first = Ok(R::default());
+        let mut first = Ok(room(total));
         let front = |run| {
             if let Ok(result) = &mut first
                 && let Err(error) = on_thread(run, result)
@@ -287,7 +298,7 @@ impl Tokenizer {
             }
         };
         let others = parallel::from_both_ends(runs, threads, front, |run| {
-            let mut result = R::default();
+            let mut result = room(run.clone().map(bytes).sum());
             on_thread(run, &mut result).map(|()| result)
         });
         std::iter::once(first).chain(others).collect()
@@ -488,6 +499,7 @@ impl Tokenizer {
 fn joined(parts: Vec<Ragged<u32>>) -> Ragged<u32> {
     let mut parts = parts.into_iter();
     let mut all = parts.next().unwrap_or_default();
+    memory::grow(all.values_mut(), parts.as_slice().iter().map(|part| part.values().len()).sum());
     parts.for_each(|part| all.append(part));
     all
 }
