@@ -514,7 +514,7 @@ fn first_char_len(text: &[u8]) -> usize {
 }
 
 /// Runs of texts, or stretches of one, for each thread.
-pub(super) const RUNS: usize = 8;
+pub(super) const RUNS: usize = 32;
 
 /// Rows of ids and of their type ids.
 #[derive(Default)]
