@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import peers
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from reference import Reference
 from texts import CORPUS, byte_strings, texts
@@ -34,6 +34,21 @@ def test_bytes_survive(lossless: tokmill.Tokenizer, data: bytes) -> None:
     assert b"".join(map(lossless.token_bytes, ids)) == data
     assert lossless.decode(ids) == data.decode(errors="replace")
     assert lossless.decode(ids, errors="ignore") == data.decode(errors="ignore")
+
+
+@settings(max_examples=10)
+@given(data=byte_strings, more=st.lists(st.integers(0, 255), min_size=1, max_size=7))
+def test_long_decoding_equals_python(lossless: tokmill.Tokenizer, data: bytes, more: list[int]) -> None:
+    # Single bytes, so that characters lie across whatever is decoded at a time.
+    characters = "a\u00e9\u20ac\U0001f99c".encode()
+    by_byte = {lossless.token_bytes(int(i)): int(i) for b in range(256) for i in lossless.encode(bytes([b]))}
+    for text in (characters * 5000, (characters + data + bytes(more)) * 3000):
+        ids = np.array([by_byte[text[at : at + 1]] for at in range(len(text))], dtype=np.uint32)
+        assert lossless.decode_bytes(ids) == text
+        assert lossless.decode(ids) == text.decode(errors="replace")
+        assert lossless.decode(ids[:-1]) == text[:-1].decode(errors="replace")
+    with pytest.raises(tokmill.UnknownId):
+        lossless.decode([*ids.tolist(), lossless.vocab_size + 7])
 
 
 @given(data=byte_strings)

@@ -179,3 +179,21 @@ def not_unicode() -> Iterator[None]:
         yield
     except tokmill.TokmillError as error:
         raise RuntimeError(str(error)) from error
+
+
+def normalized(normalizer: spm.Normalizer, input: Text | Texts, with_offsets: bool | None) -> Any:
+    """What a normaliser makes of a text, or of each of a list; `with_offsets` gives places with it."""
+    if isinstance(input, list):
+        return [normalized(normalizer, text, with_offsets) for text in input]
+    check_text(input, "Input must be str or bytes")
+    if not with_offsets:
+        found = normalizer.normalize(input)
+        return found if isinstance(input, bytes) else found.decode()
+    found, places = normalizer.with_offsets(input)
+    return (found if isinstance(input, bytes) else found.decode()), places
+
+
+def check_text(text: Any, message: str) -> None:
+    """Raises `TypeError` for what is no text."""
+    if not isinstance(text, str | bytes):
+        raise TypeError(message)

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import os
 import random
-import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,8 +23,9 @@ import numpy.typing as npt
 import tokmill
 from tokmill.compat import _sentencepiece_model as spm
 from tokmill.compat._batch import threads
-from tokmill.compat._sentencepiece_form import Form, ReturnType, Text, Texts, not_unicode
+from tokmill.compat._sentencepiece_form import Form, ReturnType, Text, Texts, check_text, normalized, not_unicode
 from tokmill.compat._sentencepiece_model import NBestSentencePieceText, SentencePiece, SentencePieceText
+from tokmill.compat._sentencepiece_names import add_names
 
 __version__ = "0.2.3"
 
@@ -191,12 +191,12 @@ class SentencePieceProcessor:
         sampling = self._sampling(enable_sampling, nbest_size, alpha)
         wanted = self._threads(num_threads, thread_pool)
         if not isinstance(input, list):
-            _check_text(input, "Input must be str or bytes")
+            check_text(input, "Input must be str or bytes")
             if sampling is not None:
                 return form.one(input, sampling(input))
             return form.one(input, None)
         for text in input:
-            _check_text(text, "List elements must be str or bytes")
+            check_text(text, "List elements must be str or bytes")
         if sampling is not None:
             return [form.one(text, sampling(text)) for text in input]
         return form.batch(input, wanted)
@@ -224,7 +224,7 @@ class SentencePieceProcessor:
             raise RuntimeError("INTERNAL: NBestEncode is not available for the current model.")
 
         def one(text: Text) -> Any:
-            _check_text(text, "Input must be str or bytes")
+            check_text(text, "Input must be str or bytes")
             with not_unicode():
                 found = self._loaded.core.nbest(text, count)
             if return_type in ("proto", "serialized_proto"):
@@ -259,7 +259,7 @@ class SentencePieceProcessor:
         form = self._form(return_type, add_bos, add_eos, reverse, emit_unk_piece, None)
 
         def one(text: Text) -> Any:
-            _check_text(text, "Input must be str or bytes")
+            check_text(text, "Input must be str or bytes")
             if form.spans:
                 return form.one(text, None)
             with not_unicode():
@@ -370,7 +370,7 @@ class SentencePieceProcessor:
 
         `with_offsets` gives with it the place in the text of each character, and of its end; bytes of bytes.
         """
-        return _normalize(self._loaded.normalizer, input, with_offsets)
+        return normalized(self._loaded.normalizer, input, with_offsets)
 
     # -- the vocabulary -----------------------------------------------------------------------------------------------
 
@@ -571,7 +571,7 @@ class SentencePieceNormalizer:
 
     def normalize(self, input: Text | Texts, with_offsets: bool | None = None) -> Any:
         """The normalised text, or that of each of a list; see `SentencePieceProcessor.normalize`."""
-        return _normalize(self._normalizer, input, with_offsets)
+        return normalized(self._normalizer, input, with_offsets)
 
     Normalize = normalize
 
@@ -590,17 +590,6 @@ class SentencePieceNormalizer:
 # -- helpers ----------------------------------------------------------------------------------------------------------
 
 
-def _normalize(normalizer: spm.Normalizer, input: Text | Texts, with_offsets: bool | None) -> Any:
-    if isinstance(input, list):
-        return [_normalize(normalizer, text, with_offsets) for text in input]
-    _check_text(input, "Input must be str or bytes")
-    if not with_offsets:
-        found = normalizer.normalize(input)
-        return found if isinstance(input, bytes) else found.decode()
-    found, places = normalizer.with_offsets(input)
-    return (found if isinstance(input, bytes) else found.decode()), places
-
-
 def _running(parts: Sequence[str] | Sequence[bytes]) -> list[tuple[int, int]]:
     spans, at = [], 0
     for part in parts:
@@ -615,11 +604,6 @@ def _is_sequence(value: Any) -> bool:
 
 def _are_pieces(row: Any) -> bool:
     return _is_sequence(row) and len(row) > 0 and not hasattr(row, "dtype") and isinstance(row[0], str | bytes)
-
-
-def _check_text(text: Any, message: str) -> None:
-    if not isinstance(text, str | bytes):
-        raise TypeError(message)
 
 
 def _no_model(kwargs: dict[str, Any]) -> None:
@@ -637,50 +621,7 @@ def _bad_ids() -> Iterator[None]:
         raise TypeError("Input must be an integer buffer, list of integers, or a sequence of integers.") from error
 
 
-def _as(method: str, return_type: ReturnType) -> Callable[..., Any]:
-    """A method that calls another with a return type."""
-
-    def call(self: SentencePieceProcessor, input: Any, *args: Any, **kwargs: Any) -> Any:
-        if method == "nbest_encode" and args:
-            kwargs["nbest_size"], *args = args  # type: ignore[assignment]
-        return getattr(self, method)(input, *args, return_type=return_type, **kwargs)
-
-    call.__doc__ = f"`{method}` with `return_type={return_type!r}`."
-    return call
-
-
-def _aliases() -> None:
-    """The methods that fix a return type, and all methods under their names in CamelCase too."""
-    kinds: dict[str, ReturnType] = {
-        "pieces": str,
-        "ids": int,
-        "numpy": "numpy",
-        "proto": "proto",
-        "serialized_proto": "serialized_proto",
-    }
-    for kind, return_type in kinds.items():
-        for verb in ("encode", "nbest_encode", "parallel_encode"):
-            setattr(SentencePieceProcessor, f"{verb}_as_{kind}", _as(verb, return_type))
-    methods = {
-        "encode_as_offset_mapping": _as("encode", "offset_mapping"),
-        "decode_pieces": SentencePieceProcessor.decode,
-        "decode_ids": SentencePieceProcessor.decode,
-        "tokenize": SentencePieceProcessor.encode,
-        "detokenize": SentencePieceProcessor.decode,
-    }
-    for kind in ("pieces", "ids"):
-        for form in ("proto", "serialized_proto"):
-            methods[f"decode_{kind}_as_{form}"] = _as("decode", kinds[form])
-    for name, call in methods.items():
-        setattr(SentencePieceProcessor, name, call)
-    keep = "from_file|from_proto|piece_size|vocab_size|serialized_model_proto|(unk|bos|eos|pad)_id|_.*"
-    for name, method in list(vars(SentencePieceProcessor).items()):
-        if callable(method) and not re.fullmatch(keep, name):
-            camel = "".join(part.capitalize() for part in name.split("_")).replace("Nbest", "NBest")
-            setattr(SentencePieceProcessor, camel, method)
-
-
-_aliases()
+add_names(SentencePieceProcessor)
 SetRandomGeneratorSeed = set_random_generator_seed
 SetMinLogLevel = set_min_log_level
 SetNBestTimeout = set_nbest_timeout

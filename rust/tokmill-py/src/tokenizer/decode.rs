@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyString};
 use tokmill::decode;
@@ -34,9 +35,8 @@ impl Tokenizer {
         let ids = ids.as_slice();
         let Some(errors) = errors else {
             if self.core.decodes_end_to_end() {
-                let bytes = call(py, size_of_val(ids), || self.core.decode_bytes(ids, skip_special_tokens))?;
                 // Python checks that the bytes are UTF-8, as they hardly ever are not; so nobody has to before.
-                if let Ok(text) = PyString::from_bytes(py, &bytes) {
+                if let Some(text) = self.decode_utf8(py, ids, skip_special_tokens)? {
                     return Ok(text);
                 }
             }
@@ -96,6 +96,46 @@ impl Tokenizer {
         DecodeStream {
             tokenizer: Arc::clone(&self.core),
             state: Mutex::new(decode::DecodeStream::new(skip_special_tokens)),
+        }
+    }
+}
+
+/// Ids that are decoded at a time. What they become stays in the second-level cache, and Python has to widen only the
+/// strings that hold wide characters before it joins them.
+const TOGETHER: usize = 16 << 10;
+
+impl Tokenizer {
+    /// The text of ids whose bytes stand end to end, if these are UTF-8.
+    fn decode_utf8<'py>(
+        &self,
+        py: Python<'py>,
+        ids: &[u32],
+        skip_special_tokens: bool,
+    ) -> Result<Option<Bound<'py, PyString>>> {
+        let mut strings = Vec::with_capacity(ids.len().div_ceil(TOGETHER));
+        let mut begun = Vec::new();
+        for together in ids.chunks(TOGETHER) {
+            let mut bytes = call(py, size_of_val(together), || self.core.decode_bytes(together, skip_special_tokens))?;
+            if !begun.is_empty() {
+                bytes.splice(..0, begun.drain(..));
+            }
+            let complete = decode::complete_prefix(&bytes);
+            let Ok(string) = PyString::from_bytes(py, &bytes[..complete]) else { return Ok(None) };
+            strings.push(string);
+            begun.extend_from_slice(&bytes[complete..]);
+        }
+        if !begun.is_empty() {
+            return Ok(None);
+        }
+        match strings.as_slice() {
+            [] => Ok(Some(PyString::new(py, ""))),
+            [string] => Ok(Some(string.clone())),
+            _ => Ok(Some(
+                PyString::new(py, "")
+                    .call_method1(intern!(py, "join"), (strings,))?
+                    .cast_into()
+                    .map_err(PyErr::from)?,
+            )),
         }
     }
 }

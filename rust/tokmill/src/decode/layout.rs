@@ -1,25 +1,19 @@
-//! What each id decodes to, laid out once: decoding copies a fixed sixteen bytes an id and moves on by the token's
-//! length, so short tokens, nearly all of them, cost no loop.
+//! What each id decodes to, laid out once in [`Slots`], so that decoding has only to copy.
 
 use super::sentencepiece::{SentencePieceDecoder, Token};
+use super::slots::Slots;
 use super::{Decoder, chain};
 use crate::added_tokens::AddedTokens;
 use crate::error::{Error, Result};
-use crate::memory;
 use crate::vocab::{Spelling, Vocab};
-
-/// Bytes copied at once; a token longer than this is copied by length.
-const COPY: usize = 16;
 
 /// What each id decodes to.
 #[derive(Debug)]
 pub struct TokenBytes {
-    /// All tokens end to end, with [`COPY`] bytes behind the last.
-    arena: Vec<u8>,
-    /// Begin and length of each id's bytes, wherever it stands.
-    spans: Vec<Span>,
+    /// The bytes of each id, wherever it stands.
+    slots: Slots,
     /// The same for an id that stands first; empty where that makes no difference.
-    first_spans: Vec<Span>,
+    first_slots: Slots,
     /// Which ids are special tokens.
     special: Vec<bool>,
     assembly: Assembly,
@@ -38,27 +32,6 @@ enum Assembly {
     SentencePiece { decoder: SentencePieceDecoder, tokens: Vec<Token> },
     /// By running the decoder on what the ids are spelled as.
     Chain { decoder: Decoder, spelled: Vec<Option<Box<str>>> },
-}
-
-/// A place in the arena, and the token's length, with [`BYTE`] for a byte in disguise.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Span {
-    begin: u32,
-    len: u32,
-}
-
-/// The length of an id that does not exist.
-const ABSENT: u32 = u32::MAX;
-/// Marks the lengths of bytes in disguise.
-const BYTE: u32 = 1 << 31;
-
-impl Span {
-    const ABSENT: Self = Self { begin: 0, len: ABSENT };
-
-    #[inline]
-    fn len(self) -> usize {
-        (self.len & !BYTE) as usize
-    }
 }
 
 /// A chain whose steps can be applied to each token beforehand.
@@ -121,9 +94,8 @@ impl TokenBytes {
         let largest_added = added.tokens().last().map_or(0, |token| token.id as usize + 1);
         let size = vocab.size().max(largest_added);
         let mut tokens = Self {
-            arena: Vec::new(),
-            spans: vec![Span::ABSENT; size],
-            first_spans: Vec::new(),
+            slots: Slots::new(size),
+            first_slots: Slots::default(),
             special: vec![false; size],
             assembly: Assembly::Bytes,
         };
@@ -140,23 +112,21 @@ impl TokenBytes {
         } else {
             tokens.lay_out(vocab, added, decoder)?;
         }
-        tokens.arena.extend([0; COPY]);
         Ok(tokens)
     }
 
     /// Lays out the keys of a vocabulary of bytes.
     fn lay_out_keys(&mut self, vocab: &Vocab, added: &AddedTokens) -> Result<()> {
         for (id, key) in vocab.iter().filter(|(id, _)| added.get(*id).is_none()) {
-            self.spans[id as usize] = self.append(key, false)?;
+            self.slots.set(id, key, false)?;
         }
         for token in added.tokens() {
             // A decoder that undoes the printable alphabet also undoes it in added tokens that happen to be in it.
             let content = added.decoded_content(token);
-            let span = match vocab.spelling() {
-                Spelling::ByteLevel => self.append(&chain::byte_level(content), false),
-                _ => self.append(content.as_bytes(), false),
-            };
-            self.spans[token.id as usize] = span?;
+            match vocab.spelling() {
+                Spelling::ByteLevel => self.slots.set(token.id, &chain::byte_level(content), false)?,
+                _ => self.slots.set(token.id, content.as_bytes(), false)?,
+            }
         }
         Ok(())
     }
@@ -167,23 +137,23 @@ impl TokenBytes {
             Some(token) => Some(added.decoded_content(token).to_owned()),
             None => vocab.spelled(id),
         };
-        let ids = 0..self.spans.len() as u32;
+        let ids = 0..self.size() as u32;
         if *decoder == Decoder::Joined {
             self.assembly = Assembly::Joined;
             for (id, token) in ids.filter_map(|id| Some((id, spelled(id)?))) {
-                self.spans[id as usize] = self.append(token.as_bytes(), false)?;
+                self.slots.set(id, token.as_bytes(), false)?;
             }
             return Ok(());
         }
         if let Decoder::SentencePiece(decoder) = decoder {
             let tokens: Vec<Token> =
                 ids.map(|id| spelled(id).map_or(Token::Nothing, |spelled| decoder.token(id, &spelled))).collect();
-            for (id, token) in tokens.iter().enumerate() {
-                self.spans[id] = match token {
-                    Token::Nothing => self.append(&[], false)?,
-                    Token::Byte(byte) => self.append(&[*byte], true)?,
-                    Token::Surface(text) | Token::Text(text, _) => self.append(text.as_bytes(), false)?,
-                };
+            for (id, token) in (0..).zip(&tokens) {
+                match token {
+                    Token::Nothing => self.slots.set(id, &[], false)?,
+                    Token::Byte(byte) => self.slots.set(id, &[*byte], true)?,
+                    Token::Surface(text) | Token::Text(text, _) => self.slots.set(id, text.as_bytes(), false)?,
+                }
             }
             self.assembly = Assembly::SentencePiece { decoder: (**decoder).clone(), tokens };
             return Ok(());
@@ -191,23 +161,23 @@ impl TokenBytes {
         let Some(plan) = Plan::new(decoder) else {
             let steps = decoder.flat();
             for (id, token) in ids.clone().filter_map(|id| Some((id, spelled(id)?))) {
-                self.spans[id as usize] = self.append(chain::text(&steps, vec![token]).as_bytes(), false)?;
+                self.slots.set(id, chain::text(&steps, vec![token]).as_bytes(), false)?;
             }
             let spelled = ids.map(|id| spelled(id).map(String::into_boxed_str)).collect();
             self.assembly = Assembly::Chain { decoder: decoder.clone(), spelled };
             return Ok(());
         };
-        let mut first_spans = self.spans.clone();
+        let mut first_slots = self.slots.clone();
+        let mut differ = false;
         for (id, token) in ids.filter_map(|id| Some((id, spelled(id)?))) {
             let (bytes, is_byte) = plan.bytes(&token, false);
-            let span = self.append(&bytes, is_byte)?;
-            self.spans[id as usize] = span;
+            self.slots.set(id, &bytes, is_byte)?;
             let (first_bytes, first_is_byte) = plan.bytes(&token, true);
-            let same = first_bytes == bytes && first_is_byte == is_byte;
-            first_spans[id as usize] = if same { span } else { self.append(&first_bytes, first_is_byte)? };
+            first_slots.set(id, &first_bytes, first_is_byte)?;
+            differ |= first_bytes != bytes || first_is_byte != is_byte;
         }
-        if first_spans != self.spans {
-            self.first_spans = first_spans;
+        if differ {
+            self.first_slots = first_slots;
         }
         if plan.bytes != Bytes::Level {
             self.assembly = Assembly::Texts { strips: plan.strips };
@@ -215,30 +185,14 @@ impl TokenBytes {
         Ok(())
     }
 
-    fn append(&mut self, bytes: &[u8], is_byte: bool) -> Result<Span> {
-        let begin = u32::try_from(self.arena.len())
-            .map_err(|_| Error::format("vocabulary", "the tokens are longer than 4 GiB together"))?;
-        self.arena.extend_from_slice(bytes);
-        Ok(Span { begin, len: bytes.len() as u32 | if is_byte { BYTE } else { 0 } })
-    }
-
     /// One more than the largest id.
     pub fn size(&self) -> usize {
-        self.spans.len()
-    }
-
-    fn span(&self, id: u32) -> Result<Span> {
-        let span = self.spans.get(id as usize).filter(|span| span.len != ABSENT);
-        span.copied().ok_or_else(|| self.unknown(id))
-    }
-
-    fn slice(&self, span: Span) -> &[u8] {
-        &self.arena[span.begin as usize..span.begin as usize + span.len()]
+        self.slots.size()
     }
 
     /// The bytes of one id: what it adds to a text that it does not begin.
     pub fn get(&self, id: u32) -> Option<&[u8]> {
-        Some(self.slice(self.span(id).ok()?))
+        Some(self.slots.get(id)?.0)
     }
 
     /// Whether an id is a special token.
@@ -248,7 +202,7 @@ impl TokenBytes {
 
     /// Whether a text is the bytes of its ids end to end, whatever they are.
     pub fn is_bytes(&self) -> bool {
-        matches!(self.assembly, Assembly::Bytes) && self.first_spans.is_empty()
+        matches!(self.assembly, Assembly::Bytes) && self.first_slots.is_empty()
     }
 
     /// The bytes of `ids`. Fails on the first id that does not exist.
@@ -281,7 +235,7 @@ impl TokenBytes {
                 Ok(strips.iter().fold(text.as_str(), strip).to_owned())
             }
             Assembly::SentencePiece { decoder, tokens } => {
-                ids.iter().try_for_each(|&id| self.span(id).map(|_| ()))?;
+                self.check(ids)?;
                 let kept = ids.iter().filter(|&&id| !(skip_special_tokens && self.is_special(id)));
                 Ok(decoder.text(kept.map(|&id| &tokens[id as usize])))
             }
@@ -298,84 +252,69 @@ impl TokenBytes {
         }
     }
 
-    /// The first of `ids` that is not skipped, as it is when it stands first, and its place.
-    fn first(&self, ids: &[u32], skip_special_tokens: bool) -> Option<(usize, Span)> {
-        let at = ids.iter().position(|&id| !(skip_special_tokens && self.is_special(id)))?;
-        let spans = if self.first_spans.is_empty() { &self.spans } else { &self.first_spans };
-        Some((at, spans[ids[at] as usize]))
+    /// The ids that are not skipped.
+    fn kept<'i>(&'i self, ids: &'i [u32], skip_special_tokens: bool) -> impl Iterator<Item = u32> + 'i {
+        ids.iter().copied().filter(move |&id| !(skip_special_tokens && self.is_special(id)))
+    }
+
+    /// What an id stands for, which exists, at the beginning of a text or further on.
+    fn slot(&self, id: u32, first: bool) -> (&[u8], bool) {
+        let slots = if first && !self.first_slots.is_empty() { &self.first_slots } else { &self.slots };
+        slots.get(id).unwrap_or_default()
     }
 
     /// The bytes of `ids` end to end, and whether there are bytes in disguise among them.
     fn end_to_end(&self, ids: &[u32], skip_special_tokens: bool) -> Result<(Vec<u8>, bool)> {
-        let mut len = 0;
-        for &id in ids {
-            len += self.span(id)?.len();
+        let mut kept = self.kept(ids, skip_special_tokens);
+        let (mut text, mut first_is_byte, mut from) = (Vec::new(), false, 0);
+        if !self.first_slots.is_empty()
+            && let Some(first) = kept.next()
+        {
+            let (bytes, is_byte) = self.first_slots.get(first).ok_or_else(|| self.unknown(first))?;
+            text.extend_from_slice(bytes);
+            (first_is_byte, from) = (is_byte, 1);
         }
-        let first = if self.first_spans.is_empty() { None } else { self.first(ids, skip_special_tokens) };
-        let begin = first.map_or(0, |(_, span)| span.len());
-        // Zeroed by the system, which provides pages as they are written to.
-        let mut out = vec![0; begin + len + COPY];
-        memory::prefer_huge_pages(&mut out);
-        let (mut rest_ids, mut flags) = (ids, 0);
-        if let Some((at, span)) = first {
-            out[..begin].copy_from_slice(self.slice(span));
-            (rest_ids, flags) = (&ids[at + 1..], span.len);
-        }
-        let mut rest = &mut out[begin..];
-        for &id in rest_ids {
-            if skip_special_tokens && self.is_special(id) {
-                continue;
-            }
-            let span = self.spans[id as usize];
-            flags |= span.len;
-            let (at, token_len) = (span.begin as usize, span.len());
-            if token_len <= COPY {
-                rest[..COPY].copy_from_slice(&self.arena[at..at + COPY]);
-            } else {
-                rest[..token_len].copy_from_slice(&self.arena[at..at + token_len]);
-            }
-            rest = &mut rest[token_len..];
-        }
-        let unused = rest.len();
-        out.truncate(out.len() - unused);
-        Ok((out, flags & BYTE != 0))
+        let any_byte = if skip_special_tokens {
+            self.slots.append(kept, ids.len(), &mut text)
+        } else {
+            self.slots.append(ids[from..].iter().copied(), ids.len(), &mut text)
+        };
+        let any_byte = any_byte.ok_or_else(|| self.unknown(self.slots.first_absent(ids).unwrap_or(u32::MAX)))?;
+        Ok((text, any_byte || first_is_byte))
     }
 
     /// The text of ids that exist, with each run of bytes in disguise seen to.
     fn run_by_run(&self, ids: &[u32], skip_special_tokens: bool) -> String {
-        let Some((begin, first)) = self.first(ids, skip_special_tokens) else { return String::new() };
         let (mut text, mut run) = (String::new(), Vec::new());
-        let mut add = |span: Span| {
-            if span.len & BYTE != 0 {
-                run.extend_from_slice(self.slice(span));
-                return;
+        for (index, id) in self.kept(ids, skip_special_tokens).enumerate() {
+            let (bytes, is_byte) = self.slot(id, index == 0);
+            if is_byte {
+                run.extend_from_slice(bytes);
+                continue;
             }
             chain::push_run(&run, &mut text);
             run.clear();
-            text.push_str(&String::from_utf8_lossy(self.slice(span)));
-        };
-        add(first);
-        let kept = ids[begin + 1..].iter().filter(|&&id| !(skip_special_tokens && self.is_special(id)));
-        kept.for_each(|&id| add(self.spans[id as usize]));
+            text.push_str(&String::from_utf8_lossy(bytes));
+        }
         chain::push_run(&run, &mut text);
         text
     }
 
     fn joined(&self, ids: &[u32], skip_special_tokens: bool) -> Result<Vec<u8>> {
+        self.check(ids)?;
         let mut out = Vec::new();
-        let mut first = true;
-        for &id in ids {
-            let bytes = self.slice(self.span(id)?);
-            if skip_special_tokens && self.is_special(id) {
-                continue;
-            }
-            if !first {
+        for (index, id) in self.kept(ids, skip_special_tokens).enumerate() {
+            if index > 0 {
                 out.push(b' ');
             }
-            first = false;
-            out.extend_from_slice(bytes);
+            out.extend_from_slice(self.slot(id, false).0);
         }
         Ok(out)
+    }
+
+    /// Fails on the first id that does not exist.
+    fn check(&self, ids: &[u32]) -> Result<()> {
+        self.slots.first_absent(ids).map_or(Ok(()), |id| Err(self.unknown(id)))
     }
 
     /// The error that an id does not exist.

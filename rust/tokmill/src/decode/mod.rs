@@ -8,11 +8,12 @@
 mod chain;
 mod layout;
 mod sentencepiece;
+mod slots;
 mod stream;
 
 pub use layout::TokenBytes;
 pub use sentencepiece::SentencePieceDecoder;
-pub use stream::DecodeStream;
+pub use stream::{DecodeStream, complete_prefix};
 
 use crate::pretokenize::PrependScheme;
 use crate::regex::Replacement;

@@ -75,7 +75,7 @@ impl DecodeStream {
 }
 
 /// Length of the part of `bytes` that further bytes cannot change: all but a begun character at the end.
-fn complete_prefix(bytes: &[u8]) -> usize {
+pub fn complete_prefix(bytes: &[u8]) -> usize {
     let tail = bytes.len().saturating_sub(3);
     for begin in (tail..bytes.len()).rev() {
         if bytes[begin] & 0xC0 != 0x80 {
