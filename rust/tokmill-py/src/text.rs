@@ -131,7 +131,7 @@ impl<'py> Texts<'py> {
                 let mut texts = Vec::with_capacity(objects.len());
                 for (index, object) in objects.iter_borrowed().enumerate() {
                     if index + AHEAD < objects.len() {
-                        memory::prefetch(objects.get_borrowed_item(index + AHEAD)?.as_ptr());
+                        memory::prefetch_address(objects.get_borrowed_item(index + AHEAD)?.as_ptr());
                     }
                     let text = object.extract();
                     texts.push(text.map_err(|failure| in_row(object.py(), index, failure))?);

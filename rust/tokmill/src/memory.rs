@@ -2,7 +2,13 @@
 
 /// Asks the processor to fetch a cache line; does nothing where that cannot be said.
 #[inline]
-pub fn prefetch<T>(place: *const T) {
+pub fn prefetch<T>(place: &T) {
+    prefetch_address(place);
+}
+
+/// The same for an address, whether anything is there or not.
+#[inline]
+pub fn prefetch_address<T>(place: *const T) {
     #[cfg(target_arch = "x86_64")]
     // SAFETY: a prefetch is a hint, reads nothing that the program can see, and never faults, wherever it points.
     unsafe {
