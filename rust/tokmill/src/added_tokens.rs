@@ -9,6 +9,7 @@ use std::borrow::Cow;
 use std::ops::Range;
 
 use hashbrown::HashSet;
+use memchr::{memchr_iter, memchr2_iter, memchr3_iter};
 
 use crate::error::{Error, Result};
 use crate::normalize::Normalizer;
@@ -115,9 +116,10 @@ pub struct AddedTokens {
 
 /// The search of one round.
 ///
-/// A place where a token may begin is told by its two first bytes, without a branch, many places at a time; a trie then
-/// tells whether one does. So the time is that of reading the text, and at worst, where tokens are nearly there all the
-/// time, its length times that of the longest token.
+/// A place where a token may begin is told by its two first bytes: where tokens begin with few different bytes, these are
+/// searched for; else all places are looked at, without a branch, many at a time. A trie then tells whether a token
+/// begins there. So the time is that of reading the text, and at worst, where tokens are nearly there all the time, its
+/// length times that of the longest token.
 #[derive(Debug, Default)]
 struct Matcher {
     search: Option<Search>,
@@ -131,6 +133,8 @@ struct Search {
     contents: Trie,
     /// Bit `second` of row `first`: whether some content begins with these two bytes, or is the first one alone.
     begins: Box<[[u64; 4]; 256]>,
+    /// The bytes that contents begin with, the last one again and again, if they are few enough to be searched for.
+    rare: Option<[u8; 3]>,
 }
 
 /// Bytes that are looked through at once.
@@ -146,9 +150,16 @@ impl Search {
                 [first, second, ..] => begins[first as usize][second as usize / 64] |= 1 << (second % 64),
             }
         }
+        let firsts: Vec<u8> = (0..=u8::MAX).filter(|&first| begins[first as usize] != [0; 4]).collect();
+        let rare = match *firsts {
+            [a] => Some([a; 3]),
+            [a, b] => Some([a, b, b]),
+            [a, b, c] => Some([a, b, c]),
+            _ => None,
+        };
         // Of equal contents the first one counts, of which the trie takes the last.
         let entries = contents.iter().rev().map(|(index, content)| (content.as_bytes(), *index as u32));
-        Self { contents: Trie::new(entries), begins }
+        Self { contents: Trie::new(entries), begins, rare }
     }
 
     /// Gives the index and the range of each match to `take`, in order, until it fails.
@@ -164,6 +175,12 @@ impl Search {
             }
             Ok(())
         };
+        match self.rare {
+            Some([a, _, c]) if a == c => return self.check_at(memchr_iter(a, text), text, check),
+            Some([a, b, c]) if b == c => return self.check_at(memchr2_iter(a, b, text), text, check),
+            Some([a, b, c]) => return self.check_at(memchr3_iter(a, b, c, text), text, check),
+            None => {}
+        }
         let mut from = 0;
         while from + 1 < text.len() {
             let end = text.len().min(from + SCAN + 1);
@@ -179,6 +196,21 @@ impl Search {
             from = end - 1;
         }
         if from < text.len() { check(from) } else { Ok(()) }
+    }
+
+    /// Gives those of `places` to `check` where a content may begin.
+    fn check_at(
+        &self,
+        mut places: impl Iterator<Item = usize>,
+        text: &[u8],
+        mut check: impl FnMut(usize) -> Result<()>,
+    ) -> Result<()> {
+        places.try_for_each(|at| match text[at..] {
+            [first, second, ..] if self.begins[first as usize][second as usize / 64] >> (second % 64) & 1 == 0 => {
+                Ok(())
+            }
+            _ => check(at),
+        })
     }
 }
 

@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
+use simdutf8::compat::from_utf8;
+
 use super::{EncodeOptions, Tokenizer, Truncation};
 use crate::added_tokens::{Round, Segment};
 use crate::alignment::Alignment;
@@ -210,7 +212,7 @@ impl Tokenizer {
         }
         let normalized = match &self.normalizer {
             None => Cow::Borrowed(text),
-            Some(normalizer) => match normalizer.normalize(std::str::from_utf8(text).ok()?) {
+            Some(normalizer) => match normalizer.normalize(from_utf8(text).ok()?) {
                 Cow::Borrowed(text) => Cow::Borrowed(text.as_bytes()),
                 Cow::Owned(text) => Cow::Owned(text.into_bytes()),
             },
@@ -506,7 +508,7 @@ fn joined(parts: Vec<Ragged<u32>>) -> Ragged<u32> {
 
 /// The text that some bytes are, which stand at byte `base` of the input.
 fn read_text(bytes: &[u8], base: usize) -> Result<&str> {
-    std::str::from_utf8(bytes).map_err(|error| Error::InvalidUtf8 { position: base + error.valid_up_to() })
+    from_utf8(bytes).map_err(|error| Error::InvalidUtf8 { position: base + error.valid_up_to() })
 }
 
 fn first_char_len(text: &[u8]) -> usize {
