@@ -1,5 +1,10 @@
 //! Advice to the processor and to the system about memory. Nothing here changes a result.
 
+// What the vector paths call is compiled for their instructions only where it is inlined.
+#![allow(clippy::inline_always)]
+
+use std::ops::{Deref, DerefMut};
+
 /// Asks the processor to fetch a cache line; does nothing where that cannot be said.
 #[inline]
 pub fn prefetch<T>(place: &T) {
@@ -17,6 +22,11 @@ pub fn prefetch_address<T>(place: *const T) {
     #[cfg(not(target_arch = "x86_64"))]
     let _ = place;
 }
+
+/// Bytes of a cache line.
+pub const LINE: usize = 64;
+/// Bytes of a huge page, on most machines.
+const HUGE_PAGE: usize = 2 << 20;
 
 /// Memory of fewer bytes than this is left to pages of the usual size.
 const WORTH_HUGE: usize = 4 << 20;
@@ -67,17 +77,66 @@ pub fn grow<T: Copy>(values: &mut Vec<T>, more: usize) {
     *values = grown;
 }
 
-/// So many default values, in huge pages where that is worth it.
-pub fn filled<T: Clone + Default>(len: usize) -> Vec<T> {
-    let mut values = Vec::with_capacity(len);
-    prefer_huge_pages(values.spare_capacity_mut());
-    values.resize(len, T::default());
-    values
+/// An empty text with room for so many bytes, in huge pages where that is worth it.
+pub fn room_for_text(bytes: usize) -> String {
+    let mut room = Vec::with_capacity(bytes);
+    prefer_huge_pages(room.spare_capacity_mut());
+    String::from_utf8(room).expect("no bytes are a text")
+}
+
+/// A slice of zeros, at the boundary of a huge page where it is worth huge pages, else of a cache line. The system
+/// provides its memory as it is first written to.
+#[derive(Debug)]
+pub struct Zeroed<T> {
+    memory: Vec<T>,
+    begin: usize,
+    len: usize,
+}
+
+impl<T: Copy + Default> Zeroed<T> {
+    /// So many integers.
+    pub fn new(len: usize) -> Self {
+        let align = if len * size_of::<T>() >= WORTH_HUGE { HUGE_PAGE } else { LINE };
+        // Zeroed by the allocator, which asks the system for pages that are zero and does not touch them.
+        let mut memory = vec![T::default(); len + align / size_of::<T>()];
+        let begin = memory.as_ptr().align_offset(align).min(memory.len() - len);
+        prefer_huge_pages(&mut memory[begin..begin + len]);
+        Self { memory, begin, len }
+    }
+}
+
+impl<T> Deref for Zeroed<T> {
+    type Target = [T];
+
+    #[inline(always)]
+    fn deref(&self) -> &[T] {
+        &self.memory[self.begin..self.begin + self.len]
+    }
+}
+
+impl<T> DerefMut for Zeroed<T> {
+    #[inline(always)]
+    fn deref_mut(&mut self) -> &mut [T] {
+        &mut self.memory[self.begin..self.begin + self.len]
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn zeros_begin_at_a_boundary_and_can_be_written() {
+        for (len, boundary) in [(0, LINE), (7, LINE), (WORTH_HUGE / 16 + 3, HUGE_PAGE)] {
+            let mut words = Zeroed::<u128>::new(len);
+            assert_eq!((words.len(), words.as_ptr().addr() % boundary), (len, 0));
+            assert!(words.iter().all(|&word| word == 0));
+            words.fill(u128::MAX);
+            assert!(words.iter().all(|&word| word == u128::MAX));
+        }
+        let bytes = Zeroed::<u8>::new(1001);
+        assert_eq!((bytes.len(), bytes.as_ptr().addr() % LINE), (1001, 0));
+    }
 
     #[test]
     fn vectors_keep_what_they_have_as_they_grow() {

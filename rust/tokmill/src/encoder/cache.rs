@@ -11,16 +11,15 @@
 use std::ops::Range;
 
 use super::key::{SHORT, short_key};
-use crate::memory;
+use crate::memory::{self, LINE, Zeroed};
 
 /// The longest piece, in bytes, that is remembered.
 const MAX_KEY: usize = 1024;
 const WORD: usize = size_of::<u32>();
 /// Words of the ring for one place of the table.
-const WORDS_PER_PLACE: usize = 8;
+const WORDS_PER_PLACE: usize = 16;
 /// Places of a set, which is a cache line.
 const WAYS: usize = LINE / size_of::<u64>();
-const LINE: usize = 64;
 
 /// Ids are copied in chunks of this many, since few entries have more.
 pub(super) const CHUNK: usize = 8;
@@ -32,14 +31,12 @@ const OVERRUN: usize = CHUNK * WORD;
 pub(super) struct PieceCache {
     /// Where the entry of a piece lies, next to others whose hashes choose the same set: the low half of the hash, then
     /// the position in words since the cache was made; 0 for an empty place.
-    places: Vec<u64>,
-    /// The place that begins the first cache line.
-    first_place: usize,
+    places: Zeroed<u64>,
     /// Number of sets less one.
     set_mask: usize,
     /// Entries: a word with the length of the key and the number of ids, the key padded to words, the ids. Behind the
     /// ring are [`OVERRUN`] bytes, as entries are read in whole chunks.
-    ring: Vec<u8>,
+    ring: Zeroed<u8>,
     /// Length of the ring in words, a power of two; 0 for a cache that remembers nothing.
     words: usize,
     /// Position in words where the next entry begins.
@@ -81,20 +78,15 @@ impl PieceCache {
         let fitting = bytes / (size_of::<u64>() + WORDS_PER_PLACE * WORD);
         let places = if fitting < LINE { WAYS } else { 1 << fitting.ilog2() };
         let words = if fitting < LINE { 0 } else { places * WORDS_PER_PLACE };
-        // Zeroed by the allocator, which asks the system for pages that are zero and does not touch them.
-        let mut table = vec![0; places + WAYS];
-        memory::prefer_huge_pages(&mut table);
-        let first_place = table.as_ptr().align_offset(LINE).min(WAYS);
-        let mut ring = vec![0; words * WORD + OVERRUN];
-        memory::prefer_huge_pages(&mut ring);
-        Self { places: table, first_place, set_mask: places / WAYS - 1, ring, words, head: 1 }
+        let (table, ring) = (Zeroed::new(places), Zeroed::new(words * WORD + OVERRUN));
+        Self { places: table, set_mask: places / WAYS - 1, ring, words, head: 1 }
     }
 
     /// The first place of the set of a hash.
     #[inline(always)]
     fn first(&self, hash: u64) -> usize {
         // Bits that the front table does not choose by.
-        self.first_place + ((hash >> 40) as usize & self.set_mask) * WAYS
+        ((hash >> 40) as usize & self.set_mask) * WAYS
     }
 
     /// The places that a hash may have.
@@ -221,12 +213,12 @@ impl PieceCache {
     }
 }
 
-/// Whether two strings of the same length, at least sixteen bytes, are equal: sixteen bytes at a time, the last ones
-/// perhaps twice.
+/// Whether two strings of the same length, at least sixteen bytes, are equal: sixteen bytes at both ends, and those between
+/// them where there are any.
 #[inline]
 fn equal_long(a: &[u8], b: &[u8]) -> bool {
-    let whole = a.as_chunks::<16>().0.iter().zip(b.as_chunks::<16>().0);
-    a.last_chunk::<16>() == b.last_chunk() && whole.into_iter().all(|(a, b)| a == b)
+    let ends = a.first_chunk::<16>() == b.first_chunk() && a.last_chunk::<16>() == b.last_chunk();
+    ends && (a.len() <= 32 || a[16..a.len() - 16] == b[16..b.len() - 16])
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use std::ops::Range;
 
 use super::cache::{PieceCache, Remembered};
 use super::common::CommonTable;
-use super::front::{FrontTable, IDS};
+use super::front::{FrontTable, IDS, UNPACKED};
 use super::key::{SHORT, hash_long, hash_short, short_key};
 #[cfg(target_arch = "x86_64")]
 use super::vector;
@@ -97,7 +97,7 @@ pub(super) struct Unknown {
     /// Its number in the group.
     pub(super) index: u8,
     /// How many ids of known pieces stand before it.
-    pub(super) place: u8,
+    pub(super) place: u16,
 }
 
 impl Probed {
@@ -212,12 +212,14 @@ impl Probed {
             done = piece + 1;
             let (key, hash) = (self.found.keys[piece], self.found.hashes[piece]);
             // All of what is found is written and its ids counted, or none.
-            let (found, count) = front.get(key, hash);
-            self.ids[len..=len + IDS].copy_from_slice(found);
-            self.unknown[unknowns] = Unknown { index: piece as u8, place: len as u8 };
-            len += count;
-            unknowns += usize::from(count == 0);
-            common.insert(key, hash, found[0], count == 1);
+            let found = front.get(key, hash);
+            let out: &mut [u32; UNPACKED] =
+                self.ids[len..].first_chunk_mut().expect("a chunk is behind the ids of a group");
+            found.unpack(out);
+            self.unknown[unknowns] = Unknown { index: piece as u8, place: len as u16 };
+            len += found.count();
+            unknowns += usize::from(found.count() == 0);
+            common.insert(key, hash, found.first(), found.count() == 1);
         }
         append_chunks(&mut self.ids, &mut len, &self.found.ids, done..pieces);
         (self.len, self.unknowns) = (len, unknowns);

@@ -61,15 +61,19 @@ pub(super) fn hash(piece: &[u8]) -> u64 {
     if piece.len() <= SHORT { hash_short(short_key(piece, 0, piece.len())) } else { hash_long(piece) }
 }
 
-/// Hash of a piece longer than [`SHORT`].
+/// Hash of a piece longer than [`SHORT`]: the words at both ends, which are all of up to 32 bytes, and then the others.
 #[inline]
 pub(super) fn hash_long(piece: &[u8]) -> u64 {
-    let mut state = piece.len() as u64 ^ FIRST;
-    let (words, _) = piece.as_chunks::<8>();
-    for word in words {
-        state = fold(state ^ u64::from_le_bytes(*word), SECOND);
+    let (ends, last) = (piece.first_chunk::<16>(), piece.last_chunk::<16>());
+    let (Some(ends), Some(last)) = (ends, last) else { unreachable!("longer than fifteen bytes") };
+    let (ends, last) = (u128::from_le_bytes(*ends), u128::from_le_bytes(*last));
+    let high = |word: u128| (word >> 64) as u64;
+    let first = fold(ends as u64 ^ FIRST, high(ends) ^ SECOND);
+    let mut state = first ^ fold(last as u64 ^ THIRD, high(last) ^ piece.len() as u64);
+    if piece.len() > 32 {
+        for word in piece[16..piece.len() - 8].as_chunks::<8>().0 {
+            state = fold(state ^ u64::from_le_bytes(*word), SECOND);
+        }
     }
-    // The last eight bytes again, whole, instead of a tail of varying length.
-    let last = piece.last_chunk::<8>().expect("longer than fifteen bytes");
-    fold(state ^ u64::from_le_bytes(*last), FIRST)
+    fold(state, FIRST)
 }

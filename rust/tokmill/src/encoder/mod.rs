@@ -111,7 +111,7 @@ struct Tables {
 impl Encoder {
     /// An encoder for `model` whose tables take at most `table_bytes` of memory; with 0, nothing is remembered.
     pub fn new(model: &Model, table_bytes: usize) -> Self {
-        let front = FrontTable::new(model, table_bytes / 2);
+        let front = FrontTable::new(model, table_bytes / 4);
         let common = CommonTable::new(model, table_bytes / 8);
         let tables = Tables {
             cache: PieceCache::new(table_bytes.saturating_sub(front.bytes() + common.bytes())),
@@ -277,8 +277,8 @@ impl Tables {
             if found.is_empty() {
                 sink.piece(model, piece, begin, self.encode_unknown(model, piece, hash));
             } else {
-                model.pass(found, &mut self.scratch);
-                sink.piece(model, piece, begin, found);
+                model.pass(&found, &mut self.scratch);
+                sink.piece(model, piece, begin, &found);
             }
         }
     }
@@ -375,7 +375,7 @@ impl Tables {
         let found = self.front.get_piece(piece, hash);
         let remembered = if found.is_empty() { self.cache.get(hash, piece) } else { None };
         if remembered.is_some() || !found.is_empty() {
-            self.ids.extend_from_slice(found);
+            self.ids.extend_from_slice(&found);
             if let Some(ids) = remembered {
                 self.ids.extend(ids.iter());
             }
@@ -442,7 +442,7 @@ impl Tables {
         let hash = key::hash(part);
         let found = self.front.get_piece(part, hash);
         if !found.is_empty() {
-            return self.ids.extend_from_slice(found);
+            return self.ids.extend_from_slice(&found);
         }
         if let Some(ids) = self.cache.get(hash, part) {
             self.ids.extend(ids.iter());

@@ -4,10 +4,11 @@
 //! quarters of a vector: their bytes are loaded, cut to length and hashed together, and so are the slots compared.
 
 use std::arch::x86_64::{
-    __m128i, __m512i, _mm_load_si128, _mm_loadu_si128, _mm_set_epi64x, _mm_storeu_si128, _mm512_and_si512,
-    _mm512_broadcast_i64x2, _mm512_castsi128_si512, _mm512_castsi512_si128, _mm512_cmplt_epu8_mask,
-    _mm512_cmplt_epu32_mask, _mm512_inserti64x2, _mm512_loadu_si512, _mm512_mask_mov_epi8, _mm512_maskz_mov_epi8,
-    _mm512_maskz_mov_epi64, _mm512_min_epu32, _mm512_mullo_epi64, _mm512_permutex2var_epi32, _mm512_permutex2var_epi64,
+    __m128i, __m512i, _mm_and_si128, _mm_cmpeq_epi32, _mm_cvtsi128_si64, _mm_load_si128, _mm_loadu_si128, _mm_or_si128,
+    _mm_set_epi64x, _mm_shuffle_epi32, _mm_storeu_si128, _mm_unpackhi_epi64, _mm512_and_si512, _mm512_broadcast_i64x2,
+    _mm512_castsi128_si512, _mm512_castsi512_si128, _mm512_cmplt_epu8_mask, _mm512_cmplt_epu32_mask,
+    _mm512_inserti64x2, _mm512_loadu_si512, _mm512_mask_mov_epi8, _mm512_maskz_mov_epi8, _mm512_maskz_mov_epi64,
+    _mm512_min_epu32, _mm512_mullo_epi64, _mm512_permutex2var_epi32, _mm512_permutex2var_epi64,
     _mm512_permutexvar_epi8, _mm512_permutexvar_epi32, _mm512_set1_epi32, _mm512_set1_epi64, _mm512_setzero_si512,
     _mm512_shuffle_epi32, _mm512_srli_epi64, _mm512_storeu_si512, _mm512_sub_epi32, _mm512_test_epi64_mask,
     _mm512_xor_si512, _pext_u32,
@@ -42,6 +43,33 @@ pub(super) fn join_front(probed: &mut Probed, common: &mut CommonTable, front: &
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vbmi,bmi1,bmi2,lzcnt,popcnt")]
 pub(super) fn find_unknown(probed: &mut Probed, cache: &PieceCache) {
     probed.find_unknown(cache);
+}
+
+/// The halves of the word that stands behind a key in two pairs of key and word, or zeros where it is in neither.
+#[target_feature(enable = "sse2")]
+#[inline]
+pub(super) fn choose(pairs: &[u128; 4], key: u128) -> [u64; 2] {
+    let [first, first_word, second, second_word] =
+        [to_vector(pairs[0]), to_vector(pairs[1]), to_vector(pairs[2]), to_vector(pairs[3])];
+    let key = to_vector(key);
+    let first_word = _mm_and_si128(equal(first, key), first_word);
+    let word = _mm_or_si128(first_word, _mm_and_si128(equal(second, key), second_word));
+    [_mm_cvtsi128_si64(word) as u64, _mm_cvtsi128_si64(_mm_unpackhi_epi64(word, word)) as u64]
+}
+
+#[target_feature(enable = "sse2")]
+#[inline]
+fn to_vector(word: u128) -> __m128i {
+    _mm_set_epi64x((word >> 64) as i64, word as i64)
+}
+
+/// All bits where two words are equal, else none.
+#[target_feature(enable = "sse2")]
+#[inline]
+fn equal(a: __m128i, b: __m128i) -> __m128i {
+    let quarters = _mm_cmpeq_epi32(a, b);
+    let halves = _mm_and_si128(quarters, _mm_shuffle_epi32::<0b01_00_11_10>(quarters));
+    _mm_and_si128(halves, _mm_shuffle_epi32::<0b10_11_00_01>(halves))
 }
 
 /// Pieces of a step.
