@@ -21,6 +21,7 @@ use std::borrow::Cow;
 use std::ops::Range;
 use std::sync::OnceLock;
 
+use crate::memory;
 use crate::vocab::byte_level_char;
 use characters::{CharacterMap, Rule};
 use unicode::Form;
@@ -166,24 +167,24 @@ impl Sink for Aligned {
 impl Normalizer {
     /// The normalised text; borrowed where nothing changes.
     pub fn normalize<'t>(&self, text: &'t str) -> Cow<'t, str> {
-        let mut sink = String::new();
+        let room = || memory::room_for_text(text.len() + text.len() / 8);
         match self.plan(text) {
             Plan::Same => Cow::Borrowed(text),
             Plan::Steps(steps) => normalize_by(steps, text),
             Plan::Map(map, from) => {
-                sink.reserve(text.len() + text.len() / 8);
+                let mut sink = room();
                 if map.write(text, from, &mut sink) {
                     return Cow::Owned(sink);
                 }
                 Cow::Owned(self.irregular(text).0)
             }
             Plan::Form(form, change) => {
-                sink.reserve(text.len() + text.len() / 8);
+                let mut sink = room();
                 form.write(text, Some(change), &mut sink);
                 Cow::Owned(sink)
             }
             Plan::Run => {
-                sink.reserve(text.len() + text.len() / 8);
+                let mut sink = room();
                 self.run(text, &mut sink);
                 Cow::Owned(sink)
             }

@@ -81,10 +81,10 @@ impl Tokenizer {
         options: &EncodeOptions,
     ) -> Result<Vec<u32>> {
         if pair.is_none() && truncation.is_none() && !options.add_special_tokens {
-            // A token is about four bytes of text, so this grows at most once or twice.
             let mut ids = Vec::new();
-            ids.expect(text.len() / 4 + 4);
+            ids.expect(self.pool.expected_ids(text.len()));
             self.pool.with(&self.model, |encoder| self.walk(text, options, encoder, &mut ids))?;
+            self.pool.note_ids(text.len(), ids.len());
             return Ok(ids);
         }
         let mut ids = Vec::new();
@@ -144,7 +144,7 @@ impl Tokenizer {
             let bytes = |index: usize| texts[index].as_ref().len();
             let room = |bytes: usize| {
                 let mut rows = Ragged::default();
-                rows.values_mut().expect(bytes / 4);
+                rows.values_mut().expect(self.pool.expected_ids(bytes));
                 rows
             };
             let parts = self.for_runs_of(texts.len(), bytes, options.threads, room, |run, encoder, rows| {
@@ -153,7 +153,9 @@ impl Tokenizer {
                     rows.end_row();
                 })
             })?;
-            return Ok(joined(parts));
+            let rows = joined(parts);
+            self.pool.note_ids((0..texts.len()).map(bytes).sum(), rows.values().len());
+            return Ok(rows);
         }
         let row =
             |text: &[u8], pair: Option<&[u8]>, alone: &EncodeOptions, encoder: &mut Encoder, rows: &mut Ragged<u32>| {

@@ -17,16 +17,34 @@ pub const DEFAULT_CACHE_BYTES: usize = 64 << 20;
 pub(super) struct Pool {
     places: Vec<Mutex<Option<Box<Encoder>>>>,
     cache_bytes: AtomicUsize,
+    /// How many ids 1,024 bytes of the last long text were. Only how much room is made for ids depends on it.
+    density: AtomicUsize,
 }
+
+/// Texts of so many bytes tell how many ids to expect of the next.
+const TELLING: usize = 1 << 16;
 
 impl Pool {
     /// A pool for encoders of `model`, with the first one made already, so that the first text finds it warm.
     pub(super) fn new(model: &Model) -> Self {
         let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
         let places = std::iter::repeat_with(|| Mutex::new(None)).take(cores.min(64)).collect();
-        let pool = Self { places, cache_bytes: AtomicUsize::new(DEFAULT_CACHE_BYTES) };
+        let pool = Self { places, cache_bytes: AtomicUsize::new(DEFAULT_CACHE_BYTES), density: AtomicUsize::new(256) };
         pool.with(model, |_| ());
         pool
+    }
+
+    /// About how many ids a text has.
+    pub(super) fn expected_ids(&self, bytes: usize) -> usize {
+        // A little more, since growing costs more than room that is not used.
+        bytes.saturating_mul(self.density.load(Ordering::Relaxed)) / 1000 + 4
+    }
+
+    /// Takes note of how many ids a text had.
+    pub(super) fn note_ids(&self, bytes: usize, ids: usize) {
+        if bytes >= TELLING {
+            self.density.store(ids.saturating_mul(1024) / bytes, Ordering::Relaxed);
+        }
     }
 
     pub(super) fn cache_bytes(&self) -> usize {

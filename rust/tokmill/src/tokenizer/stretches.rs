@@ -28,7 +28,7 @@ impl Tokenizer {
                 |part| encode(part, encoder, target),
                 |part| {
                     let mut ids = T::default();
-                    ids.expect(part.len() / 4);
+                    ids.expect(self.pool.expected_ids(part.len()));
                     self.pool.with(&self.model, |encoder| encode(part, encoder, &mut ids));
                     ids
                 },
@@ -105,7 +105,7 @@ impl Tokenizer {
             heads.push((block.base + begin as usize, head));
         }
         let mut body = T::default();
-        body.expect((until - body_begin.min(until)) / 4);
+        body.expect(self.pool.expected_ids(until - body_begin.min(until)));
         let end = encoder.encode(&self.pretokenizer, &self.model, text, body_begin, until, &mut body);
         Stretch { heads, body_begin, body, end }
     }
