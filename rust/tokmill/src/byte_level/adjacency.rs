@@ -29,8 +29,8 @@ pub(super) struct Adjacency {
     /// Place of each token along the tree of left parts, and where the places of what is built on it end.
     place: Vec<u32>,
     place_end: Vec<u32>,
-    /// Rank in the index, by place.
-    rank_at: Vec<u32>,
+    /// Ids, by place; [`NONE`] for those that stand for no text.
+    id_at: Vec<u32>,
 }
 
 impl Adjacency {
@@ -85,20 +85,20 @@ impl Adjacency {
             }
         }
         let place_end = place.iter().zip(&size).map(|(place, size)| place + size).collect();
-        let mut rank_at = vec![NONE; count];
-        for (token, &place) in place.iter().enumerate() {
-            rank_at[place as usize] = index.rank(ids[token]);
+        let mut id_at = vec![NONE; count];
+        for (&id, &place) in ids.iter().zip(&place).filter(|&(&id, _)| index.rank(id) != NONE) {
+            id_at[place as usize] = id;
         }
-        Self { number, parts, merges, merges_begin, children, children_begin, place, place_end, rank_at }
+        Self { number, parts, merges, merges_begin, children, children_begin, place, place_end, id_at }
     }
 
-    /// The ranks of the tokens that cannot follow the token `id` in a piece.
-    pub(super) fn cannot_follow(&self, id: u32, ranks: usize) -> Bits {
-        let mut found = Bits::new(ranks);
+    /// The tokens that cannot follow the token `id` in a piece.
+    pub(super) fn cannot_follow(&self, id: u32, vocab_size: usize) -> Bits {
+        let mut found = Bits::new(vocab_size);
         let mut mark = |begin: u32, end: u32| {
-            for &rank in &self.rank_at[begin as usize..end as usize] {
-                if rank != NONE {
-                    found.insert(rank);
+            for &id in &self.id_at[begin as usize..end as usize] {
+                if id != NONE {
+                    found.insert(id);
                 }
             }
         };

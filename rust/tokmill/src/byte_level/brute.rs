@@ -56,11 +56,11 @@ impl Brute {
         Self { tokenizer, opening, continuations }
     }
 
-    /// Ranks of the tokens that follow a context in the encoding of some text.
+    /// The tokens that follow a context in the encoding of some text.
     pub(super) fn allowed(&self, node: &Node, index: &Index) -> Bits {
         let tokens = node.tokens_from(0);
         let text = bytes_of(&tokens, index);
-        let mut allowed = Bits::new(index.len());
+        let mut allowed = Bits::new(index.vocab_size());
         for (_, first) in index.children(ROOT) {
             for rank in index.range(first) {
                 let longer = [&tokens[..], &[index.id(rank)]].concat();
@@ -70,7 +70,7 @@ impl Brute {
                     .iter()
                     .any(|rest| self.encodes(&[&text[..], rest].concat(), |ids| ids.starts_with(&longer)))
                 {
-                    allowed.insert(rank);
+                    allowed.insert(index.id(rank));
                 }
             }
         }

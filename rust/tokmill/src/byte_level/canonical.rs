@@ -13,6 +13,7 @@ use hashbrown::HashMap;
 
 use super::bits::Bits;
 use super::index::{Index, ROOT};
+use super::kept::Kept;
 use super::piece::{PieceModel, Standing};
 use super::place::{Context, Place};
 use super::tree::Node;
@@ -39,7 +40,7 @@ pub(super) struct Canonical {
 #[derive(Debug)]
 struct Reader {
     open: OpenPretokenizer,
-    passing: HashMap<OpenState, Arc<Passing>>,
+    passing: Kept<OpenState, Arc<Passing>>,
     /// Whether a piece can go on behind a token, by token and state.
     goes_on: HashMap<(u32, OpenState), bool>,
 }
@@ -52,14 +53,14 @@ const KEPT_SETS: usize = 512;
 struct Passing {
     /// Those that stand anywhere.
     anywhere: Bits,
-    /// Those that are pieces of their own.
+    /// Those that are pieces of their own, by id.
     alone: Vec<u32>,
 }
 
 impl Canonical {
     pub(super) fn new(pretokenizer: &Pretokenizer, model: PieceModel, index: &Index) -> Result<Self> {
         let open = OpenPretokenizer::new(pretokenizer, &model.written(index))?;
-        let reader = Reader { open, passing: HashMap::new(), goes_on: HashMap::new() };
+        let reader = Reader { open, passing: Kept::new(KEPT_SETS), goes_on: HashMap::new() };
         Ok(Self { model, reader: Mutex::new(reader) })
     }
 
@@ -76,24 +77,24 @@ impl Canonical {
         self.reader.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Ranks of the tokens that may follow a context in some text.
+    /// The tokens that may follow a context in some text.
     pub(super) fn allowed(&self, node: &Node, index: &Index) -> Bits {
-        let mut allowed = Bits::new(index.len());
+        let mut allowed = Bits::new(index.vocab_size());
         let mut reader = self.reader();
         for guess in node.place.guesses() {
             let passing = reader.passing(guess.state, &self.model, index);
             if guess.piece_begin == node.end {
                 allowed.unite(&passing.anywhere);
-                passing.alone.iter().for_each(|&rank| allowed.insert(rank));
+                passing.alone.iter().for_each(|&id| allowed.insert(id));
                 continue;
             }
             let mut inside = passing.anywhere.clone();
-            self.model.retain_following(node, guess.piece_begin, index, &mut inside);
+            inside.subtract(&self.model.excluded(node, guess.piece_begin, index));
             for rank in self.model.completing_alone(node, guess.piece_begin, index) {
-                if inside.contains(rank) {
+                if inside.contains(index.id(rank)) {
                     let state = reader.walk(guess.state, index.bytes(rank));
                     if !reader.goes_on(rank, state, &self.model, index) {
-                        inside.remove(rank);
+                        inside.remove(index.id(rank));
                     }
                 }
             }
@@ -114,7 +115,9 @@ impl Canonical {
             let fits = match standing {
                 Standing::Nowhere => false,
                 Standing::Alone => first,
-                Standing::Anywhere => first || self.model.follows(node, guess.piece_begin, index, rank),
+                Standing::Anywhere => {
+                    first || !self.model.excluded(node, guess.piece_begin, index).contains(index.id(rank))
+                }
                 Standing::Apart => true,
             };
             let state = match standing {
@@ -154,9 +157,9 @@ impl Reader {
     /// The tokens that may come next in a state, as far as the pretokenizer has a say.
     fn passing(&mut self, state: OpenState, model: &PieceModel, index: &Index) -> Arc<Passing> {
         if let Some(known) = self.passing.get(&state) {
-            return known.clone();
+            return known;
         }
-        let mut passing = Passing { anywhere: Bits::new(index.len()), alone: Vec::new() };
+        let mut passing = Passing { anywhere: Bits::new(index.vocab_size()), alone: Vec::new() };
         let mut stack = vec![(ROOT, state)];
         while let Some((prefix, state)) = stack.pop() {
             for (byte, child) in index.children(prefix) {
@@ -173,9 +176,9 @@ impl Reader {
                 for rank in exact {
                     match model.standing(rank) {
                         Standing::Anywhere if stops || self.goes_on(rank, next, model, index) => {
-                            passing.anywhere.insert(rank);
+                            passing.anywhere.insert(index.id(rank));
                         }
-                        Standing::Alone if stops => passing.alone.push(rank),
+                        Standing::Alone if stops => passing.alone.push(index.id(rank)),
                         _ => {}
                     }
                 }
@@ -186,13 +189,10 @@ impl Reader {
             let goes_on = next != IMPOSSIBLE
                 && (self.may_stop(next) || self.open.is_inside(next) || self.goes_on(rank, next, model, index));
             if goes_on {
-                passing.anywhere.insert(rank);
+                passing.anywhere.insert(index.id(rank));
             }
         }
         let passing = Arc::new(passing);
-        if self.passing.len() >= KEPT_SETS {
-            self.passing.clear();
-        }
         self.passing.insert(state, passing.clone());
         passing
     }
@@ -254,7 +254,7 @@ impl Reader {
                 stack.push((child, next));
                 let mut follows = index
                     .exact(child)
-                    .filter(|&rank| model.standing(rank) == Standing::Anywhere && !excluded.contains(rank));
+                    .filter(|&rank| model.standing(rank) == Standing::Anywhere && !excluded.contains(index.id(rank)));
                 let Some(follower) = follows.next() else { continue };
                 if self.may_stop(next) {
                     return true;

@@ -3,6 +3,8 @@
 
 use std::ops::Range;
 
+use super::bits::Bits;
+
 /// "No rank".
 pub(super) const NONE: u32 = u32::MAX;
 
@@ -65,14 +67,19 @@ impl Index {
         self.ranks.len()
     }
 
-    /// Ids by rank.
-    pub(super) fn ids(&self) -> &[u32] {
-        &self.ids
+    /// The ids of a range of ranks.
+    pub(super) fn ids_in(&self, ranks: Range<u32>) -> &[u32] {
+        &self.ids[ranks.start as usize..ranks.end as usize]
     }
 
     /// Ids that stand for no text, in order.
     pub(super) fn others(&self) -> &[u32] {
         &self.others
+    }
+
+    /// Whether some token of a range of ranks is in a set of ids.
+    pub(super) fn any_in(&self, ranks: Range<u32>, ids: &Bits) -> bool {
+        self.ids_in(ranks).iter().any(|&id| ids.contains(id))
     }
 
     pub(super) fn id(&self, rank: u32) -> u32 {

@@ -1,12 +1,19 @@
-//! The loops over a whole vocabulary: the largest logit, exponentials in the order of ranks, sums.
+//! The loops over a whole vocabulary: the largest logit, exponentials, and their sums by first byte.
 //!
-//! Each is written once, in lanes that a compiler turns into vector instructions, and compiled for any machine, for AVX2
-//! and for AVX-512, of which the best that is there is chosen; exponentials in the order of ranks are written again for
-//! AVX-512. Sums are carried in 64 bits. The exponential is a polynomial of degree 6 on `[-ln 2 / 2, ln 2 / 2]`, right to
-//! two units in the last place.
+//! The first two are written once, in lanes that a compiler turns into vector instructions, and compiled for any machine,
+//! for AVX2 and for AVX-512, of which the best that is there is chosen; exponentials are written again for AVX-512. Sums
+//! are carried in 64 bits, of numbers of 32 bits that were added up four at a time. The exponential is a polynomial on
+//! half a power of two to either side, right to two units in the last place.
+//!
+//! Logits stand in the order of ids, sums are over tokens that begin alike, and those are all over the row. So the row is
+//! worked on in blocks that stay in the nearest cache: the exponentials of one are taken, and then looked up in fours
+//! with a common first byte ([`Fours`]).
 
 // What is compiled for AVX2 or AVX-512 gets its instructions only where it is inlined.
 #![allow(clippy::inline_always)]
+
+use super::bits::Bits;
+use super::fours::{BLOCK, Fours, PLACES};
 
 const LANES: usize = 16;
 
@@ -44,124 +51,85 @@ fn exp(x: f32) -> f32 {
 }
 
 #[inline(always)]
-fn max_any(row: &[f32]) -> f32 {
-    let mut largest = [f32::NEG_INFINITY; LANES * 4];
-    let chunks = row.chunks_exact(LANES * 4);
+fn bounds_any(row: &[f32]) -> (f32, f32) {
+    let (mut largest, mut least) = ([f32::NEG_INFINITY; LANES * 2], [f32::INFINITY; LANES * 2]);
+    let chunks = row.chunks_exact(LANES * 2);
     let rest = chunks.remainder();
     for chunk in chunks {
-        for (largest, &x) in largest.iter_mut().zip(chunk) {
+        for ((largest, least), &x) in largest.iter_mut().zip(&mut least).zip(chunk) {
             *largest = if x > *largest { x } else { *largest };
+            *least = if x < *least { x } else { *least };
         }
     }
-    largest.iter().chain(rest).fold(f32::NEG_INFINITY, |max, &x| if x > max { x } else { max })
+    let largest = largest.iter().chain(rest).fold(f32::NEG_INFINITY, |max, &x| if x > max { x } else { max });
+    let least = least.iter().chain(rest).fold(f32::INFINITY, |min, &x| if x < min { x } else { min });
+    (largest, least)
 }
 
 /// Numbers that are taken together, as many as a word of a set has bits.
 const GROUP: usize = 64;
 
-/// What the exponentials of one group add up to.
-#[derive(Clone, Copy)]
-struct Totals {
-    sums: [f64; LANES],
-    least: [f32; LANES],
+/// What exponentials add up to.
+#[derive(Clone, Copy, Debug)]
+struct Sums {
+    all: f64,
+    /// Of those that are allowed and marked.
+    marked: f64,
 }
 
-impl Totals {
-    const NOTHING: Self = Self { sums: [0.0; LANES], least: [f32::INFINITY; LANES] };
-
-    /// Replaces the logits of a group by their exponentials, and counts these.
-    #[inline(always)]
-    fn take(&mut self, group: &mut [f32; GROUP], max: f32) {
-        // Four numbers are added in 32 bits, which costs less than one unit in the last place.
-        let mut sums = [0.0f32; LANES];
-        for part in group.chunks_exact_mut(LANES) {
-            for ((x, sum), least) in part.iter_mut().zip(&mut sums).zip(&mut self.least) {
-                let bounded = if *x == f32::NEG_INFINITY { f32::INFINITY } else { *x };
-                *least = if bounded < *least { bounded } else { *least };
-                *x = exp(*x - max);
-                *sum += *x;
-            }
-        }
-        for (total, sum) in self.sums.iter_mut().zip(sums) {
-            *total += f64::from(sum);
-        }
-    }
-
-    fn total(&self) -> (f64, f32) {
-        (self.sums.iter().sum(), self.least.iter().fold(f32::INFINITY, |least, &x| if x < least { x } else { least }))
-    }
+/// Logits without gaps: the words of two sets of their ids, and two places where the exponentials go.
+struct Stretch<'a> {
+    row: &'a [f32],
+    allowed: &'a [u64],
+    marked: &'a [u64],
+    out: &'a mut [f32],
+    local: &'a mut [f32],
 }
 
-/// # Safety
-///
-/// Each of `ids` is below the length of `row`.
 #[inline(always)]
-unsafe fn exp_by_rank_any(row: &[f32], max: f32, ids: &[u32], words: &[u64], out: &mut [f32]) -> (f64, f32) {
-    let mut totals = Totals::NOTHING;
-    for ((ids, out), &word) in ids.chunks(GROUP).zip(out.chunks_mut(GROUP)).zip(words) {
+fn exponentials_any(stretch: Stretch<'_>, max: f32) -> Sums {
+    let Stretch { row, allowed, marked, out, local } = stretch;
+    let mut sums = ([0.0f64; LANES], [0.0f64; LANES]);
+    let parts = row.chunks(GROUP).zip(out.chunks_mut(GROUP)).zip(local.chunks_mut(GROUP));
+    for (((row, out), local), (&allowed, &marked)) in parts.zip(allowed.iter().zip(marked)) {
         let mut group = [f32::NEG_INFINITY; GROUP];
-        for (x, &id) in group.iter_mut().zip(ids) {
-            // SAFETY: the caller's part.
-            *x = *unsafe { row.get_unchecked(id as usize) };
-        }
-        totals.take(&mut group, max);
-        if word == u64::MAX && out.len() == GROUP {
-            out.copy_from_slice(&group);
-        } else {
-            for (bit, (value, out)) in group.iter().zip(out).enumerate() {
-                let mask = 0u32.wrapping_sub((word >> bit) as u32 & 1);
-                *out = f32::from_bits(value.to_bits() & mask);
+        group[..row.len()].copy_from_slice(row);
+        // Four numbers are added in 32 bits, which costs less than one unit in the last place.
+        let (mut all, mut some) = ([0.0f32; LANES], [0.0f32; LANES]);
+        for (at, part) in group.chunks_exact_mut(LANES).enumerate() {
+            for (lane, x) in part.iter_mut().enumerate() {
+                let value = exp(*x - max);
+                all[lane] += value;
+                *x = kept(value, allowed, at * LANES + lane);
+                some[lane] += kept(*x, marked, at * LANES + lane);
             }
         }
-    }
-    totals.total()
-}
-
-#[cfg(test)]
-fn exp_by_rank_plain(row: &[f32], max: f32, ids: &[u32], words: &[u64], out: &mut [f32]) -> (f64, f32) {
-    let (mut sum, mut least) = (0.0, f32::INFINITY);
-    for (rank, (&id, out)) in ids.iter().zip(out).enumerate() {
-        let x = row[id as usize];
-        let value = exp(x - max);
-        sum += f64::from(value);
-        least = if x > f32::NEG_INFINITY { least.min(x) } else { least };
-        *out = if words[rank / GROUP] >> (rank % GROUP) & 1 == 1 { value } else { 0.0 };
-    }
-    (sum, least)
-}
-
-#[inline(always)]
-fn sum_any(values: &[f32]) -> f64 {
-    let mut sums = [0.0f64; LANES];
-    let chunks = values.chunks_exact(LANES);
-    let rest = chunks.remainder();
-    for chunk in chunks {
-        for (sum, &value) in sums.iter_mut().zip(chunk) {
-            *sum += f64::from(value);
+        for ((sum, sum_marked), (all, some)) in sums.0.iter_mut().zip(&mut sums.1).zip(all.iter().zip(some)) {
+            *sum += f64::from(*all);
+            *sum_marked += f64::from(some);
         }
+        out.copy_from_slice(&group[..row.len()]);
+        local[..row.len()].copy_from_slice(&group[..row.len()]);
     }
-    sums.iter().sum::<f64>() + rest.iter().map(|&value| f64::from(value)).sum::<f64>()
+    Sums { all: sums.0.iter().sum(), marked: sums.1.iter().sum() }
+}
+
+/// A number, or 0 where the bit of a word is not set.
+#[inline(always)]
+fn kept(value: f32, word: u64, bit: usize) -> f32 {
+    f32::from_bits(value.to_bits() & 0u32.wrapping_sub((word >> bit) as u32 & 1))
 }
 
 #[cfg(target_arch = "x86_64")]
 mod avx2 {
     #[target_feature(enable = "avx2,fma")]
-    pub(super) fn max(row: &[f32]) -> f32 {
-        super::max_any(row)
-    }
-
-    /// # Safety
-    ///
-    /// Each of `ids` is below the length of `row`.
-    #[target_feature(enable = "avx2,fma")]
-    pub(super) unsafe fn exp_by_rank(row: &[f32], max: f32, ids: &[u32], words: &[u64], out: &mut [f32]) -> (f64, f32) {
-        // SAFETY: the caller's part.
-        unsafe { super::exp_by_rank_any(row, max, ids, words, out) }
+    pub(super) fn bounds(row: &[f32]) -> (f32, f32) {
+        super::bounds_any(row)
     }
 
     #[target_feature(enable = "avx2,fma")]
-    pub(super) fn sum(values: &[f32]) -> f64 {
-        super::sum_any(values)
+    pub(super) fn exponentials(stretch: super::Stretch<'_>, max: f32) -> super::Sums {
+        super::exponentials_any(stretch, max)
     }
 
     pub(super) fn is_available() -> bool {
@@ -172,98 +140,94 @@ mod avx2 {
 #[cfg(target_arch = "x86_64")]
 mod avx512 {
     use std::arch::x86_64::{
-        __m512, _CMP_NEQ_UQ, _CMP_NLE_UQ, _mm512_add_pd, _mm512_add_ps, _mm512_castps512_ps256, _mm512_cmp_ps_mask,
-        _mm512_cvtps_pd, _mm512_extractf32x8_ps, _mm512_fmadd_ps, _mm512_fnmadd_ps, _mm512_i32gather_ps,
-        _mm512_loadu_si512, _mm512_mask_min_ps, _mm512_maskz_mov_ps, _mm512_maskz_scalef_ps, _mm512_max_ps,
-        _mm512_mul_ps, _mm512_reduce_add_pd, _mm512_reduce_min_ps, _mm512_roundscale_ps, _mm512_set1_ps,
-        _mm512_setzero_pd, _mm512_setzero_ps, _mm512_storeu_ps, _mm512_sub_ps,
+        __m512, __m512d, _mm512_add_pd, _mm512_add_ps, _mm512_castps512_ps256, _mm512_cvtps_pd, _mm512_extractf32x8_ps,
+        _mm512_fmadd_ps, _mm512_fmsub_ps, _mm512_loadu_ps, _mm512_mask_add_ps, _mm512_maskz_mov_ps, _mm512_max_ps,
+        _mm512_reduce_add_pd, _mm512_scalef_ps, _mm512_set1_ps, _mm512_setzero_pd, _mm512_setzero_ps, _mm512_storeu_ps,
+        _mm512_sub_ps,
     };
 
-    use super::{GROUP, LANES};
+    use super::{GROUP, LANES, Stretch, Sums};
 
     #[target_feature(enable = "avx512f,avx512dq,avx512bw,avx512vl,avx2,fma")]
-    pub(super) fn max(row: &[f32]) -> f32 {
-        super::max_any(row)
+    pub(super) fn bounds(row: &[f32]) -> (f32, f32) {
+        super::bounds_any(row)
     }
 
-    /// The exponential of [`super::exp`], in sixteen lanes and with fused operations.
+    /// Adding it leaves integers in the last bits, and subtracting it again has rounded.
+    const ROUND: f32 = 12_582_912.0;
+    /// What [`super::LOG2_E`] lacks.
+    const LOG2_E_REST: f32 = 1.925_963e-8;
+    /// The power of two on `[-1/2, 1/2]`, from the highest power: the least relative error with 1 at 0.
+    const COEFFICIENTS: [f32; 6] = [1.326_472_7e-3, 9.671_513e-3, 5.550_733_7e-2, 2.402_224_2e-1, 6.931_47e-1, 1.0];
+    /// The exponential is 0 from here on, also that of `-inf`.
+    const LEAST: f32 = -110.0;
+
+    /// The exponential in sixteen lanes: the power of two of a product, whose fraction is exact.
     #[target_feature(enable = "avx512f,avx512dq,avx512bw,avx512vl,avx2,fma")]
     #[inline]
     fn exp(x: __m512) -> __m512 {
-        let least = _mm512_set1_ps(super::LEAST);
+        let (scale, round) = (_mm512_set1_ps(super::LOG2_E), _mm512_set1_ps(ROUND));
         // NaN in the second operand is passed on.
-        let clamped = _mm512_max_ps(least, x);
-        let n = _mm512_roundscale_ps::<0>(_mm512_mul_ps(clamped, _mm512_set1_ps(super::LOG2_E)));
-        let r = _mm512_fnmadd_ps(n, _mm512_set1_ps(super::LN2_HIGH), clamped);
-        let r = _mm512_fnmadd_ps(n, _mm512_set1_ps(super::LN2_LOW), r);
-        let mut p = _mm512_set1_ps(super::COEFFICIENTS[0]);
-        for coefficient in &super::COEFFICIENTS[1..] {
+        let x = _mm512_max_ps(_mm512_set1_ps(LEAST), x);
+        let n = _mm512_sub_ps(_mm512_fmadd_ps(x, scale, round), round);
+        let r = _mm512_fmadd_ps(x, _mm512_set1_ps(LOG2_E_REST), _mm512_fmsub_ps(x, scale, n));
+        let mut p = _mm512_set1_ps(COEFFICIENTS[0]);
+        for coefficient in &COEFFICIENTS[1..] {
             p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(*coefficient));
         }
-        _mm512_maskz_scalef_ps(_mm512_cmp_ps_mask::<_CMP_NLE_UQ>(x, least), p, n)
+        _mm512_scalef_ps(p, n)
     }
 
-    /// The logits of sixteen ids.
-    ///
-    /// # Safety
-    ///
-    /// Each of `ids` is below the length of `row`, which is below 2^31.
-    #[target_feature(enable = "avx512f,avx512dq,avx512bw,avx512vl,avx2,fma")]
-    #[inline]
-    unsafe fn gather(row: &[f32], ids: &[u32; LANES]) -> __m512 {
-        // SAFETY: sixteen ids are read, which is what the array has; each is a place of the row, the caller's part.
-        unsafe { _mm512_i32gather_ps::<4>(_mm512_loadu_si512(ids.as_ptr().cast()), row.as_ptr()) }
-    }
+    /// A sum in two halves of 64-bit numbers.
+    #[derive(Clone, Copy)]
+    struct Total(__m512d, __m512d);
 
-    /// Logits are gathered one group ahead of their exponentials, so that the arithmetic of one group fills the time in
-    /// which the next comes from memory.
-    ///
-    /// # Safety
-    ///
-    /// Each of `ids` is below the length of `row`, which is below 2^31.
-    #[target_feature(enable = "avx512f,avx512dq,avx512bw,avx512vl,avx2,fma")]
-    pub(super) unsafe fn exp_by_rank(row: &[f32], max: f32, ids: &[u32], words: &[u64], out: &mut [f32]) -> (f64, f32) {
-        let whole = ids.len() / GROUP * GROUP;
-        let (ids, rest) = ids.split_at(whole);
-        let (out, rest_out) = out.split_at_mut(whole);
-        let (words, rest_words) = words.split_at(whole / GROUP);
-        // SAFETY: the caller's part.
-        let (rest_sum, rest_least) = unsafe { super::exp_by_rank_any(row, max, rest, rest_words, rest_out) };
-
-        let (parts, maxes, no_logit) = (ids.as_chunks().0, _mm512_set1_ps(max), _mm512_set1_ps(f32::NEG_INFINITY));
-        let (mut low, mut high, mut least) = (_mm512_setzero_pd(), _mm512_setzero_pd(), _mm512_set1_ps(f32::INFINITY));
-        let mut ahead = [no_logit; GROUP / LANES];
-        for (logits, ids) in ahead.iter_mut().zip(parts) {
-            // SAFETY: the caller's part.
-            *logits = unsafe { gather(row, ids) };
+    impl Total {
+        #[target_feature(enable = "avx512f,avx512dq,avx512bw,avx512vl,avx2,fma")]
+        #[inline]
+        fn add(&mut self, sum: __m512) {
+            self.0 = _mm512_add_pd(self.0, _mm512_cvtps_pd(_mm512_castps512_ps256(sum)));
+            self.1 = _mm512_add_pd(self.1, _mm512_cvtps_pd(_mm512_extractf32x8_ps::<1>(sum)));
         }
-        for ((at, out), &word) in out.chunks_exact_mut(GROUP).enumerate().zip(words) {
-            // The last group is gathered twice.
-            let next = (at + 1).min(words.len() - 1) * (GROUP / LANES);
-            let mut sum = _mm512_setzero_ps();
-            for (part, (logits, out)) in ahead.iter_mut().zip(out.as_chunks_mut::<LANES>().0).enumerate() {
-                let x = *logits;
-                // SAFETY: the caller's part.
-                *logits = unsafe { gather(row, &parts[next + part]) };
-                let is_logit = _mm512_cmp_ps_mask::<_CMP_NEQ_UQ>(x, no_logit);
-                least = _mm512_mask_min_ps(least, is_logit, x, least);
-                let value = exp(_mm512_sub_ps(x, maxes));
+
+        #[target_feature(enable = "avx512f,avx512dq,avx512bw,avx512vl,avx2,fma")]
+        #[inline]
+        fn sum(self) -> f64 {
+            _mm512_reduce_add_pd(_mm512_add_pd(self.0, self.1))
+        }
+    }
+
+    #[target_feature(enable = "avx512f,avx512dq,avx512bw,avx512vl,avx2,fma")]
+    pub(super) fn exponentials(stretch: Stretch<'_>, max: f32) -> Sums {
+        let Stretch { row, allowed, marked, out, local } = stretch;
+        let (groups, rest) = row.as_chunks::<GROUP>();
+        let (outs, out) = out.as_chunks_mut::<GROUP>();
+        let (local, rest_local) = local.split_at_mut(groups.len() * GROUP);
+        let locals = local.as_chunks_mut::<GROUP>().0;
+        let maxes = _mm512_set1_ps(max);
+        let mut all = Total(_mm512_setzero_pd(), _mm512_setzero_pd());
+        let mut some = all;
+        let words = allowed.iter().zip(marked);
+        for (((row, out), local), (&allowed, &marked)) in groups.iter().zip(outs).zip(locals).zip(words) {
+            let (mut sum, mut sum_marked) = (_mm512_setzero_ps(), _mm512_setzero_ps());
+            let places = out.as_chunks_mut::<LANES>().0.iter_mut().zip(local.as_chunks_mut::<LANES>().0);
+            for (at, (row, (out, local))) in row.as_chunks::<LANES>().0.iter().zip(places).enumerate() {
+                // SAFETY: the array has as many numbers as the register, here and below.
+                let value = exp(_mm512_sub_ps(unsafe { _mm512_loadu_ps(row.as_ptr()) }, maxes));
                 sum = _mm512_add_ps(sum, value);
-                let allowed = _mm512_maskz_mov_ps((word >> (part * LANES)) as u16, value);
-                // SAFETY: the array has as many numbers as the register.
-                unsafe { _mm512_storeu_ps(out.as_mut_ptr(), allowed) };
+                let value = _mm512_maskz_mov_ps((allowed >> (at * LANES)) as u16, value);
+                sum_marked = _mm512_mask_add_ps(sum_marked, (marked >> (at * LANES)) as u16, sum_marked, value);
+                // SAFETY: as above.
+                unsafe { _mm512_storeu_ps(out.as_mut_ptr(), value) };
+                // SAFETY: as above.
+                unsafe { _mm512_storeu_ps(local.as_mut_ptr(), value) };
             }
-            low = _mm512_add_pd(low, _mm512_cvtps_pd(_mm512_castps512_ps256(sum)));
-            high = _mm512_add_pd(high, _mm512_cvtps_pd(_mm512_extractf32x8_ps::<1>(sum)));
+            all.add(sum);
+            some.add(sum_marked);
         }
-        let least = _mm512_reduce_min_ps(least);
-        let sum = _mm512_reduce_add_pd(_mm512_add_pd(low, high)) + rest_sum;
-        (sum, if rest_least < least { rest_least } else { least })
-    }
-
-    #[target_feature(enable = "avx512f,avx512dq,avx512bw,avx512vl,avx2,fma")]
-    pub(super) fn sum(values: &[f32]) -> f64 {
-        super::sum_any(values)
+        let (allowed, marked) = (&allowed[groups.len()..], &marked[groups.len()..]);
+        let rest = super::exponentials_any(Stretch { row: rest, allowed, marked, out, local: rest_local }, max);
+        Sums { all: all.sum() + rest.all, marked: some.sum() + rest.marked }
     }
 
     pub(super) fn is_available() -> bool {
@@ -274,57 +238,73 @@ mod avx512 {
             && is_x86_feature_detected!("avx512vl")
     }
 }
-
-/// The largest of `row`, `-inf` if it is empty. NaN is passed over.
-pub(super) fn max(row: &[f32]) -> f32 {
+/// The largest and the smallest of `row`, which are `-inf` and `inf` if it is empty. NaN is passed over.
+pub(super) fn bounds(row: &[f32]) -> (f32, f32) {
     #[cfg(target_arch = "x86_64")]
     if avx512::is_available() {
         // SAFETY: the features are available.
-        return unsafe { avx512::max(row) };
+        return unsafe { avx512::bounds(row) };
     } else if avx2::is_available() {
         // SAFETY: the features are available.
-        return unsafe { avx2::max(row) };
+        return unsafe { avx2::bounds(row) };
     }
-    max_any(row)
+    bounds_any(row)
 }
 
-/// Writes the exponential of the logit without `max` of each of `ids` to `out`, which is as long, 0 where its bit in
-/// `words` is not set. Returns the sum of them all, set or not, which is NaN if one of the logits is, and the smallest
-/// of these logits that is not `-inf`.
-///
-/// # Safety
-///
-/// Each of `ids` is below the length of `row`.
-pub(super) unsafe fn exp_by_rank(row: &[f32], max: f32, ids: &[u32], words: &[u64], out: &mut [f32]) -> (f64, f32) {
-    #[cfg(target_arch = "x86_64")]
-    if avx512::is_available() && i32::try_from(row.len()).is_ok() {
-        // SAFETY: the features are available, and the ids are the caller's part.
-        return unsafe { avx512::exp_by_rank(row, max, ids, words, out) };
-    } else if avx2::is_available() {
-        // SAFETY: the features are available, and the ids are the caller's part.
-        return unsafe { avx2::exp_by_rank(row, max, ids, words, out) };
-    }
-    // SAFETY: the caller's part.
-    unsafe { exp_by_rank_any(row, max, ids, words, out) }
-}
-
-/// The sum of `values`.
-pub(super) fn sum(values: &[f32]) -> f64 {
+fn exponentials_of(stretch: Stretch<'_>, max: f32) -> Sums {
     #[cfg(target_arch = "x86_64")]
     if avx512::is_available() {
         // SAFETY: the features are available.
-        return unsafe { avx512::sum(values) };
+        return unsafe { avx512::exponentials(stretch, max) };
     } else if avx2::is_available() {
         // SAFETY: the features are available.
-        return unsafe { avx2::sum(values) };
+        return unsafe { avx2::exponentials(stretch, max) };
     }
-    sum_any(values)
+    exponentials_any(stretch, max)
+}
+
+/// Writes the exponentials of the logits of a row, without `max`, to `out`, which is as long, 0 for ids that are not
+/// allowed. Adds them to the sums of the tokens' first bytes, and returns the sum of them all, allowed or not, which is
+/// NaN if one of the logits is.
+pub(super) fn exponentials(
+    row: &[f32],
+    max: f32,
+    allowed: &Bits,
+    fours: &Fours,
+    out: &mut [f32],
+    first: &mut [f64; 256],
+) -> f64 {
+    let mut local = [0.0; PLACES];
+    let mut all = 0.0;
+    let [allowed, marked] = [allowed, fours.marked()].map(|bits| bits.words().chunks(BLOCK / GROUP));
+    let parts = row.chunks(BLOCK).zip(out.chunks_mut(BLOCK)).zip(allowed.zip(marked));
+    for (block, ((row, out), (allowed, marked))) in parts.enumerate() {
+        let sums = exponentials_of(Stretch { row, allowed, marked, out, local: &mut local[..BLOCK] }, max);
+        all += sums.all;
+        first[usize::from(fours.widest())] += sums.marked;
+        fours.add(block, &local, first);
+    }
+    all
+}
+
+/// The sum of the values at some ids.
+pub(super) fn sum_at(values: &[f32], ids: &[u32]) -> f64 {
+    let (fours, rest) = ids.as_chunks::<4>();
+    let value = |id: u32| f64::from(values[id as usize]);
+    let mut sums = [0.0; 4];
+    for four in fours {
+        for (sum, &id) in sums.iter_mut().zip(four) {
+            *sum += value(id);
+        }
+    }
+    sums.iter().sum::<f64>() + rest.iter().map(|&id| value(id)).sum::<f64>()
 }
 
 #[cfg(test)]
 #[expect(clippy::float_cmp, reason = "these values are exact")]
 mod tests {
     use super::*;
+    use crate::byte_level::index::{Index, NONE};
     use proptest::prelude::*;
 
     #[test]
@@ -342,48 +322,73 @@ mod tests {
         assert!(exp(f32::NAN).is_nan());
     }
 
+    /// A vocabulary of tokens with two first bytes, and one id without text.
+    fn index(vocab_size: usize) -> Index {
+        let key = |id: u32| if id % 3 == 0 { &b"a"[..] } else { b"b" };
+        Index::new((1..vocab_size as u32).map(|id| (id, key(id))).collect(), vocab_size)
+    }
+
     #[test]
     fn one_logit_that_is_no_number_makes_the_sum_none() {
-        let ids: Vec<u32> = (0..150).rev().collect();
+        let (fours, mut allowed) = (Fours::new(&index(150)), Bits::new(150));
+        (0..150).for_each(|id| allowed.insert(id));
         for at in [0, 70, 149] {
             let mut row = vec![-1.0; 150];
             row[at] = f32::NAN;
-            let mut out = vec![0.0; 150];
-            // SAFETY: the ids are below the length.
-            let (sum, least) = unsafe { exp_by_rank(&row, -1.0, &ids, &[u64::MAX; 3], &mut out) };
-            assert!(sum.is_nan());
-            assert_eq!(least, -1.0);
+            assert_eq!(bounds(&row), (-1.0, -1.0));
+            assert!(exponentials(&row, -1.0, &allowed, &fours, &mut [0.0; 150], &mut [0.0; 256]).is_nan());
         }
     }
 
     proptest! {
         #[test]
-        fn exponentials_by_rank_are_those_of_plain_loops(
-            row in prop::collection::vec(prop_oneof![9 => -30.0f32..5.0, 1 => Just(f32::NEG_INFINITY)], 1..200),
-            picks in prop::collection::vec(any::<u32>(), 0..300),
-            words in prop::collection::vec(prop_oneof![Just(0), Just(u64::MAX), any::<u64>()], 5),
+        fn exponentials_are_those_of_plain_loops(
+            logits in prop::collection::vec(prop_oneof![9 => -30.0f32..5.0, 1 => Just(f32::NEG_INFINITY)], 1..300),
+            shift in 0..BLOCK,
+            members in prop::collection::btree_set(0u32..2 * BLOCK as u32, 0..400),
         ) {
-            let top = max(&row);
-            prop_assert_eq!(top, row.iter().copied().fold(f32::NEG_INFINITY, f32::max));
-            prop_assume!(top > f32::NEG_INFINITY);
-            let ids: Vec<u32> = picks.iter().map(|id| id % row.len() as u32).collect();
-            let (mut fast, mut any, mut plain) = (vec![7.0; ids.len()], vec![7.0; ids.len()], vec![7.0; ids.len()]);
-            // SAFETY: the ids are below the length.
-            let (total, least) = unsafe { exp_by_rank(&row, top, &ids, &words, &mut fast) };
-            // SAFETY: as above.
-            let (any_total, any_least) = unsafe { exp_by_rank_any(&row, top, &ids, &words, &mut any) };
-            let (plain_total, plain_least) = exp_by_rank_plain(&row, top, &ids, &words, &mut plain);
-            for (fast, plain) in fast.iter().chain(&any).zip(plain.iter().chain(&plain)) {
-                // Fused operations round once less.
-                prop_assert!((fast - plain).abs() <= 3e-7 * plain);
+            // The logits lie across the border of two blocks; what is before them counts little.
+            let row = [&vec![-12.5; shift], &logits[..]].concat();
+            let (max, least) = bounds(&row);
+            prop_assert_eq!(max, row.iter().copied().fold(f32::NEG_INFINITY, f32::max));
+            prop_assert_eq!(least, row.iter().copied().fold(f32::INFINITY, f32::min));
+            prop_assume!(max > f32::NEG_INFINITY);
+            let mut allowed = Bits::new(row.len());
+            members.iter().filter(|&&id| (id as usize) < row.len()).for_each(|&id| allowed.insert(id));
+            let index = index(row.len());
+            let (mut out, mut first) = (vec![7.0; row.len()], [0.0; 256]);
+            let all = exponentials(&row, max, &allowed, &Fours::new(&index), &mut out, &mut first);
+
+            let exact = |id: usize| f64::from(row[id] - max).exp();
+            let (mut sum, mut sums) = (0.0, [0.0; 256]);
+            for (id, &value) in out.iter().enumerate() {
+                sum += exact(id);
+                if allowed.contains(id as u32) {
+                    prop_assert!((f64::from(value) - exact(id)).abs() <= 3e-7 * exact(id));
+                    if index.rank(id as u32) != NONE {
+                        sums[usize::from(index.bytes(index.rank(id as u32))[0])] += f64::from(value);
+                    }
+                } else {
+                    prop_assert_eq!(value, 0.0);
+                }
             }
-            prop_assert_eq!((least, any_least), (plain_least, plain_least));
-            for total in [total, any_total] {
-                prop_assert!((total - plain_total).abs() <= 1e-6 * plain_total);
+            prop_assert!((all - sum).abs() <= 3e-7 * sum);
+            for (first, sum) in first.iter().zip(sums) {
+                prop_assert!((first - sum).abs() <= 1.2e-7 * sum);
             }
-            let found: f64 = plain.iter().map(|&value| f64::from(value)).sum();
-            prop_assert!((sum(&plain) - found).abs() <= 1e-12 * found);
-            prop_assert!((sum_any(&plain) - found).abs() <= 1e-12 * found);
+
+            let (mut any, mut local) = (vec![7.0; row.len()], vec![0.0; row.len()]);
+            let words = allowed.words();
+            let plain = Stretch { row: &row, allowed: words, marked: words, out: &mut any, local: &mut local };
+            let plain = exponentials_any(plain, max);
+            prop_assert!((all - plain.all).abs() <= 3e-7 * all);
+            prop_assert_eq!(&any, &local);
+            for (fast, any) in out.iter().zip(&any) {
+                prop_assert!((fast - any).abs() <= 4e-7 * any);
+            }
+            let ids: Vec<u32> = members.into_iter().filter(|&id| (id as usize) < row.len()).collect();
+            let found: f64 = ids.iter().map(|&id| f64::from(out[id as usize])).sum();
+            prop_assert!((sum_at(&out, &ids) - found).abs() <= 1e-12 * found);
         }
     }
 }

@@ -10,16 +10,19 @@
 //!
 //! The parts: `spelling` (what texts there are), `index` (the vocabulary in order of its bytes), `canonical`, `piece` and
 //! `adjacency` (which tokens a BPE tokenizer may put next), `viterbi` (which a Unigram one), `brute` (the same by
-//! trying), `tree` and `place` (contexts), `weights` and `kernels` (numbers), `state` (the text as it grows). The numbers come from the caller; nothing here knows a model.
+//! trying), `kept` (results), `tree` and `place` (contexts), `weights`, `fours`, `kernels` and `shares` (numbers), `state` (the text as it grows). The numbers come from the caller; nothing here knows a model.
 
 mod adjacency;
 mod bits;
 mod brute;
 mod canonical;
+mod fours;
 mod index;
+mod kept;
 mod kernels;
 mod piece;
 mod place;
+mod shares;
 mod spelling;
 mod state;
 mod tree;
@@ -36,6 +39,7 @@ use crate::model::Model;
 use crate::tokenizer::Tokenizer;
 use brute::Brute;
 use canonical::Canonical;
+use fours::Fours;
 use index::Index;
 use piece::PieceModel;
 use place::Place;
@@ -78,8 +82,9 @@ pub struct ByteEngine {
 #[derive(Debug)]
 pub(crate) struct Inner {
     index: Index,
+    fours: Fours,
     opening: Opening,
-    /// Rank of a token that spells a blank also where it stands first and texts are opened by a blank.
+    /// The token that spells a blank also where it stands first and texts are opened by a blank.
     kept_blank: Option<u32>,
     rules: Rules,
     semantics: Semantics,
@@ -119,7 +124,7 @@ impl ByteEngine {
         tokens.retain(|&(id, _)| Some(id) != end_of_text);
         let kept_blank = spelling::kept_blank(&tokenizer, opening, &tokens);
         let index = Index::new(tokens, vocab_size);
-        let kept_blank = kept_blank.map(|id| index.rank(id));
+        let fours = Fours::new(&index);
         let added = tokenizer.added_tokens().iter().map(|token| token.id);
         let others = added.chain(spelling::unknown_id(tokenizer.model()));
         let mut specials: Vec<u32> =
@@ -141,6 +146,7 @@ impl ByteEngine {
         let buffers = Arc::default();
         let inner = Inner {
             index,
+            fours,
             opening,
             kept_blank,
             rules,

@@ -10,12 +10,12 @@
 //! written byte by byte, and nothing merges with such a byte.
 
 use aho_corasick::AhoCorasick;
-use hashbrown::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::adjacency::Adjacency;
 use super::bits::Bits;
 use super::index::{Index, NONE, ROOT};
+use super::kept::Kept;
 use super::spelling::characters;
 use super::tree::Node;
 use crate::error::{Error, Result};
@@ -38,8 +38,11 @@ pub(super) enum Standing {
     Apart,
 }
 
-/// Rows of [`PieceModel::cannot_follow`] that are kept.
-const KEPT_ROWS: usize = 512;
+/// Sets of tokens that cannot follow which are kept.
+const KEPT_SETS: usize = 512;
+
+/// What tokens of equal rank are about.
+const RUN: &[u8] = b"  ";
 
 /// A BPE model, as the byte level needs it.
 #[derive(Debug)]
@@ -52,7 +55,18 @@ pub(super) struct PieceModel {
     late: Late,
     /// Ranks of the tokens that are bytes of characters without entry, with the byte.
     apart: Vec<(u8, u32)>,
-    rows: Mutex<HashMap<u32, Arc<Bits>>>,
+    /// Ranks of the tokens with a run of blanks, where merges have equal ranks.
+    with_runs: Vec<u32>,
+    excluded: Mutex<Kept<Last, Arc<Bits>>>,
+}
+
+/// The last tokens of a piece, as far as what can follow depends on them.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+enum Last {
+    /// Merges fire in order.
+    InOrder(u32),
+    /// They may not. The tokens are those since the last place that no merge crosses.
+    Any(Vec<u32>),
 }
 
 /// Where merges may fire out of order.
@@ -96,7 +110,10 @@ impl PieceModel {
         let alone = Index::new(alone, bpe.vocab().size());
         let late = Late::new(bpe, index)?;
         let adjacency = Adjacency::new(bpe, &merges, index);
-        Ok(Self { standing, adjacency, alone, late, apart, rows: Mutex::default(), tokenizer })
+        let has_run = |rank: &u32| bpe.has_equal_ranks() && memchr::memmem::find(index.bytes(*rank), RUN).is_some();
+        let with_runs = (0..index.len() as u32).filter(has_run).collect();
+        let excluded = Mutex::new(Kept::new(KEPT_SETS));
+        Ok(Self { standing, adjacency, alone, late, apart, with_runs, excluded, tokenizer })
     }
 
     fn bpe(&self) -> &Bpe {
@@ -133,60 +150,51 @@ impl PieceModel {
         matches!(self.late, Late::Nowhere) && !self.bpe().has_equal_ranks()
     }
 
-    /// Ranks of the tokens that cannot follow `token` wherever merges fire in order.
+    /// The tokens that cannot follow `token` wherever merges fire in order.
     pub(super) fn cannot_follow(&self, token: u32, index: &Index) -> Arc<Bits> {
-        let mut rows = self.rows.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(row) = rows.get(&token) {
-            return row.clone();
-        }
-        if rows.len() >= KEPT_ROWS {
-            rows.clear();
-        }
-        let row = Arc::new(self.adjacency.cannot_follow(token, index.len()));
-        rows.insert(token, row.clone());
-        row
+        self.kept(Last::InOrder(token), |_| self.adjacency.cannot_follow(token, index.vocab_size()))
     }
 
-    /// Leaves those of `candidates` that can follow the tokens of a piece that begins at byte `begin` and holds all of
-    /// `node`'s tokens from there on.
-    pub(super) fn retain_following(&self, node: &Node, begin: usize, index: &Index, candidates: &mut Bits) {
-        let asked = if self.is_local() { Vec::new() } else { self.unsure(node, begin, index, candidates) };
-        candidates.subtract(&self.cannot_follow(node.token, index));
-        if asked.is_empty() {
-            return;
+    fn kept(&self, last: Last, find: impl FnOnce(&Last) -> Bits) -> Arc<Bits> {
+        let lock = || self.excluded.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = lock().get(&last) {
+            return known;
         }
-        let mut test = Retest::new(self.bpe(), node, begin, index);
-        for rank in asked {
-            if test.holds(index, rank) {
-                candidates.insert(rank);
-            } else {
-                candidates.remove(rank);
+        let found = Arc::new(find(&last));
+        lock().insert(last, found.clone());
+        found
+    }
+
+    /// The tokens that cannot follow those of a piece that begins at byte `begin` and holds all of `node`'s tokens from
+    /// there on.
+    pub(super) fn excluded(&self, node: &Node, begin: usize, index: &Index) -> Arc<Bits> {
+        if self.is_local() || self.standing(index.rank(node.token)) == Standing::Apart {
+            // Nothing merges with a byte of a character without entry.
+            return self.cannot_follow(node.token, index);
+        }
+        self.kept(Last::Any(since_cut(self.bpe(), node, begin, index)), |last| {
+            let mut excluded = self.adjacency.cannot_follow(node.token, index.vocab_size());
+            let Last::Any(tokens) = last else { return excluded };
+            let piece = bytes_of(tokens, index);
+            let unsure = self.unsure(&piece, index);
+            let mut test = Retest { bpe: self.bpe(), tokens, piece, scratch: BpeScratch::default(), found: Vec::new() };
+            for rank in unsure {
+                if test.holds(index, rank) {
+                    excluded.remove(index.id(rank));
+                } else {
+                    excluded.insert(index.id(rank));
+                }
             }
-        }
+            excluded
+        })
     }
 
-    /// Whether a token can follow the tokens of a piece; [`Self::retain_following`] for one.
-    pub(super) fn follows(&self, node: &Node, begin: usize, index: &Index, rank: u32) -> bool {
-        if self.is_local() || self.is_apart(node, index) || self.standing(rank) == Standing::Apart {
-            return !self.cannot_follow(node.token, index).contains(rank);
-        }
-        Retest::new(self.bpe(), node, begin, index).holds(index, rank)
-    }
-
-    /// Whether the last token of a context is a byte of a character without entry, with which nothing merges.
-    fn is_apart(&self, node: &Node, index: &Index) -> bool {
-        self.standing(index.rank(node.token)) == Standing::Apart
-    }
-
-    /// The candidates for which neighbours do not decide.
-    fn unsure(&self, node: &Node, begin: usize, index: &Index, candidates: &Bits) -> Vec<u32> {
-        if self.is_apart(node, index) {
-            return Vec::new();
-        }
-        let piece = bytes_of(&since_cut(self.bpe(), node, begin, index), index);
+    /// The tokens for which neighbours do not decide whether they can follow `piece`.
+    fn unsure(&self, piece: &[u8], index: &Index) -> Vec<u32> {
+        let all = 0..index.len() as u32;
         let mut unsure: Vec<u32> = match &self.late {
             Late::Nowhere => Vec::new(),
-            Late::Near { search, keys, holders } if !search.is_match(&piece) => {
+            Late::Near { search, keys, holders } if !search.is_match(piece) => {
                 let split = |key: &Vec<u8>| {
                     let prefix = (1..key.len())
                         .filter(|&cut| piece.ends_with(&key[..cut]))
@@ -197,28 +205,22 @@ impl PieceModel {
                 // Tokens that end inside of an odd entry do not hold it.
                 holders.iter().copied().chain(keys.iter().flat_map(split)).collect()
             }
-            _ => candidates.iter().collect(),
+            _ => all.clone().collect(),
         };
         if self.bpe().has_equal_ranks() {
-            let run = memchr::memmem::Finder::new("  ");
-            let joins = piece.ends_with(b" ");
-            let has_run = |rank: u32| {
-                let token = index.bytes(rank);
-                joins && token[0] == b' ' || run.find(token).is_some()
-            };
-            let anyway = run.find(&piece).is_some();
-            unsure.extend(candidates.iter().filter(|&rank| anyway || has_run(rank)));
-            unsure.sort_unstable();
-            unsure.dedup();
+            let begun = index.find(b" ").filter(|_| piece.ends_with(b" ")).map_or(0..0, |blank| index.range(blank));
+            let anywhere = if memchr::memmem::find(piece, RUN).is_some() { all } else { 0..0 };
+            unsure.extend(self.with_runs.iter().copied().chain(begun).chain(anywhere));
         }
+        unsure.sort_unstable();
+        unsure.dedup();
         // No merge crosses between bytes that stand together in no entry, in whatever order merges fire.
         let (cuts, last) = (self.bpe().cuts(), piece.last().copied());
         let is_apart = |rank: u32| match (cuts, last, index.bytes(rank).first()) {
             (Some(cuts), Some(last), Some(&first)) => cuts.between(last, first),
             _ => false,
         };
-        let by_bytes = |rank: u32| self.standing(rank) == Standing::Apart;
-        unsure.retain(|&rank| candidates.contains(rank) && !is_apart(rank) && !by_bytes(rank));
+        unsure.retain(|&rank| self.standing(rank) == Standing::Anywhere && !is_apart(rank));
         unsure
     }
 
@@ -232,7 +234,7 @@ impl PieceModel {
         self.alone.find(&piece).is_some_and(|prefix| !self.alone.exact(prefix).is_empty())
     }
 
-    /// Ranks of the tokens that would complete a piece of several tokens that would be one token instead.
+    /// The tokens that would complete a piece of several tokens that would be one token instead.
     pub(super) fn completing_alone(&self, node: &Node, begin: usize, index: &Index) -> Vec<u32> {
         if self.alone.len() == 0 {
             return Vec::new();
@@ -261,19 +263,13 @@ impl Late {
 /// Encodes a piece again with one more token.
 struct Retest<'a> {
     bpe: &'a Bpe,
-    tokens: Vec<u32>,
+    tokens: &'a [u32],
     piece: Vec<u8>,
     scratch: BpeScratch,
     found: Vec<u32>,
 }
 
-impl<'a> Retest<'a> {
-    fn new(bpe: &'a Bpe, node: &Node, begin: usize, index: &Index) -> Self {
-        let tokens = since_cut(bpe, node, begin, index);
-        let piece = bytes_of(&tokens, index);
-        Self { bpe, tokens, piece, scratch: BpeScratch::default(), found: Vec::new() }
-    }
-
+impl Retest<'_> {
     /// Whether the piece with the token encodes to its tokens and the token.
     fn holds(&mut self, index: &Index, rank: u32) -> bool {
         let length = self.piece.len();
@@ -281,7 +277,7 @@ impl<'a> Retest<'a> {
         self.found.clear();
         self.bpe.merge(&self.piece, &mut self.scratch, &mut self.found);
         self.piece.truncate(length);
-        self.found.split_last() == Some((&index.id(rank), &self.tokens[..]))
+        self.found.split_last() == Some((&index.id(rank), self.tokens))
     }
 }
 
@@ -307,7 +303,7 @@ fn since_cut(bpe: &Bpe, node: &Node, begin: usize, index: &Index) -> Vec<u32> {
 /// In which pieces a token can stand that is no byte of a character without entry.
 fn standing(bpe: &Bpe, index: &Index, rank: u32) -> Standing {
     let (id, bytes) = (index.id(rank), index.bytes(rank));
-    let has_run = bpe.has_equal_ranks() && memchr::memmem::find(bytes, b"  ").is_some();
+    let has_run = bpe.has_equal_ranks() && memchr::memmem::find(bytes, RUN).is_some();
     let is_made = if has_run {
         let mut ids = Vec::new();
         bpe.merge(bytes, &mut BpeScratch::default(), &mut ids);

@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::bits::Bits;
 use super::index::{NONE, ROOT};
+use super::shares::Shares;
 use super::spelling::Opening;
 use super::tree::{Content, Node};
 use super::weights::{LogSum, Logits, Weights};
@@ -224,11 +225,11 @@ impl ByteState {
             return Err(Error::option("logits", why));
         }
         for (node, &row) in request.nodes.iter().zip(logits) {
-            let Inner { index, strict, buffers, .. } = &*self.engine;
+            let Inner { index, fours, strict, buffers, .. } = &*self.engine;
             // A context that no state is at is only asked for the sake of those behind it.
             let content = node.content();
             let allowed = content.as_ref().map(|content| self.engine.allowed(node, content));
-            let weights = Weights::read(row, index, allowed, *strict, buffers)?;
+            let weights = Weights::read(row, (index, fours), allowed, *strict, buffers)?;
             node.answer(&weights, index);
             if let Some(content) = &content {
                 let _ = content.weights.set(weights);
@@ -265,38 +266,49 @@ impl ByteState {
     pub fn next(&self) -> Result<NextByte> {
         let Inner { index, end_of_text, specials, .. } = &*self.engine;
         let known = self.known()?;
-        let mut bytes = [LogSum::EMPTY; 256];
-        for ((node, prefix), (base, content)) in self.head.live.iter().zip(&known.live) {
-            let (Some(weights), Some(allowed)) = (content.weights.get(), content.allowed.get()) else { continue };
-            if *prefix == ROOT && node.end == self.head.length {
-                for (byte, mass) in weights.first_log_masses(index, allowed) {
-                    bytes[byte as usize].add(base + mass);
-                }
-                continue;
-            }
-            for (byte, child) in index.children(*prefix) {
-                bytes[byte as usize].add(base + weights.log_mass(index.range(child), index, allowed));
-            }
-        }
+        let shares = self.shares(&known);
         let closed = |id: u32| {
             let ends = self.head.ends.iter().zip(&known.ends).filter(|(node, _)| node.place.closed);
             LogSum::of(ends.filter_map(|(_, (base, content))| Some(base + content.weights.get()?.log_prob(id, index))))
         };
-        let mut log_probs: Vec<f64> = bytes.iter().map(LogSum::log).collect();
+        let mut log_probs: Vec<f64> = shares.bytes().collect();
         log_probs.push(end_of_text.map_or(f64::NEG_INFINITY, closed));
         let mut specials: Vec<(u32, f64)> = specials.iter().map(|&id| (id, closed(id))).collect();
         let total = LogSum::of(log_probs.iter().copied().chain(specials.iter().map(|&(_, log)| log)));
         if total > f64::NEG_INFINITY {
             log_probs.iter_mut().chain(specials.iter_mut().map(|(_, log)| log)).for_each(|log| *log -= total);
         }
-        let mass = self.mass(&known);
+        let mass = self.mass(&known, shares.reaching());
         let leak = if mass > f64::NEG_INFINITY { (1.0 - (total - mass).exp()).max(0.0) } else { 0.0 };
         Ok(NextByte { log_probs, specials, leak })
     }
 
+    /// What the live contexts say of the next byte.
+    fn shares(&self, known: &Known) -> Shares {
+        let index = &self.engine.index;
+        let mut shares =
+            Shares::new(known.live.iter().filter_map(|(base, content)| Some(base + content.weights.get()?.log_unit())));
+        for ((node, prefix), (base, content)) in self.head.live.iter().zip(&known.live) {
+            let (Some(weights), Some(allowed)) = (content.weights.get(), content.allowed.get()) else { continue };
+            let reaches = node.end < self.head.length;
+            let mut share = shares.of(base + weights.log_unit(), reaches);
+            for (byte, child) in index.children(*prefix) {
+                let range = index.range(child);
+                let is_first = *prefix == ROOT && !reaches;
+                let sum = if is_first { weights.first_sum(byte) } else { weights.sum(range.clone(), index) };
+                match sum {
+                    Some(sum) => share.add(byte, sum),
+                    None => share.add_log(byte, base + weights.log_of_few(range, index, allowed)),
+                }
+            }
+        }
+        shares
+    }
+
     /// Log-probability that the model's text begins with this one. Fails while contexts are pending.
     pub fn log_prob(&self) -> Result<f64> {
-        Ok(self.mass(&self.known()?))
+        let known = self.known()?;
+        Ok(self.mass(&known, self.shares(&known).reaching()))
     }
 
     /// Bounds of [`Self::log_prob`] without a beam: what was dropped adds no more than its own probability.
@@ -321,9 +333,8 @@ impl ByteState {
                 continue;
             }
             let start = sequence(node);
-            for rank in index.exact(*prefix).end..index.range(*prefix).end {
-                if allowed.contains(rank) {
-                    let id = index.id(rank);
+            for &id in index.ids_in(index.exact(*prefix).end..index.range(*prefix).end) {
+                if allowed.contains(id) {
                     cover.push(([&start[..], &[id]].concat(), base + weights.log_prob(id, index)));
                 }
             }
@@ -332,23 +343,12 @@ impl ByteState {
         Ok(cover)
     }
 
-    /// Log of the probability of all covers of the text.
-    fn mass(&self, known: &Known) -> f64 {
+    /// Log of the probability of all covers of the text, given that of those that reach beyond it.
+    fn mass(&self, known: &Known, reaching: f64) -> f64 {
         if self.head.previous.is_none() {
             return 0.0;
         }
-        let index = &self.engine.index;
-        let mut mass = LogSum::EMPTY;
-        known.ends.iter().for_each(|(base, _)| mass.add(*base));
-        for ((node, prefix), (base, content)) in self.head.live.iter().zip(&known.live) {
-            if node.end < self.head.length
-                && let (Some(weights), Some(allowed)) = (content.weights.get(), content.allowed.get())
-            {
-                let longer = index.exact(*prefix).end..index.range(*prefix).end;
-                mass.add(base + weights.log_mass(longer, index, allowed));
-            }
-        }
-        mass.log()
+        LogSum::of(known.ends.iter().map(|(base, _)| *base).chain([reaching]))
     }
 
     /// What the model said, in order of the live contexts and of those that end here.
@@ -404,13 +404,13 @@ impl ByteState {
             let content = node.content_or_new();
             let allowed = engine.allowed(node, &content);
             let exact = index.exact(longer);
-            for rank in exact.clone().filter(|&rank| allowed.contains(rank)) {
+            for rank in exact.clone().filter(|&rank| allowed.contains(index.id(rank))) {
                 let mut place = engine.rules.place(node, rank, index);
                 place.closed &= may_end;
                 let id = self.next_id.fetch_add(1, Ordering::Relaxed);
                 ends.push(Node::child(id, node, index.id(rank), length, place, index));
             }
-            if allowed.any_in(exact.end..index.range(longer).end) {
+            if index.any_in(exact.end..index.range(longer).end, allowed) {
                 live.push((node.clone(), longer));
             }
         }
@@ -450,12 +450,13 @@ impl Inner {
             Rules::Paths(paths) => paths.allowed(node, &self.index),
             Rules::Brute(brute) => brute.allowed(node, &self.index),
             Rules::All => {
-                let mut all = Bits::all(self.index.len());
+                let mut all = Bits::new(self.vocab_size);
+                self.index.ids_in(0..self.index.len() as u32).iter().for_each(|&id| all.insert(id));
                 if let Some(blank) = self.index.find(self.opening.bytes()).filter(|_| node.bare) {
-                    self.index.range(blank).for_each(|rank| all.remove(rank));
-                    self.kept_blank.into_iter().for_each(|rank| all.insert(rank));
+                    self.index.ids_in(self.index.range(blank)).iter().for_each(|&id| all.remove(id));
+                    self.kept_blank.into_iter().for_each(|id| all.insert(id));
                 } else if node.parent.is_none() {
-                    self.kept_blank.into_iter().for_each(|rank| all.remove(rank));
+                    self.kept_blank.into_iter().for_each(|id| all.remove(id));
                 }
                 all
             }

@@ -19,10 +19,9 @@ use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use hashbrown::HashMap;
-
 use super::bits::Bits;
 use super::index::{Index, NONE, ROOT};
+use super::kept::Kept;
 use super::place::{Context, Place};
 use super::spelling::characters;
 use super::tree::Node;
@@ -47,8 +46,10 @@ pub(super) struct Paths {
     tokenizer: Arc<Tokenizer>,
     /// Whether each blank begins a piece that is segmented on its own.
     split: bool,
-    /// Ranks of the tokens that no other segmentation of their bytes beats.
+    /// The tokens that no other segmentation of their bytes beats.
     best: Bits,
+    /// The tokens that begin a piece that is segmented on its own.
+    anew: Bits,
     /// Ranks of tokens for which that is a matter of rounding, with the difference, the closest first.
     close: Vec<(f64, u32)>,
     /// Ranks of tokens that are always decided one by one.
@@ -67,7 +68,7 @@ pub(super) struct Paths {
     unknown: CharSet,
     /// Characters that are no piece but part of one.
     inner: Vec<char>,
-    kept: Mutex<HashMap<WindowKey, Arc<Excluded>>>,
+    kept: Mutex<Kept<WindowKey, Arc<Excluded>>>,
 }
 
 /// What windows that exclude the same tokens have in common: their starts, with scores in steps.
@@ -116,7 +117,8 @@ impl Paths {
         let unknown = others.intersection(&CharSet::of(met.collect()).negated());
         let mut paths = Self {
             split,
-            best: Bits::new(index.len()),
+            best: Bits::new(index.vocab_size()),
+            anew: Bits::new(index.vocab_size()),
             close: Vec::new(),
             odd: Vec::new(),
             gains: Vec::new(),
@@ -126,9 +128,11 @@ impl Paths {
             first: std::array::from_fn(|byte| has_char(&unknown, code_points(&[byte as u8]))),
             unknown,
             inner,
-            kept: Mutex::default(),
+            kept: Mutex::new(Kept::new(KEPT)),
             tokenizer: tokenizer.clone(),
         };
+        let blanks = index.find(b" ").filter(|_| split).map_or(0..0, |blank| index.range(blank));
+        index.ids_in(blanks).iter().for_each(|&id| paths.anew.insert(id));
         paths.weigh(unigram, index);
         Ok(paths)
     }
@@ -155,7 +159,7 @@ impl Paths {
                 continue;
             }
             if weight > others {
-                self.best.insert(rank);
+                self.best.insert(id);
             }
             self.longest =
                 self.longest.max(std::str::from_utf8(token).map_or(token.len(), |text| text.chars().count()));
@@ -180,16 +184,16 @@ impl Paths {
         Place { standing: Context::Window(Box::new(standing)), closed: true }
     }
 
-    /// Ranks of the tokens that may follow a context in some text.
+    /// The tokens that may follow a context in some text.
     pub(super) fn allowed(&self, node: &Node, index: &Index) -> Bits {
-        let Context::Window(standing) = &node.place.standing else { return Bits::new(index.len()) };
-        let mut allowed = Bits::new(index.len());
+        let Context::Window(standing) = &node.place.standing else { return Bits::new(index.vocab_size()) };
+        let mut allowed = Bits::new(index.vocab_size());
         if standing.begun.is_empty() {
             self.pieces(&standing.window, index, &mut allowed);
         }
         let Some(bytes) = &self.bytes else { return allowed };
         for byte in (0..=u8::MAX).filter(|&byte| self.may_be_unknown(standing, byte)) {
-            allowed.insert(index.rank(bytes[usize::from(byte)]));
+            allowed.insert(bytes[usize::from(byte)]);
         }
         allowed
     }
@@ -203,20 +207,19 @@ impl Paths {
         if grain > CLOSE {
             (0..index.len() as u32)
                 .filter(|&rank| self.leads(window, rank, index))
-                .for_each(|rank| allowed.insert(rank));
+                .for_each(|rank| allowed.insert(index.id(rank)));
             return;
         }
         let excluded = self.excluded(window, grain, index);
         allowed.unite(&self.best);
-        let blanks = index.find(b" ").filter(|_| self.split).map_or(0..0, |blank| index.range(blank));
-        // What begins with a blank begins anew, and nothing before it matters.
-        allowed.subtract_but(&excluded.surely, blanks.clone());
+        // Nothing before them matters to those that begin anew.
+        allowed.subtract_but(&excluded.surely, &self.anew);
         let close = self.close.iter().take_while(|(difference, _)| *difference < tolerance).map(|&(_, rank)| rank);
         for rank in close.chain(excluded.close.iter().copied()).chain(self.odd.iter().copied()) {
             if self.leads(window, rank, index) {
-                allowed.insert(rank);
+                allowed.insert(index.id(rank));
             } else {
-                allowed.remove(rank);
+                allowed.remove(index.id(rank));
             }
         }
     }
@@ -248,20 +251,16 @@ impl Paths {
         key.push((self.unigram().root(), grain.log2() as i64));
         let lock = || self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(excluded) = lock().get(&key) {
-            return excluded.clone();
+            return excluded;
         }
         let excluded = Arc::new(self.find_excluded(window, 1.5 * grain, index));
-        let mut kept = lock();
-        if kept.len() >= KEPT {
-            kept.clear();
-        }
-        kept.insert(key, excluded.clone());
+        lock().insert(key, excluded.clone());
         excluded
     }
 
     fn find_excluded(&self, window: &Window, margin: f64, index: &Index) -> Excluded {
         let unigram = self.unigram();
-        let mut surely = Bits::new(index.len());
+        let mut surely = Bits::new(index.vocab_size());
         let mut close = BTreeSet::new();
         let starts: Vec<(TrieNode, f64)> = window.before().collect();
         let mut stack = vec![(ROOT, 0, starts)];
@@ -278,7 +277,7 @@ impl Paths {
                 if score > f64::NEG_INFINITY {
                     self.exclude(child, depth + 1, score, margin, index, |rank, sure| {
                         if sure {
-                            surely.insert(rank);
+                            surely.insert(index.id(rank));
                         } else {
                             close.insert(rank);
                         }
@@ -287,7 +286,7 @@ impl Paths {
                 stack.push((child, depth + 1, longer));
             }
         }
-        close.retain(|&rank| !surely.contains(rank));
+        close.retain(|&rank| !surely.contains(index.id(rank)));
         Excluded { surely, close: close.into_iter().collect() }
     }
 
@@ -304,7 +303,7 @@ impl Paths {
     ) {
         let exact = index.exact(prefix);
         let mut compare = |rank: u32, gain: f64| {
-            if gain < score + margin && self.best.contains(rank) {
+            if gain < score + margin && self.best.contains(index.id(rank)) {
                 found(rank, gain < score - margin);
             }
         };

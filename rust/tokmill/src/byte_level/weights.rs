@@ -1,14 +1,17 @@
 //! What a model says behind one context: logits in, probability masses of ranges of tokens out.
 //!
-//! Exponentials are taken once and kept in the order of the tokens' bytes, with 0 for tokens that the tokenizer would
-//! not put there, so that the mass of all tokens with a common beginning is the sum of a range. Sums are direct (never
-//! differences of larger ones) and in 64 bits. A range whose mass is too small for the kept exponentials is summed from
-//! the logits again, so probabilities far below the smallest 32-bit number are right as well.
+//! Exponentials are taken once and kept by id, with 0 for tokens that the tokenizer would not put there; with them come
+//! the masses of the tokens with each first byte. The mass of the tokens with a longer common beginning, a range in the
+//! order of the tokens' bytes, is added up when it is asked for: nearly all of these ranges are small, and few are
+//! asked. Sums are direct (never differences of larger ones) and in 64 bits. A range whose mass is too small for the
+//! kept exponentials is summed from the logits again, so probabilities far below the smallest 32-bit number are right
+//! as well.
 
 use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::bits::Bits;
+use super::fours::Fours;
 use super::index::{Index, NONE, ROOT};
 use super::kernels;
 use crate::error::{Error, Result};
@@ -57,7 +60,9 @@ impl LogSum {
     pub(super) const EMPTY: Self = Self { max: f64::NEG_INFINITY, sum: 0.0 };
 
     pub(super) fn add(&mut self, log: f64) {
-        if log <= self.max {
+        if self.sum == 0.0 {
+            (self.max, self.sum) = (log, f64::from(u8::from(log > f64::NEG_INFINITY)));
+        } else if log <= self.max {
             if log > f64::NEG_INFINITY {
                 self.sum += (log - self.max).exp();
             }
@@ -68,7 +73,11 @@ impl LogSum {
     }
 
     pub(super) fn log(&self) -> f64 {
-        if self.sum > 0.0 { self.max + self.sum.ln() } else { f64::NEG_INFINITY }
+        match self.sum {
+            0.0 => f64::NEG_INFINITY,
+            1.0 => self.max,
+            sum => self.max + sum.ln(),
+        }
     }
 
     pub(super) fn of(logs: impl IntoIterator<Item = f64>) -> f64 {
@@ -108,7 +117,7 @@ enum Numbers {
     Double(Vec<f64>),
 }
 
-/// The distribution of the next token, arranged by rank.
+/// The distribution of the next token.
 #[derive(Debug)]
 pub(super) struct Weights {
     /// Logits by id, where exponentials lose some of them or are not kept.
@@ -116,10 +125,10 @@ pub(super) struct Weights {
     max: f64,
     /// Log of the sum of the exponentials of all logits without `max`.
     log_sum: f64,
-    /// These exponentials by rank; 0 for tokens that are not allowed.
-    by_rank: Numbers,
-    /// Sums of `by_rank` for the prefixes of one byte.
-    first: Vec<f64>,
+    /// These exponentials by id; 0 for tokens that are not allowed.
+    by_id: Numbers,
+    /// Sums of `by_id` for the tokens with each first byte.
+    first: Box<[f64; 256]>,
     /// Logits of the ids that stand for no text, without `max`.
     others: Vec<f64>,
     buffers: Arc<Buffers>,
@@ -128,79 +137,92 @@ pub(super) struct Weights {
 /// Gives the memory back.
 impl Drop for Weights {
     fn drop(&mut self) {
-        if let Numbers::Single(values) = &mut self.by_rank {
+        if let Numbers::Single(values) = &mut self.by_id {
             self.buffers.give(std::mem::take(values));
         }
     }
 }
 
 /// Logits within this distance of the largest have exponentials of full precision.
-const WIDEST: f32 = 60.0;
+const WIDEST: f32 = 85.0;
 
 impl Weights {
     /// Takes as many logits as there are ids, and arranges those of the allowed tokens. Where no set of these is given,
     /// only [`Self::log_prob`] may be asked. `double` asks for 64 bits whatever comes.
     pub(super) fn read(
         logits: Logits<'_>,
-        index: &Index,
+        (index, fours): (&Index, &Fours),
         allowed: Option<&Bits>,
         double: bool,
         buffers: &Arc<Buffers>,
     ) -> Result<Self> {
         let vocab_size = index.vocab_size();
-        let converted: Vec<f32>;
+        let mut converted = Vec::new();
+        let mut convert = |row: &[u16], number: fn(u16) -> f32| {
+            converted = buffers.take(vocab_size);
+            converted.iter_mut().zip(row).for_each(|(value, &bits)| *value = number(bits));
+        };
         let single = match logits {
             Logits::F64(row) => return Self::read_double(row[..vocab_size].to_vec(), index, allowed, buffers),
             Logits::F32(row) => &row[..vocab_size],
             Logits::F16(row) => {
-                converted = row[..vocab_size].iter().map(|&bits| from_f16(bits)).collect();
+                convert(row, from_f16);
                 &converted
             }
             Logits::Bf16(row) => {
-                converted = row[..vocab_size].iter().map(|&bits| f32::from_bits(u32::from(bits) << 16)).collect();
+                convert(row, |bits| f32::from_bits(u32::from(bits) << 16));
                 &converted
             }
         };
-        if double {
-            return Self::read_double(single.iter().copied().map(f64::from).collect(), index, allowed, buffers);
-        }
-        let max = kernels::max(single);
-        let nothing = Bits::new(index.len());
-        let mut by_rank = buffers.take(index.len());
-        let words = allowed.unwrap_or(&nothing).words();
-        // SAFETY: the ids of an index are below its vocabulary's size.
-        let (mut sum, min) = unsafe { kernels::exp_by_rank(single, max, index.ids(), words, &mut by_rank) };
-        let others: Vec<f64> =
-            index.others().iter().map(|&id| f64::from(single[id as usize]) - f64::from(max)).collect();
-        sum += others.iter().map(|logit| logit.exp()).sum::<f64>();
-        let row = (allowed.is_none() || max - min > WIDEST).then(|| Numbers::Single(single.to_vec()));
-        Self::checked(row, max.into(), sum, Numbers::Single(by_rank), others, index, buffers)
+        let weights = if double {
+            Self::read_double(single.iter().copied().map(f64::from).collect(), index, allowed, buffers)
+        } else {
+            Self::read_single(single, (index, fours), allowed, buffers)
+        };
+        buffers.give(converted);
+        weights
+    }
+
+    fn read_single(
+        single: &[f32],
+        (index, fours): (&Index, &Fours),
+        allowed: Option<&Bits>,
+        buffers: &Arc<Buffers>,
+    ) -> Result<Self> {
+        let (max, least) = kernels::bounds(single);
+        let infinite = least == f32::NEG_INFINITY;
+        let finite = single.iter().copied().filter(|&logit| infinite && logit > f32::NEG_INFINITY);
+        let least = finite.fold(if infinite { f32::INFINITY } else { least }, f32::min);
+        let nothing = Bits::new(index.vocab_size());
+        let (mut by_id, mut first) = (buffers.take(index.vocab_size()), Box::new([0.0; 256]));
+        let sum = kernels::exponentials(single, max, allowed.unwrap_or(&nothing), fours, &mut by_id, &mut first);
+        let row = (allowed.is_none() || max - least > WIDEST).then(|| Numbers::Single(single.to_vec()));
+        let others = index.others().iter().map(|&id| f64::from(single[id as usize]) - f64::from(max)).collect();
+        let by_id = Numbers::Single(by_id);
+        Self { row, max: max.into(), log_sum: sum.ln(), by_id, first, others, buffers: buffers.clone() }.checked(sum)
     }
 
     fn read_double(row: Vec<f64>, index: &Index, allowed: Option<&Bits>, buffers: &Arc<Buffers>) -> Result<Self> {
         let max = row.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-        let sum = row.iter().map(|logit| (logit - max).exp()).sum();
-        let is_allowed = |rank: u32| allowed.is_some_and(|allowed| allowed.contains(rank));
-        let value = |rank: u32| if is_allowed(rank) { (row[index.id(rank) as usize] - max).exp() } else { 0.0 };
-        let by_rank = Numbers::Double((0..index.len() as u32).map(value).collect());
+        let exponentials = row.iter().map(|logit| (logit - max).exp());
+        let sum: f64 = exponentials.clone().sum();
+        let is_allowed = |id: u32| allowed.is_some_and(|allowed| allowed.contains(id));
+        let by_id = (0..).zip(exponentials).map(|(id, value)| if is_allowed(id) { value } else { 0.0 }).collect();
+        let by_id = Numbers::Double(by_id);
+        let mut first = Box::new([0.0; 256]);
+        for (byte, child) in index.children(ROOT) {
+            first[usize::from(byte)] = by_id.sum(index.ids_in(index.range(child)));
+        }
         let others = index.others().iter().map(|&id| row[id as usize] - max).collect();
-        Self::checked(Some(Numbers::Double(row)), max, sum, by_rank, others, index, buffers)
+        let row = Some(Numbers::Double(row));
+        Self { row, max, log_sum: sum.ln(), by_id, first, others, buffers: buffers.clone() }.checked(sum)
     }
 
-    fn checked(
-        row: Option<Numbers>,
-        max: f64,
-        sum: f64,
-        by_rank: Numbers,
-        others: Vec<f64>,
-        index: &Index,
-        buffers: &Arc<Buffers>,
-    ) -> Result<Self> {
-        if !max.is_finite() || !sum.is_finite() {
+    fn checked(self, sum: f64) -> Result<Self> {
+        if !self.max.is_finite() || !sum.is_finite() {
             return Err(Error::option("logits", "must be numbers, not all of them -inf, none NaN or +inf"));
         }
-        let first = index.children(ROOT).map(|(_, child)| by_rank.sum(index.range(child))).collect();
-        Ok(Self { row, max, log_sum: sum.ln(), by_rank, first, others, buffers: buffers.clone() })
+        Ok(self)
     }
 
     /// Log-probability of an id that is allowed or stands for no text.
@@ -211,29 +233,35 @@ impl Weights {
                 let other = index.others().binary_search(&id);
                 other.map_or(f64::NEG_INFINITY, |at| self.others[at] - self.log_sum)
             }
-            (None, rank) => self.by_rank.get(rank).ln() - self.log_sum,
+            (None, _) => self.by_id.get(id).ln() - self.log_sum,
         }
     }
 
-    /// Log of the mass of the allowed tokens of a range of ranks.
-    pub(super) fn log_mass(&self, range: Range<u32>, index: &Index, allowed: &Bits) -> f64 {
-        self.log_of_sum(self.by_rank.sum(range.clone()), range, index, allowed)
+    /// What logs of masses are without: the log of a mass is this and the log of its [`Self::sum`].
+    pub(super) fn log_unit(&self) -> f64 {
+        -self.log_sum
     }
 
-    /// Log of the mass of the allowed tokens with each first byte, in order of these bytes.
-    pub(super) fn first_log_masses(&self, index: &Index, allowed: &Bits) -> impl Iterator<Item = (u8, f64)> {
-        let children = index.children(ROOT).zip(&self.first);
-        children.map(move |((byte, child), &sum)| (byte, self.log_of_sum(sum, index.range(child), index, allowed)))
+    /// Sum of the exponentials of the allowed tokens of a range of ranks; `None` where these do not tell, and
+    /// [`Self::log_of_few`] does.
+    pub(super) fn sum(&self, range: Range<u32>, index: &Index) -> Option<f64> {
+        self.telling(self.by_id.sum(index.ids_in(range)))
     }
 
-    fn log_of_sum(&self, sum: f64, range: Range<u32>, index: &Index, allowed: &Bits) -> f64 {
-        if sum > SMALL {
-            return sum.ln() - self.log_sum;
-        }
-        if !allowed.any_in(range.clone()) {
-            return f64::NEG_INFINITY;
-        }
-        LogSum::of(range.filter(|&rank| allowed.contains(rank)).map(|rank| self.log_prob(index.id(rank), index)))
+    /// The same of the tokens with a first byte.
+    pub(super) fn first_sum(&self, byte: u8) -> Option<f64> {
+        self.telling(self.first[usize::from(byte)])
+    }
+
+    /// A sum that nothing is missing in. Where no logit is lost, 0 means that there is none.
+    fn telling(&self, sum: f64) -> Option<f64> {
+        Some(sum).filter(|sum| *sum > SMALL || *sum == 0.0 && self.row.is_none())
+    }
+
+    /// Log of the mass of the allowed tokens of a range of ranks, from the logits.
+    pub(super) fn log_of_few(&self, range: Range<u32>, index: &Index, allowed: &Bits) -> f64 {
+        let ids = index.ids_in(range).iter().filter(|&&id| allowed.contains(id));
+        LogSum::of(ids.map(|&id| self.log_prob(id, index)))
     }
 }
 
@@ -245,11 +273,10 @@ impl Numbers {
         }
     }
 
-    fn sum(&self, range: Range<u32>) -> f64 {
-        let range = range.start as usize..range.end as usize;
+    fn sum(&self, ids: &[u32]) -> f64 {
         match self {
-            Self::Single(values) => kernels::sum(&values[range]),
-            Self::Double(values) => values[range].iter().sum(),
+            Self::Single(values) => kernels::sum_at(values, ids),
+            Self::Double(values) => ids.iter().map(|&id| values[id as usize]).sum(),
         }
     }
 }
