@@ -61,7 +61,9 @@ mod tests {
         ) {
             let of = |members: &BTreeSet<u32>| {
                 let mut bits = Bits::new(300);
-                members.iter().for_each(|&member| bits.insert(member));
+                for &member in members {
+                    bits.insert(member);
+                }
                 bits
             };
             let (bits, kept_bits, all) = (of(&members), of(&kept), of(&(0..300).collect()));
@@ -78,7 +80,9 @@ mod tests {
             prop_assert_eq!(&rest, &of(&(0..300).filter(|number| !members.contains(number)).collect()));
             rest.unite(&bits);
             prop_assert_eq!(&rest, &all);
-            members.iter().for_each(|&member| rest.remove(member));
+            for &member in &members {
+                rest.remove(member);
+            }
             prop_assert_eq!(&rest, &of(&(0..300).filter(|number| !members.contains(number)).collect()));
         }
     }

@@ -107,11 +107,11 @@ mod tests {
             let number = |id: u32| ((seed.wrapping_mul(u64::from(id) + 1) >> 40) as f32).fract() + (id % 7) as f32;
             let mut sums = [0.0; 256];
             for block in 0..2 {
-                let mut numbers = [0.0; PLACES];
-                for at in 0..BLOCK {
-                    numbers[at] = number((block * BLOCK + at) as u32);
+                let mut numbers = vec![0.0; PLACES];
+                for (at, value) in numbers.iter_mut().take(BLOCK).enumerate() {
+                    *value = number((block * BLOCK + at) as u32);
                 }
-                fours.add(block, &numbers, &mut sums);
+                fours.add(block, numbers[..].try_into().unwrap(), &mut sums);
             }
             for byte in 0..=u8::MAX {
                 let begin = tokens.iter().filter(|(_, key)| key[0] == byte);

@@ -9,8 +9,11 @@
 //! that no merge crosses. Models of characters are the same with an alphabet of characters; those without entry are
 //! written byte by byte, and nothing merges with such a byte.
 
-use aho_corasick::AhoCorasick;
+use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
+
+use aho_corasick::AhoCorasick;
+use hashbrown::HashMap;
 
 use super::adjacency::Adjacency;
 use super::bits::Bits;
@@ -38,8 +41,8 @@ pub(super) enum Standing {
     Apart,
 }
 
-/// Sets of tokens that cannot follow which are kept.
-const KEPT_SETS: usize = 512;
+/// Bytes of the sets of tokens that cannot follow which are kept.
+const KEPT_BYTES: usize = 12 << 20;
 
 /// What tokens of equal rank are about.
 const RUN: &[u8] = b"  ";
@@ -69,6 +72,9 @@ enum Last {
     Any(Vec<u32>),
 }
 
+/// What is before a cut of an entry, and the ranks of the tokens that begin with what is behind it.
+type Cut = (Vec<u8>, Range<u32>);
+
 /// Where merges may fire out of order.
 #[derive(Debug)]
 enum Late {
@@ -76,7 +82,8 @@ enum Late {
     /// In texts that hold one of these entries.
     Near {
         search: AhoCorasick,
-        keys: Vec<Vec<u8>>,
+        /// Where one of them may be cut, by the byte before the cut.
+        cuts: HashMap<u8, Vec<Cut>>,
         /// Ranks of the tokens that hold one.
         holders: Vec<u32>,
     },
@@ -112,8 +119,8 @@ impl PieceModel {
         let adjacency = Adjacency::new(bpe, &merges, index);
         let has_run = |rank: &u32| bpe.has_equal_ranks() && memchr::memmem::find(index.bytes(*rank), RUN).is_some();
         let with_runs = (0..index.len() as u32).filter(has_run).collect();
-        let excluded = Mutex::new(Kept::new(KEPT_SETS));
-        Ok(Self { standing, adjacency, alone, late, apart, with_runs, excluded, tokenizer })
+        let excluded = Mutex::new(Kept::new(KEPT_BYTES / (index.vocab_size() / 8 + 64)));
+        Ok(Self { tokenizer, standing, adjacency, alone, late, apart, with_runs, excluded })
     }
 
     fn bpe(&self) -> &Bpe {
@@ -152,15 +159,15 @@ impl PieceModel {
 
     /// The tokens that cannot follow `token` wherever merges fire in order.
     pub(super) fn cannot_follow(&self, token: u32, index: &Index) -> Arc<Bits> {
-        self.kept(Last::InOrder(token), |_| self.adjacency.cannot_follow(token, index.vocab_size()))
+        self.kept(Last::InOrder(token), |_| Arc::new(self.adjacency.cannot_follow(token, index.vocab_size())))
     }
 
-    fn kept(&self, last: Last, find: impl FnOnce(&Last) -> Bits) -> Arc<Bits> {
+    fn kept(&self, last: Last, find: impl FnOnce(&Last) -> Arc<Bits>) -> Arc<Bits> {
         let lock = || self.excluded.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(known) = lock().get(&last) {
             return known;
         }
-        let found = Arc::new(find(&last));
+        let found = find(&last);
         lock().insert(last, found.clone());
         found
     }
@@ -173,10 +180,14 @@ impl PieceModel {
             return self.cannot_follow(node.token, index);
         }
         self.kept(Last::Any(since_cut(self.bpe(), node, begin, index)), |last| {
-            let mut excluded = self.adjacency.cannot_follow(node.token, index.vocab_size());
-            let Last::Any(tokens) = last else { return excluded };
+            let in_order = self.cannot_follow(node.token, index);
+            let Last::Any(tokens) = last else { return in_order };
             let piece = bytes_of(tokens, index);
             let unsure = self.unsure(&piece, index);
+            if unsure.is_empty() {
+                return in_order;
+            }
+            let mut excluded = Bits::clone(&in_order);
             let mut test = Retest { bpe: self.bpe(), tokens, piece, scratch: BpeScratch::default(), found: Vec::new() };
             for rank in unsure {
                 if test.holds(index, rank) {
@@ -185,7 +196,7 @@ impl PieceModel {
                     excluded.insert(index.id(rank));
                 }
             }
-            excluded
+            Arc::new(excluded)
         })
     }
 
@@ -194,16 +205,11 @@ impl PieceModel {
         let all = 0..index.len() as u32;
         let mut unsure: Vec<u32> = match &self.late {
             Late::Nowhere => Vec::new(),
-            Late::Near { search, keys, holders } if !search.is_match(piece) => {
-                let split = |key: &Vec<u8>| {
-                    let prefix = (1..key.len())
-                        .filter(|&cut| piece.ends_with(&key[..cut]))
-                        .filter_map(|cut| index.find(&key[cut..]))
-                        .map(|prefix| index.range(prefix));
-                    prefix.flatten().collect::<Vec<u32>>()
-                };
+            Late::Near { search, cuts, holders } if !search.is_match(piece) => {
+                let near = piece.last().and_then(|last| cuts.get(last)).into_iter().flatten();
+                let begun = near.filter(|(head, _)| piece.ends_with(head)).flat_map(|(_, rest)| rest.clone());
                 // Tokens that end inside of an odd entry do not hold it.
-                holders.iter().copied().chain(keys.iter().flat_map(split)).collect()
+                holders.iter().copied().chain(begun).collect()
             }
             _ => all.clone().collect(),
         };
@@ -256,7 +262,14 @@ impl Late {
         let keys: Vec<Vec<u8>> = late.iter().filter_map(|&id| bpe.vocab().key(id)).map(<[u8]>::to_vec).collect();
         let search = AhoCorasick::new(&keys).map_err(|error| Error::format("model.merges", error.to_string()))?;
         let holders = (0..index.len() as u32).filter(|&rank| search.is_match(index.bytes(rank))).collect();
-        Ok(Self::Near { search, keys, holders })
+        let mut cuts: HashMap<u8, Vec<Cut>> = HashMap::new();
+        for (key, cut) in keys.iter().flat_map(|key| (1..key.len()).map(move |cut| (key, cut))) {
+            let (head, rest) = key.split_at(cut);
+            if let Some(prefix) = index.find(rest) {
+                cuts.entry(head[cut - 1]).or_default().push((head.to_vec(), index.range(prefix)));
+            }
+        }
+        Ok(Self::Near { search, cuts, holders })
     }
 }
 
