@@ -332,5 +332,9 @@ fn standing(bpe: &Bpe, index: &Index, rank: u32) -> Standing {
 }
 
 fn bytes_of(tokens: &[u32], index: &Index) -> Vec<u8> {
-    tokens.iter().flat_map(|&token| index.bytes(index.rank(token))).copied().collect()
+    let mut bytes = Vec::new();
+    for &token in tokens {
+        bytes.extend_from_slice(index.bytes(index.rank(token)));
+    }
+    bytes
 }
