@@ -133,7 +133,10 @@ def test_wrong_types_are_type_errors(tokenizer: tokmill.Tokenizer, call: Callabl
 # -- text and ids ------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("text", "position"), [("\ud800", 0), ("ab\udfffcd", 2), ("🦊\ud83d", 1)])
+@pytest.mark.parametrize(
+    ("text", "position"),
+    [("\ud800", 0), ("ab\udfffcd", 2), ("🦊\ud83d", 1), pytest.param("é" * 150_000 + "\ud83d!", 150_000, id="large")],
+)
 def test_lone_surrogates_are_refused_with_their_position(
     tokenizer: tokmill.Tokenizer, text: str, position: int
 ) -> None:

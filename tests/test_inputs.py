@@ -46,6 +46,15 @@ def test_buffers(tokenizer: tokmill.Tokenizer, kind: str, data: bytes) -> None:
     assert tokenizer.encode_batch([given_data, given_data])[1].tolist() == expected
 
 
+@pytest.mark.parametrize("characters", ["é", "plain, é", "世界🦊 abc"])
+def test_a_large_str_is_its_bytes_however_often_it_comes(tokenizer: tokmill.Tokenizer, characters: str) -> None:
+    text = characters * (200_000 // len(characters)) + "plain ASCII " * 3000 + "end"
+    expected = tokenizer.encode(text.encode())
+    for _ in range(3):
+        assert np.array_equal(tokenizer.encode(text), expected)
+    assert np.array_equal(tokenizer.encode_batch([text, text[1:]])[0], expected)
+
+
 def test_mmap(tokenizer: tokmill.Tokenizer, tmp_path: Path) -> None:
     path = tmp_path / "text"
     path.write_bytes(DATA)

@@ -258,17 +258,30 @@ fn append_chunks(out: &mut [u32], len: &mut usize, ids: &[u32], range: Range<usi
     *len += range.len();
 }
 
-/// Pieces that are new are kept waiting until they are so many, and then merged side by side.
-const GAPS: usize = 32;
+/// Pieces that are new are kept waiting until there are so many different ones, and then merged side by side.
+const GAPS: usize = 64;
+/// Or until they have so many bytes.
+const GAP_BYTES: usize = 8 << 10;
+
+/// Ids that are gathered at most.
+const GATHERED: usize = 4096;
 
 /// Ids on their way to the sink: gathered here in chunks, which costs less than handing over a few at a time. Behind a
 /// piece whose ids are not made yet, also those of the groups that follow.
 #[derive(Debug)]
 pub(super) struct Joined {
-    ids: [u32; 2048],
+    ids: [u32; GATHERED],
     len: usize,
     gaps: Vec<Gap>,
+    /// How many different pieces the gaps are, and their bytes.
+    pieces: usize,
+    bytes: usize,
+    /// The gap of a piece, by its hash, or another one.
+    recent: [u8; RECENT],
 }
+
+/// Places by which a piece that waits is found again.
+const RECENT: usize = 256;
 
 /// A piece whose ids are not made yet; it is in the batch of the scratch.
 #[derive(Debug)]
@@ -278,6 +291,8 @@ pub(super) struct Gap {
     pub(super) hash: u64,
     /// Where it lies, in the text that positions of pieces are relative to.
     pub(super) piece: Range<usize>,
+    /// Its number among the different pieces, in the order in which they came.
+    pub(super) number: usize,
 }
 
 /// Ids of the pieces of a batch.
@@ -295,16 +310,16 @@ impl Merged {
         self.ends.clear();
     }
 
-    /// The ids of each piece.
-    pub(super) fn iter(&self) -> impl Iterator<Item = &[u32]> {
-        let begins = std::iter::once(0).chain(self.ends.iter().copied());
-        begins.zip(&self.ends).map(|(begin, &end)| &self.ids[begin..end])
+    /// The ids of a piece, by its number.
+    pub(super) fn of(&self, number: usize) -> &[u32] {
+        let begin = if number == 0 { 0 } else { self.ends[number - 1] };
+        &self.ids[begin..self.ends[number]]
     }
 }
 
 impl Joined {
     pub(super) fn new() -> Self {
-        Self { ids: [0; 2048], len: 0, gaps: Vec::with_capacity(GAPS) }
+        Self { ids: [0; GATHERED], len: 0, gaps: Vec::with_capacity(GAPS), pieces: 0, bytes: 0, recent: [0; RECENT] }
     }
 
     #[inline]
@@ -321,7 +336,7 @@ impl Joined {
     /// Whether there are so many of them that they should be made.
     #[inline]
     pub(super) fn has_enough_gaps(&self) -> bool {
-        self.gaps.len() >= GAPS
+        self.pieces >= GAPS || self.bytes >= GAP_BYTES || self.gaps.len() >= u8::MAX.into()
     }
 
     /// The pieces whose ids are not made yet, in the order of the text.
@@ -329,9 +344,23 @@ impl Joined {
         &self.gaps
     }
 
-    /// Leaves the place of the ids of a piece.
-    pub(super) fn push_gap(&mut self, hash: u64, piece: Range<usize>) {
-        self.gaps.push(Gap { place: self.len, hash, piece });
+    /// The number of a piece of `text` that waits already.
+    pub(super) fn waiting(&self, text: &[u8], hash: u64, piece: &[u8]) -> Option<usize> {
+        // Which gap it is may be from before the last ones were filled; it is the right one if it is of this piece.
+        let gap = self.gaps.get(usize::from(self.recent[hash as usize % RECENT]))?;
+        (gap.hash == hash && text[gap.piece.clone()] == *piece).then_some(gap.number)
+    }
+
+    /// Leaves the place of the ids of a piece: of a new one, which is put into the batch, or of one that waits already,
+    /// given its number.
+    pub(super) fn push_gap(&mut self, hash: u64, piece: Range<usize>, waiting: Option<usize>) {
+        let number = waiting.unwrap_or_else(|| {
+            self.recent[hash as usize % RECENT] = self.gaps.len() as u8;
+            self.pieces += 1;
+            self.bytes += piece.len();
+            self.pieces - 1
+        });
+        self.gaps.push(Gap { place: self.len, hash, piece, number });
     }
 
     /// The ids from one place to another.
@@ -345,7 +374,7 @@ impl Joined {
     }
 
     pub(super) fn clear(&mut self) {
-        self.len = 0;
+        (self.len, self.pieces, self.bytes) = (0, 0, 0);
         self.gaps.clear();
     }
 

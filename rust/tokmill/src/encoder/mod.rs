@@ -306,13 +306,10 @@ impl Tables {
                 self.joined.push_remembered(ids);
                 continue;
             }
-            if position == 0
-                && let Model::Bpe(bpe) = model
-                && !knows(&self.front, &self.cache, piece, hash)
-                && bpe.put_in_batch(piece, &mut self.scratch.bpe)
-            {
+            let waiting = self.joined.waiting(group.text, hash, piece);
+            if waiting.is_some() || position == 0 && self.put_in_batch(model, piece) {
                 let (begin, end) = group.pieces[index as usize];
-                self.joined.push_gap(hash, begin as usize..end as usize);
+                self.joined.push_gap(hash, begin as usize..end as usize, waiting);
                 if self.joined.has_enough_gaps() {
                     self.hand_over(model, group.text, sink);
                 }
@@ -334,6 +331,14 @@ impl Tables {
         sink.ids(found);
     }
 
+    /// Puts a piece into the batch, if it can wait.
+    fn put_in_batch(&mut self, model: &Model, piece: &[u8]) -> bool {
+        match model {
+            Model::Bpe(bpe) => bpe.put_in_batch(piece, &mut self.scratch.bpe),
+            _ => false,
+        }
+    }
+
     /// Gives the sink the ids that are gathered; those of the gaps between them are made now, and remembered. Positions of
     /// pieces are relative to `text`.
     #[inline]
@@ -352,17 +357,22 @@ impl Tables {
         merged.clear();
         bpe.merge_batch(&mut scratch.bpe, &mut merged.ids, &mut merged.ends);
         let mut place = 0;
-        for (gap, ids) in joined.gaps().iter().zip(merged.iter()) {
+        for gap in joined.gaps() {
             sink.ids(joined.between(place, gap.place));
-            sink.ids(ids);
+            sink.ids(merged.of(gap.number));
             place = gap.place;
         }
         sink.ids(joined.behind(place));
-        for (gap, ids) in joined.gaps().iter().zip(merged.iter()) {
+        let mut remembered = 0;
+        for gap in joined.gaps() {
+            if gap.number != remembered {
+                continue;
+            }
+            remembered += 1;
             let piece = &text[gap.piece.clone()];
-            // The same piece may have come twice.
+            // It may have been remembered since its group was looked up.
             if !knows(front, cache, piece, gap.hash) {
-                remember(front, cache, piece, gap.hash, ids);
+                remember(front, cache, piece, gap.hash, merged.of(gap.number));
             }
         }
         joined.clear();

@@ -17,8 +17,9 @@ pub(super) struct Alphabet {
     ids: Vec<u32>,
     /// Symbols of the characters from U+0080 on, where these are what merging begins with.
     chars: Option<CharTable>,
-    /// Whether some text has no symbols.
+    /// Whether some text has no symbols, and whether some of ASCII has none.
     lacks: bool,
+    lacks_ascii: bool,
 }
 
 impl Alphabet {
@@ -26,9 +27,10 @@ impl Alphabet {
     /// characters that falls back to them and has all that a text can need.
     pub(super) fn new(vocab: &Vocab, fallback: Option<&[u32; BYTES]>) -> Self {
         let mut ids: Vec<u32> = (0..=u8::MAX).map(|byte| vocab.id(&[byte]).unwrap_or(NONE)).collect();
+        let lacks_ascii = ids[..0x80].contains(&NONE);
         if matches!(vocab.spelling(), Spelling::ByteLevel | Spelling::Latin1) {
             let lacks = ids.contains(&NONE);
-            return Self { ids, chars: None, lacks };
+            return Self { ids, chars: None, lacks, lacks_ascii };
         }
         if let Some(fallback) = fallback {
             for (id, &fallback) in ids.iter_mut().zip(fallback).filter(|(id, _)| **id == NONE) {
@@ -43,7 +45,7 @@ impl Alphabet {
                 ids.push(id);
             }
         }
-        Self { ids, chars: Some(chars), lacks: fallback.is_none() }
+        Self { ids, chars: Some(chars), lacks: fallback.is_none(), lacks_ascii }
     }
 
     /// Ids of the symbols, [`NONE`] for those without entry.
@@ -54,11 +56,6 @@ impl Alphabet {
     /// Whether symbols are those of characters.
     pub(super) fn is_of_chars(&self) -> bool {
         self.chars.is_some()
-    }
-
-    /// Whether symbols are those of bytes, and all bytes have entries.
-    pub(super) fn is_of_bytes(&self) -> bool {
-        self.chars.is_none() && !self.lacks
     }
 
     /// Whether some texts are not known.
@@ -104,7 +101,7 @@ impl Alphabet {
 
     /// Whether all of a text has symbols.
     pub(super) fn knows(&self, text: &[u8]) -> bool {
-        !self.lacks || self.units(text).all(|(_, known)| known)
+        !self.lacks || !self.lacks_ascii && text.is_ascii() || self.units(text).all(|(_, known)| known)
     }
 
     /// What a text consists of, bytes or characters: the length of each and whether it is known.

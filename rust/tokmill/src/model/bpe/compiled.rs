@@ -25,7 +25,7 @@ pub(super) struct Compiled {
     pub(super) alphabet: Alphabet,
     pub(super) symbols: Symbols,
     pub(super) cuts: SafeCuts,
-    /// What the pieces of a model over bytes begin with, where all bytes have entries.
+    /// What the pieces of a model over bytes begin with.
     pub(super) starts: Option<Starts>,
     /// The token of what the alphabet does not know; without one it is dropped.
     pub(super) unknown: Option<u32>,
@@ -75,7 +75,7 @@ impl Compiled {
         }
         let symbols = Symbols::from_merges(vocab, merges, &alphabet)?;
         let cuts = SafeCuts::new(vocab, alphabet.is_of_chars());
-        let starts = alphabet.is_of_bytes().then(|| Starts::new(vocab, &symbols));
+        let starts = (!alphabet.is_of_chars()).then(|| Starts::new(vocab, &symbols));
         Ok(Some(Self { alphabet, symbols, cuts, starts, unknown, fuse_unk: options.fuse_unk }))
     }
 

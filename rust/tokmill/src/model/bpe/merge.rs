@@ -41,7 +41,13 @@ pub(super) struct Scratch {
     pub(super) heap: Heap,
     /// Symbols of the chunk being encoded.
     chunk: Vec<u32>,
+    /// Symbols of the part being joined.
+    part: Vec<u32>,
 }
+
+/// Bytes around a border that are encoded again where parts are joined; where these are not enough, the piece is encoded
+/// in another way.
+const BORDER: usize = 128;
 
 impl Scratch {
     /// Appends the symbols that the atoms of a piece, which all have entries, merge into to `out`, which is empty.
@@ -65,12 +71,7 @@ impl Scratch {
             let end = (done + if in_run { LONG_CHUNK } else { CHUNK }).min(piece.len());
             let mut begin = done;
             loop {
-                self.chunk.clear();
-                if end - begin <= Small::MAX {
-                    self.small.encode(symbols, &piece[begin..end], &mut self.chunk);
-                } else {
-                    self.window.encode(symbols, &piece[begin..end], &mut self.chunk);
-                }
+                self.encode_chunk(symbols, &piece[begin..end]);
                 match out.last() {
                     Some(&last) if !symbols.separable(last, self.chunk[0]) => {
                         out.pop();
@@ -86,6 +87,80 @@ impl Scratch {
             done = end;
         }
         true
+    }
+
+    /// Encodes a chunk.
+    fn encode_chunk<A: Atom>(&mut self, symbols: &Symbols, atoms: &[A]) {
+        self.chunk.clear();
+        if atoms.len() <= Small::MAX {
+            self.small.encode(symbols, atoms, &mut self.chunk);
+        } else {
+            self.window.encode(symbols, atoms, &mut self.chunk);
+        }
+    }
+
+    /// Appends the symbols of a piece to `out`, which is empty, given those of its parts. Tokens are made in order of
+    /// their symbols in it.
+    pub(super) fn join<P: Iterator<Item = u32>>(
+        &mut self,
+        symbols: &Symbols,
+        piece: &[u8],
+        parts: impl ExactSizeIterator<Item = P>,
+        out: &mut Vec<u32>,
+    ) {
+        let mut repairs = 2 * parts.len();
+        let mut at = 0;
+        for part in parts {
+            self.part.clear();
+            self.part.extend(part);
+            if !self.append_part(symbols, piece, at, &mut repairs, out) {
+                out.clear();
+                return self.encode(symbols, piece, piece, out);
+            }
+            at += self.part.iter().map(|&symbol| symbols.len(symbol)).sum::<usize>();
+        }
+    }
+
+    /// Appends the symbols of the part that begins at byte `at`. Where its first token and the last one of `out` are not
+    /// separable, both are encoded again, with more on either side until what is encoded again is separable from it:
+    /// some tokens of an encoding that stand side by side are the encoding of their bytes. Gives `false` where that
+    /// reaches too far or is done too often.
+    fn append_part(
+        &mut self,
+        symbols: &Symbols,
+        piece: &[u8],
+        at: usize,
+        repairs: &mut usize,
+        out: &mut Vec<u32>,
+    ) -> bool {
+        let (mut begin, mut end, mut taken) = (at, at, 0);
+        self.chunk.clear();
+        loop {
+            let separable = |pair: (Option<&u32>, Option<&u32>)| match pair {
+                (Some(&left), Some(&right)) => symbols.separable(left, right),
+                _ => true,
+            };
+            let rest = &self.part[taken..];
+            let left = separable((out.last(), self.chunk.first().or(rest.first())));
+            let right = separable((self.chunk.last(), rest.first()));
+            if left && right {
+                out.extend_from_slice(&self.chunk);
+                out.extend_from_slice(rest);
+                return true;
+            }
+            if !right || self.chunk.is_empty() {
+                end += symbols.len(rest[0]);
+                taken += 1;
+            }
+            if !left && let Some(last) = out.pop() {
+                begin -= symbols.len(last);
+            }
+            if *repairs == 0 || end - begin > BORDER {
+                return false;
+            }
+            *repairs -= 1;
+            self.encode_chunk(symbols, &piece[begin..end]);
+        }
     }
 }
 
@@ -243,12 +318,45 @@ mod tests {
                 batch.merge(&symbols);
                 assert_eq!(batch.len(), taken.len());
                 for (number, piece) in taken.into_iter().enumerate() {
-                    let ids: Vec<u32> = batch.symbols(number).map(|symbol| symbols.id(symbol)).collect();
+                    let ids: Vec<u32> = batch.symbols(number, 0).map(|symbol| symbols.id(symbol)).collect();
                     assert_eq!(ids, by_definition(&merges, piece), "seed {seed}: {:?}", String::from_utf8_lossy(piece));
                 }
                 batch.clear();
             }
         }
+    }
+
+    #[test]
+    fn parts_of_long_pieces_are_joined_to_what_the_definition_says() {
+        let mut parts = 0;
+        for seed in 0..120 {
+            let (vocab, symbols, merges) = symbols_of_characters(seed, false);
+            let starts = Starts::new(&vocab, &symbols);
+            let characters = ["ы", "в", " ", "ñ", "世", "界", "a", "\u{44b}"];
+            let (mut batch, mut scratch) = (Batch::default(), Scratch::default());
+            let pieces: Vec<String> = (0..12)
+                .map(|number| {
+                    let kinds = if number % 4 == 3 { 1 } else { 8 };
+                    let turn = move |at: usize| (at * at + at / 7 * (seed as usize + number) + number) % kinds;
+                    (0..40 + 23 * number).map(|at| characters[turn(at)]).collect()
+                })
+                .collect();
+            for piece in &pieces {
+                assert!(batch.push_parts(&starts, piece.as_bytes()));
+            }
+            batch.merge(&symbols);
+            assert_eq!(batch.text(), pieces.concat().as_bytes());
+            for (number, piece) in pieces.iter().enumerate() {
+                let mut found = Vec::new();
+                let of_parts = (0..batch.parts(number)).map(|part| batch.symbols(number, part));
+                scratch.join(&symbols, piece.as_bytes(), of_parts, &mut found);
+                let ids: Vec<u32> = found.iter().map(|&symbol| symbols.id(symbol)).collect();
+                assert_eq!(ids, by_definition(&merges, piece.as_bytes()), "seed {seed}: {piece}");
+                parts += batch.parts(number);
+            }
+            assert!(!batch.push_parts(&starts, &[b'a'; 4000]));
+        }
+        assert!(parts > 5000, "{parts}");
     }
 
     #[test]
@@ -259,7 +367,7 @@ mod tests {
             let (left, right) = pair(number);
             table.insert(left, right, 1000 + number);
         }
-        let find = |(left, right)| table.answer(table.ask(left, right));
+        let find = |(left, right)| if table.may_merge(left, right) { table.find(left, right) } else { NONE };
         for number in 0..10_000 {
             let (left, right) = pair(number);
             let expected = if number < 5000 { 1000 + number } else { NONE };

@@ -22,6 +22,7 @@ mod batch;
 mod compiled;
 mod cuts;
 mod heap;
+mod lanes;
 mod literal;
 mod merge;
 mod pairs;
@@ -379,22 +380,36 @@ impl Bpe {
         if self.apart.is_some() || self.blank_runs.is_some() {
             return false;
         }
-        match &self.engine {
-            Engine::Symbols(compiled) if self.whole_unmerged(piece).is_none() => {
-                compiled.starts.is_some() && scratch.batch.push(compiled.starts.as_ref(), piece)
-            }
-            _ => false,
+        let Engine::Symbols(compiled) = &self.engine else { return false };
+        let Some(starts) = &compiled.starts else { return false };
+        if self.whole_unmerged(piece).is_some() || !compiled.alphabet.knows(piece) {
+            return false;
         }
+        let batch = &mut scratch.batch;
+        batch.push(Some(starts), piece) || compiled.symbols.ordered_in(piece) && batch.push_parts(starts, piece)
     }
 
     /// Takes the pieces out of the batch: appends the ids of each, and where they end. Faster than [`Self::merge`] of one
     /// after the other, as they are worked on by turns.
     pub fn merge_batch(&self, scratch: &mut BpeScratch, ids: &mut Vec<u32>, ends: &mut Vec<usize>) {
         let Engine::Symbols(compiled) = &self.engine else { return };
-        let batch = &mut scratch.batch;
+        let BpeScratch { batch, merge, symbols, .. } = scratch;
         batch.merge(&compiled.symbols);
+        let mut begin = 0;
         for piece in 0..batch.len() {
-            ids.extend(batch.symbols(piece).map(|symbol| compiled.symbols.id(symbol)));
+            let id = |symbol: u32| compiled.symbols.id(symbol);
+            match batch.parts(piece) {
+                1 => ids.extend(batch.symbols(piece, 0).map(id)),
+                parts => {
+                    let of_part = |part: usize| batch.symbols(piece, part);
+                    let len = (0..parts).flat_map(of_part).map(|symbol| compiled.symbols.len(symbol)).sum::<usize>();
+                    let text = &batch.text()[begin..begin + len];
+                    begin += len;
+                    symbols.clear();
+                    merge.join(&compiled.symbols, text, (0..parts).map(of_part), symbols);
+                    ids.extend(symbols.iter().map(|&symbol| id(symbol)));
+                }
+            }
             ends.push(ids.len());
         }
         batch.clear();

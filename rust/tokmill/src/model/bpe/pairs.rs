@@ -90,10 +90,12 @@ impl PairTable {
     }
 
     /// Asks the processor to fetch where a pair is or will be.
-    #[inline]
+    #[inline(always)]
     pub(super) fn prefetch(&self, left: u32, right: u32) {
-        let hash = Self::hash(Self::key(left, right));
-        memory::prefetch(&self.slots[(hash >> self.shift) as usize]);
+        let slot = (Self::hash(Self::key(left, right)) >> self.shift) as usize;
+        let window = &self.slots[slot..slot + WINDOW];
+        memory::prefetch(&window[0]);
+        memory::prefetch(&window[WINDOW - 1]);
     }
 
     /// What two bytes merge into, or [`NONE`].
@@ -127,32 +129,23 @@ impl PairTable {
         }
     }
 
-    /// Asks for a pair, not one of two bytes, and the processor for its slots.
-    ///
-    /// Nothing here or in [`Self::answer`] branches on what is found: a pair that the filter turns away is looked for in
-    /// the first slots, which are at hand.
+    /// Whether two symbols, not both bytes, may merge: `false` is certain.
     #[inline(always)]
-    pub(super) fn ask(&self, left: u32, right: u32) -> Asked {
-        let key = Self::key(left, right);
-        let hash = Self::hash(key);
-        let (word, bit) = self.filter_bit(hash);
-        let passes = self.filter[word] & bit != 0;
-        let slot = select_unpredictable(passes, (hash >> self.shift) as usize, 0);
-        let window = &self.slots[slot..slot + WINDOW];
-        memory::prefetch(&window[0]);
-        memory::prefetch(&window[WINDOW - 1]);
-        Asked { key, slot: slot as u32, passes: passes as u32 }
+    pub(super) fn may_merge(&self, left: u32, right: u32) -> bool {
+        let (word, bit) = self.filter_bit(Self::hash(Self::key(left, right)));
+        self.filter[word] & bit != 0
     }
 
-    /// What the pair that was asked for merges into, or [`NONE`].
+    /// What two symbols that [`Self::may_merge`] merge into, or [`NONE`]. Nothing branches on which slot it is in.
     #[inline(always)]
-    pub(super) fn answer(&self, asked: Asked) -> u32 {
-        let Asked { key, slot, passes } = asked;
-        let window: [u64; WINDOW] = self.slots[slot as usize..].first_chunk().copied().unwrap_or_default();
+    pub(super) fn find(&self, left: u32, right: u32) -> u32 {
+        let key = Self::key(left, right);
+        let slot = (Self::hash(key) >> self.shift) as usize;
+        let window: [u64; WINDOW] = self.slots[slot..].first_chunk().copied().unwrap_or_default();
         let found = window.map(|entry| select_unpredictable(entry >> SYMBOL_BITS == key, entry, 0));
         let found = (found[0] | found[1]) | (found[2] | found[3]);
         // Hardly ever are there others in all the slots before the one that is looked for.
-        if u32::from(found == 0) & u32::from(window[WINDOW - 1] != 0) & passes != 0 {
+        if u32::from(found == 0) & u32::from(window[WINDOW - 1] != 0) != 0 {
             return self.get_beyond(key);
         }
         select_unpredictable(found == 0, NONE, (found & PRODUCT) as u32)
@@ -162,13 +155,4 @@ impl PairTable {
     fn get_beyond(&self, key: u64) -> u32 {
         self.get((key >> SYMBOL_BITS) as u32, (key & PRODUCT) as u32)
     }
-}
-
-/// A pair that is being looked up.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Asked {
-    key: u64,
-    slot: u32,
-    /// Whether the filter lets it pass; else 0.
-    passes: u32,
 }

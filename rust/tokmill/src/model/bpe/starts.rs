@@ -63,7 +63,7 @@ impl Starts {
 
     /// The first product that is made across the border before byte `at`; [`NONE`] at the ends of a piece.
     #[inline(always)]
-    fn before(&self, piece: &[u8], at: usize) -> u32 {
+    pub(super) fn before(&self, piece: &[u8], at: usize) -> u32 {
         if at == 0 || at >= piece.len() { NONE } else { self.across[border(piece[at - 1], piece[at])] }
     }
 }

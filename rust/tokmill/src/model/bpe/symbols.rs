@@ -10,7 +10,7 @@ use super::alphabet::{Alphabet, BYTES};
 use super::batch::Batch;
 use super::heap::{Heap, Product};
 use super::merge::Scratch;
-use super::pairs::{Asked, PairTable};
+use super::pairs::PairTable;
 use crate::error::{Error, Result};
 use crate::merges::Merge;
 use crate::vocab::Vocab;
@@ -197,7 +197,7 @@ impl Symbols {
         for pushed in pushed {
             let mut split = None;
             if pushed {
-                let mut symbols = batch.symbols(number);
+                let mut symbols = batch.symbols(number, 0);
                 number += 1;
                 split = match (symbols.next(), symbols.next(), symbols.next()) {
                     (Some(left), Some(right), None) => Some((left, right)),
@@ -292,16 +292,22 @@ impl Symbols {
         (symbol >= self.atoms).then(|| self.split(symbol))
     }
 
-    /// Asks for the product of two that are not both bytes; one of them may be [`NO_SYMBOL`].
+    /// Whether two that are not both bytes may have a product: `false` is certain. Either may be [`NO_SYMBOL`].
     #[inline(always)]
-    pub(super) fn ask(&self, left: u32, right: u32) -> Asked {
-        self.pairs.ask(left, right)
+    pub(super) fn may_merge(&self, left: u32, right: u32) -> bool {
+        self.pairs.may_merge(left, right)
     }
 
-    /// The product that was asked for, or [`NONE`].
+    /// Asks the processor for what [`Self::find`] reads.
     #[inline(always)]
-    pub(super) fn answer(&self, asked: Asked) -> u32 {
-        self.pairs.answer(asked)
+    pub(super) fn prefetch(&self, left: u32, right: u32) {
+        self.pairs.prefetch(left, right);
+    }
+
+    /// The product of two for which [`Self::may_merge`] holds, or [`NONE`].
+    #[inline(always)]
+    pub(super) fn find(&self, left: u32, right: u32) -> u32 {
+        self.pairs.find(left, right)
     }
 
     /// The two parts of a product.
