@@ -6,8 +6,9 @@
 
 use super::Tables;
 use super::common::END_ID;
+use super::words::Words;
 use crate::model::Model;
-use crate::pretokenize::{Pieces, Pretokenizer};
+use crate::pretokenize::{Pieces, Positions, Pretokenizer};
 
 /// Longer texts are worth encoding on their own.
 const LONGEST: usize = 4096;
@@ -25,6 +26,7 @@ pub(super) struct Documents {
     count: usize,
     /// Ids of all of them.
     ids: Vec<u32>,
+    positions: Positions,
 }
 
 impl Documents {
@@ -55,6 +57,19 @@ impl Documents {
             self.pieces.extend(block.ends.iter().map(|&(begin, end)| (base + begin, base + end)));
         }
         self.text.extend_from_slice(text);
+        self.end_text();
+    }
+
+    /// Adds a text word by word; `false` where that is not possible.
+    pub(super) fn push_words(&mut self, words: &Words, text: &str) -> bool {
+        let taken = words.lay_out(text, &mut self.text, &mut self.pieces, &mut self.positions);
+        if taken {
+            self.end_text();
+        }
+        taken
+    }
+
+    fn end_text(&mut self) {
         let end = self.text.len() as u32;
         self.pieces.push((end, end));
         self.count += 1;

@@ -186,6 +186,12 @@ impl Probed {
         if self.missed != 0 { &self.ids[..self.len] } else { &self.found.ids[..self.len] }
     }
 
+    /// The same, to be changed by who hands them on.
+    #[inline]
+    pub(super) fn known_mut(&mut self) -> &mut [u32] {
+        if self.missed != 0 { &mut self.ids[..self.len] } else { &mut self.found.ids[..self.len] }
+    }
+
     /// The ids of known pieces where some are not, with [`CHUNK`] others behind them.
     #[inline]
     pub(super) fn known_and_more(&self) -> &[u32] {
@@ -405,9 +411,9 @@ impl Joined {
 
     /// All of them, to be handed over, where there are no gaps; afterwards there are none.
     #[inline]
-    pub(super) fn take(&mut self) -> &[u32] {
+    pub(super) fn take(&mut self) -> &mut [u32] {
         let len = std::mem::take(&mut self.len);
-        &self.ids[..len]
+        &mut self.ids[..len]
     }
 }
 

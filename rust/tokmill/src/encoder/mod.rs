@@ -14,6 +14,9 @@ mod group;
 mod key;
 #[cfg(target_arch = "x86_64")]
 mod vector;
+mod words;
+
+use std::sync::Arc;
 
 use cache::PieceCache;
 use common::{CommonTable, END_ID};
@@ -21,9 +24,12 @@ use documents::Documents;
 use front::FrontTable;
 use group::{GROUP, Group, Joined, Merged, Path, Probed, Unknown};
 use key::{SHORT, hash_short, short_key};
+use words::Laid;
+pub use words::Words;
 
 use crate::memory;
 use crate::model::bpe::{Bpe, SafeCuts, Stretch};
+use crate::model::unigram::UnigramScratch;
 use crate::model::{Model, ModelScratch};
 use crate::pretokenize::{Pieces, Pretokenizer};
 
@@ -90,6 +96,7 @@ pub struct Encoder {
     table_bytes: usize,
     pieces: Pieces,
     documents: Documents,
+    laid: Laid,
 }
 
 #[derive(Debug)]
@@ -106,6 +113,10 @@ struct Tables {
     ids: Vec<u32>,
     /// Parts of long pieces.
     parts: Vec<(u32, u32)>,
+    /// What makes pieces of words that are looked up as they stand in the text, once there were any.
+    words: Option<Arc<Words>>,
+    /// Whether pieces are such words now.
+    are_words: bool,
 }
 
 impl Encoder {
@@ -123,8 +134,10 @@ impl Encoder {
             scratch: ModelScratch::default(),
             ids: Vec::new(),
             parts: Vec::new(),
+            words: None,
+            are_words: false,
         };
-        Self { tables, table_bytes, pieces: Pieces::default(), documents: Documents::default() }
+        Self { tables, table_bytes, pieces: Pieces::default(), documents: Documents::default(), laid: Laid::default() }
     }
 
     /// What the tables were allowed when they were made.
@@ -169,8 +182,12 @@ impl Encoder {
 
     /// Whether a document is one for [`Self::push_document`].
     pub fn takes_document(&self, model: &Model, text: &[u8]) -> bool {
-        let by_groups = !self.tables.front.is_off() && matches!(model, Model::Bpe(_));
-        by_groups && Documents::take(text) && model.vocab().size() <= END_ID as usize
+        let by_groups = match model {
+            Model::Bpe(_) => true,
+            Model::Unigram(unigram) => !unigram.is_near_reset(text.len(), &UnigramScratch::default()),
+            Model::WordPiece(_) | Model::WordLevel(_) => false,
+        };
+        by_groups && !self.tables.front.is_off() && Documents::take(text) && model.vocab().size() <= END_ID as usize
     }
 
     /// Takes a document to be encoded together with others, sooner or later, and hands the ids of those that are encoded
@@ -200,6 +217,18 @@ impl Encoder {
 }
 
 impl Tables {
+    /// From here on pieces are words as they stand in texts.
+    fn begin_words(&mut self, words: &Arc<Words>) {
+        if self.words.is_none() {
+            self.words = Some(Arc::clone(words));
+        }
+        self.are_words = true;
+    }
+
+    fn end_words(&mut self) {
+        self.are_words = false;
+    }
+
     /// Encodes pieces; long ones part by part between safe cuts, so that the tables serve them too.
     fn encode<S: Sink>(&mut self, model: &Model, text: &[u8], base: usize, pieces: &[(u32, u32)], sink: &mut S) {
         if !S::ENCODED {
@@ -235,7 +264,8 @@ impl Tables {
 
     /// Encodes pieces, in groups where nobody asks for each.
     fn encode_uncut<S: Sink>(&mut self, model: &Model, text: &[u8], base: usize, pieces: &[(u32, u32)], sink: &mut S) {
-        if S::BY_PIECE || self.front.is_off() {
+        let are_others = self.words.is_some() && !self.are_words;
+        if S::BY_PIECE || self.front.is_off() || are_others {
             return self.encode_singly(model, Group { text: &text[base..], base, pieces }, sink);
         }
         let group = |number: usize| Group {
@@ -268,8 +298,18 @@ impl Tables {
         for &(begin, end) in pieces.pieces {
             let piece = &pieces.text[begin as usize..end as usize];
             let begin = pieces.base + begin as usize;
-            if model.is_out_of_line(piece.len(), &self.scratch) {
-                sink.piece(model, piece, begin, self.encode_afresh(model, piece).0);
+            if piece.is_empty() {
+                // The end of a document.
+                self.scratch.unigram.begin();
+                sink.ids(&[END_ID]);
+                continue;
+            }
+            // The tables may know what becomes of a word that reads like this piece, before it is normalised.
+            let is_other = !self.are_words && self.words.as_ref().is_some_and(|words| !words.keeps(piece));
+            if is_other || model.is_out_of_line(piece.len(), &self.scratch) {
+                self.encode_afresh(model, piece);
+                model.spell_out(&mut self.ids);
+                sink.piece(model, piece, begin, &self.ids);
                 continue;
             }
             let hash = key::hash(piece);
@@ -277,8 +317,10 @@ impl Tables {
             if found.is_empty() {
                 sink.piece(model, piece, begin, self.encode_unknown(model, piece, hash));
             } else {
-                model.pass(&found, &mut self.scratch);
-                sink.piece(model, piece, begin, &found);
+                self.ids.clear();
+                self.ids.extend_from_slice(&found);
+                model.pass(&mut self.ids, &mut self.scratch);
+                sink.piece(model, piece, begin, &self.ids);
             }
         }
     }
@@ -326,7 +368,7 @@ impl Tables {
         if !self.joined.is_empty() {
             self.hand_over(model, group.text, sink);
         }
-        let found = &self.probed[probed].known()[done..];
+        let found = &mut self.probed[probed].known_mut()[done..];
         model.pass(found, &mut self.scratch);
         sink.ids(found);
     }
@@ -389,17 +431,19 @@ impl Tables {
             if let Some(ids) = remembered {
                 self.ids.extend(ids.iter());
             }
-            model.pass(&self.ids, &mut self.scratch);
+            model.pass(&mut self.ids, &mut self.scratch);
             return &self.ids;
         }
-        if self.encode_afresh(model, piece).1 {
+        if self.encode_afresh(model, piece) {
             remember(&mut self.front, &mut self.cache, piece, hash, &self.ids);
         }
+        model.spell_out(&mut self.ids);
         &self.ids
     }
 
-    /// The ids of a piece that is not looked up, and whether it has these ids wherever it stands.
-    fn encode_afresh(&mut self, model: &Model, piece: &[u8]) -> (&[u32], bool) {
+    /// Replaces [`Self::ids`] by those of a piece that is not looked up, as tables keep them. Returns whether it has these
+    /// ids wherever it stands.
+    fn encode_afresh(&mut self, model: &Model, piece: &[u8]) -> bool {
         self.ids.clear();
         let mut always = true;
         match model {
@@ -408,12 +452,16 @@ impl Tables {
                 None => self.encode_parts(bpe, piece),
             },
             Model::Unigram(unigram) => {
-                always = unigram.encode(piece, &mut self.scratch.unigram, &mut self.ids);
+                let scratch = &mut self.scratch.unigram;
+                always = match self.words.as_ref().filter(|_| self.are_words) {
+                    Some(words) => words.encode(unigram, piece, scratch, &mut self.ids),
+                    None => unigram.encode_for_tables(piece, scratch, &mut self.ids),
+                };
             }
             Model::WordPiece(model) => model.encode(piece, &mut self.scratch.wordpiece, &mut self.ids),
             Model::WordLevel(model) => self.ids.push(model.encode(piece)),
         }
-        (&self.ids, always)
+        always
     }
 
     /// Encodes a piece by merging, part by part.

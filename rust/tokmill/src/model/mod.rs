@@ -103,11 +103,20 @@ impl Model {
         }
     }
 
-    /// Takes notice of pieces of a text that are encoded by other means; of use for sequential models only.
+    /// Takes notice of pieces of a text that are encoded by other means, and spells out their ids; of use for sequential
+    /// models only.
     #[inline]
-    pub fn pass(&self, ids: &[u32], scratch: &mut ModelScratch) {
+    pub fn pass(&self, ids: &mut [u32], scratch: &mut ModelScratch) {
         if let Self::Unigram(unigram) = self {
             unigram.pass(ids, &mut scratch.unigram);
+        }
+    }
+
+    /// Makes ids as tables keep them those of the vocabulary.
+    #[inline]
+    pub fn spell_out(&self, ids: &mut [u32]) {
+        if let Self::Unigram(unigram) = self {
+            unigram.spell_out(ids);
         }
     }
 

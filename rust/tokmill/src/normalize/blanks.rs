@@ -32,7 +32,7 @@ impl Normalizer {
         Ok(Some(Self::Sequence(folded)))
     }
 
-    fn flatten(&self, steps: &mut Vec<Self>) {
+    pub(super) fn flatten(&self, steps: &mut Vec<Self>) {
         match self {
             Self::Sequence(inner) => inner.iter().for_each(|step| step.flatten(steps)),
             other => steps.push(other.clone()),

@@ -4,6 +4,7 @@
 //! nothing where nobody asks for them. The alignment of a character follows tokenizers: one that replaces others
 //! stands for the first of them, one that is inserted for what stands before it.
 
+mod apart;
 mod bert;
 mod blanks;
 mod characters;
@@ -13,6 +14,8 @@ mod unicode;
 
 pub use crate::alignment::Alignment;
 pub use crate::regex::{PatternSource, Replacement, SearchPattern};
+pub use apart::{Apart, Odd};
+pub(crate) use apart::{may_be_odd, untouched_apart};
 pub use bert::BertOptions;
 pub use charsmap::Charsmap;
 pub use sentencepiece::{Rules as SentencePieceRules, SentencePiece};

@@ -62,6 +62,21 @@ impl SentencePiece {
         &self.rules
     }
 
+    /// Whether blanks are written as they are.
+    pub(super) fn writes_blanks(&self) -> bool {
+        self.blank == " " && self.mark == " "
+    }
+
+    /// Whether a character of ASCII is taken for a blank.
+    pub(super) fn is_blank(&self, byte: u8) -> bool {
+        std::str::from_utf8(&[byte]).is_ok_and(|text| self.unit(text).1 == " ")
+    }
+
+    /// Whether a word, in which there is no blank, is written as it is.
+    pub(crate) fn keeps(&self, word: &str) -> bool {
+        self.run_end(word, 0, false, &mut Stops::default()) == word.len()
+    }
+
     /// Writes a text.
     pub(super) fn write(&self, text: &str, sink: &mut impl Sink) {
         let Rules { add_dummy_prefix, remove_extra_whitespaces: trims, treat_whitespace_as_suffix: suffix, .. } =

@@ -8,12 +8,14 @@ mod rewrite;
 mod scan;
 mod scripts;
 mod separators;
+mod spacing;
 mod split;
 mod staged;
 mod step;
 
 pub use rewrite::Rewritten;
 pub(crate) use scripts::Scripts;
+pub use spacing::{Positions, Spacing};
 pub use step::{PrependScheme, SplitBehavior, SplitPattern, Step};
 
 use std::ops::Range;
@@ -151,6 +153,16 @@ impl Pretokenizer {
     /// The steps as the owner's file lists them.
     pub fn steps(&self) -> &[Step] {
         &self.steps
+    }
+
+    /// Whether pieces are the words between white space, each behind one blank.
+    pub fn spaces_words(&self) -> bool {
+        matches!(self.plan, Plan::SpacedWords)
+    }
+
+    /// Whether a word behind a blank is a piece as it stands, for a pretokenizer that [`Self::spaces_words`].
+    pub fn keeps_word(&self, word: &[u8]) -> bool {
+        rewrite::is_word(word)
     }
 
     /// Whether every text, once it is rewritten, is one piece.

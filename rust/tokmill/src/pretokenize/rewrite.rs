@@ -367,6 +367,12 @@ fn space_len(text: &[u8]) -> usize {
     }
 }
 
+/// Whether a text has neither white space nor [`BLANK`] in it.
+pub(super) fn is_word(text: &[u8]) -> bool {
+    let suspects = (0..text.len()).filter(|&at| matches!(text[at], 9..=13 | b' ' | 0xC2 | 0xE1..=0xE3));
+    suspects.into_iter().all(|at| space_len(&text[at..]) == 0 && !text[at..].starts_with(BLANK))
+}
+
 /// Gives the words between white space to `take`.
 fn for_words(text: &[u8], mut take: impl FnMut(Range<usize>)) {
     let mut begin = 0;

@@ -70,7 +70,7 @@ impl Tokenizer {
     /// The parts of this tokenizer with another model and other added tokens.
     fn parts_with(&self, model: Model, added_tokens: Vec<AddedToken>) -> Result<Parts> {
         Ok(Parts {
-            normalizer: self.normalizer.clone(),
+            normalizer: self.normalizer.as_deref().cloned(),
             added_tokens,
             pretokenizer: Pretokenizer::new(self.pretokenizer.steps().to_vec())?,
             model,

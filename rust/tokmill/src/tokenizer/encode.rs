@@ -2,13 +2,14 @@
 
 use std::borrow::Cow;
 use std::ops::Range;
+use std::sync::Arc;
 
 use simdutf8::compat::from_utf8;
 
 use super::{EncodeOptions, Tokenizer, Truncation};
 use crate::added_tokens::{Round, Segment};
 use crate::alignment::Alignment;
-use crate::encoder::{Encoder, Sink};
+use crate::encoder::{Encoder, Sink, Words};
 use crate::error::{Error, Result};
 use crate::memory;
 use crate::parallel;
@@ -178,18 +179,50 @@ impl Tokenizer {
         let mut ids = Vec::new();
         encoder.begin_documents();
         for text in texts {
-            let whole = if encoder.takes_document(&self.model, text) { self.as_pieces(text, options) } else { None };
-            if let Some(text) = whole {
-                encoder.push_document(&self.pretokenizer, &self.model, &text, &mut row);
-                continue;
+            if encoder.takes_document(&self.model, text) {
+                if let Some(words) = &self.words {
+                    if let Some(text) = self.as_text(text, options)
+                        && encoder.push_words(words, &self.model, text, &mut row)
+                    {
+                        continue;
+                    }
+                } else if let Some(text) = self.as_pieces(text, options) {
+                    encoder.push_document(&self.pretokenizer, &self.model, &text, &mut row);
+                    continue;
+                }
             }
-            encoder.finish_documents(&self.model, &mut row);
+            self.finish_documents(encoder, &mut row);
             ids.clear();
             self.walk(text, &alone, encoder, &mut ids)?;
             row(&ids);
         }
-        encoder.finish_documents(&self.model, &mut row);
+        self.finish_documents(encoder, &mut row);
         Ok(())
+    }
+
+    fn finish_documents(&self, encoder: &mut Encoder, row: impl FnMut(&[u32])) {
+        match &self.words {
+            Some(words) => encoder.finish_words(words, &self.model, row),
+            None => encoder.finish_documents(&self.model, row),
+        }
+    }
+
+    /// A text without added tokens; nothing for others, and for what is no text.
+    fn as_text<'t>(&self, text: &'t [u8], options: &EncodeOptions) -> Option<&'t str> {
+        if !self.is_whole(Round::Raw, text, options) {
+            return None;
+        }
+        from_utf8(text).ok()
+    }
+
+    /// Whether there is no added token in a text.
+    fn is_whole(&self, round: Round, text: &[u8], options: &EncodeOptions) -> bool {
+        let mut whole = true;
+        let look = |segment| {
+            whole &= matches!(segment, Segment::Text(_));
+            Ok(())
+        };
+        self.added_tokens.segments(round, text, &options.allowed_special, look).is_ok() && whole
     }
 
     /// The text as the pretokenizer sees it, if the pretokenizer sees it whole and as it is after normalising; nothing
@@ -201,15 +234,7 @@ impl Tokenizer {
         if self.model.reads_text() || self.model.first_unencodable(text).is_some() {
             return None;
         }
-        let is_whole = |round, text: &[u8]| {
-            let mut whole = true;
-            let look = |segment| {
-                whole &= matches!(segment, Segment::Text(_));
-                Ok(())
-            };
-            self.added_tokens.segments(round, text, &options.allowed_special, look).is_ok() && whole
-        };
-        if !is_whole(Round::Raw, text) {
+        if !self.is_whole(Round::Raw, text, options) {
             return None;
         }
         let normalized = match &self.normalizer {
@@ -219,7 +244,7 @@ impl Tokenizer {
                 Cow::Owned(text) => Cow::Owned(text.into_bytes()),
             },
         };
-        is_whole(Round::Normalized, &normalized).then_some(normalized)
+        self.is_whole(Round::Normalized, &normalized, options).then_some(normalized)
     }
 
     /// Does `row` for each text, with its pair, on threads, and gives one result a run of texts.
@@ -396,9 +421,76 @@ impl Tokenizer {
         encoder: &mut Encoder,
         target: &mut T,
     ) -> Result<()> {
+        if let Some(words) = &self.words
+            && !T::ALIGNED
+            && !T::BY_PIECE
+        {
+            let text = known.map_or_else(|| read_text(segment, base), Ok)?;
+            if words.takes(text) {
+                return self.walk_words(words, text, base, options, encoder, target);
+            }
+        }
+        self.walk_whole(segment, known, base, options, encoder, target)
+    }
+
+    /// Walks a text word by word, on several threads where it is long and they are allowed. Parts that cannot be taken out
+    /// of it are walked whole.
+    fn walk_words<T: Target>(
+        &self,
+        words: &Arc<Words>,
+        text: &str,
+        base: usize,
+        options: &EncodeOptions,
+        encoder: &mut Encoder,
+        target: &mut T,
+    ) -> Result<()> {
+        let alone = EncodeOptions { threads: Some(1), ..options.clone() };
+        let threads = parallel::threads_for(text.len(), Some(options.threads.unwrap_or(1)));
+        if threads == 1 || self.model.wants_one_encoder() {
+            let mut at = encoder.encode_words(words, &self.model, text, target);
+            while at < text.len() {
+                let end = words.part_end(text, at, SMALL_PART);
+                let part = &text[at..end];
+                self.walk_whole(part.as_bytes(), Some(part), base + at, &alone, encoder, target)?;
+                at = end + encoder.encode_words(words, &self.model, &text[end..], target);
+            }
+            return Ok(());
+        }
+        let walk = |part: &str, encoder: &mut Encoder, target: &mut T| {
+            self.walk_words(words, part, 0, &alone, encoder, target)
+        };
+        let mut first = Ok(());
+        let front = |part| {
+            if first.is_ok() {
+                first = walk(part, encoder, target);
+            }
+        };
+        let parts = words.parts(text, text.len().div_ceil(threads * RUNS));
+        let others = parallel::from_both_ends(parts, threads, front, |part| {
+            let mut ids = T::default();
+            ids.expect(part.len() / 4);
+            self.pool.with(&self.model, |encoder| walk(part, encoder, &mut ids)).map(|()| ids)
+        });
+        first?;
+        for ids in others {
+            target.join(ids?);
+        }
+        Ok(())
+    }
+
+    /// Walks what stands between two added tokens, normalised whole.
+    fn walk_whole<T: Target>(
+        &self,
+        segment: &[u8],
+        known: Option<&str>,
+        base: usize,
+        options: &EncodeOptions,
+        encoder: &mut Encoder,
+        target: &mut T,
+    ) -> Result<()> {
         let head = if base == 0 && !segment.is_empty() { first_char_len(segment) } else { 0 };
         let mut alignment = None;
-        let normalized: Cow<'_, [u8]> = match self.with_blanks.as_ref().or(self.normalizer.as_ref()) {
+        let normalized: Cow<'_, [u8]> = match self.with_blanks.as_deref().or(self.normalizer.as_deref()) {
             None => Cow::Borrowed(segment),
             Some(normalizer) => {
                 let text = known.map_or_else(|| read_text(segment, base), Ok)?;
@@ -516,6 +608,9 @@ fn read_text(bytes: &[u8], base: usize) -> Result<&str> {
 fn first_char_len(text: &[u8]) -> usize {
     1 + text[1..].iter().take(3).take_while(|byte| **byte & 0xC0 == 0x80).count()
 }
+
+/// Bytes that are walked whole around a word that cannot be taken out of its text.
+const SMALL_PART: usize = 512;
 
 /// Runs of texts, or stretches of one, for each thread.
 pub(super) const RUNS: usize = 32;

@@ -16,8 +16,11 @@ pub use offsets::{OffsetUnit, Offsets};
 pub use pool::DEFAULT_CACHE_BYTES;
 pub use sample::Sampling;
 
-use crate::added_tokens::{AddedToken, AddedTokens};
+use std::sync::Arc;
+
+use crate::added_tokens::{AddedToken, AddedTokens, Round};
 use crate::decode::{Decoder, TokenBytes};
+use crate::encoder::Words;
 use crate::error::{Error, Result};
 use crate::lengths::Lengths;
 use crate::merges::Merge;
@@ -52,9 +55,11 @@ pub struct Parts {
 /// An immutable tokenizer. `Send + Sync`: any number of threads may use one at the same time.
 #[derive(Debug)]
 pub struct Tokenizer {
-    normalizer: Option<Normalizer>,
+    normalizer: Option<Arc<Normalizer>>,
     /// What normalises texts instead where the model reads blanks for U+2581.
-    with_blanks: Option<Normalizer>,
+    with_blanks: Option<Arc<Normalizer>>,
+    /// Where texts fall into words before they are normalised: how.
+    words: Option<Arc<Words>>,
     added_tokens: AddedTokens,
     pretokenizer: Pretokenizer,
     model: Model,
@@ -103,6 +108,12 @@ impl Tokenizer {
         let folds = spelling == Spelling::Metaspace && pretokenizer.takes_blanks();
         let with_blanks = normalizer.as_ref().filter(|_| folds).map(Normalizer::with_blanks).transpose()?.flatten();
         let added_tokens = AddedTokens::matching(added_tokens, normalizer.as_ref(), with_blanks.as_ref())?;
+        let (normalizer, with_blanks) = (normalizer.map(Arc::new), with_blanks.map(Arc::new));
+        let words = if added_tokens.may_match(Round::Normalized, &AllowedSpecial::All) {
+            None
+        } else {
+            Words::new(with_blanks.as_ref().or(normalizer.as_ref()), &pretokenizer, &model)?.map(Arc::new)
+        };
         let layouts = Layouts::new(post_processor.as_ref())?;
         let is_large = model.vocab().entries() >= WORTH_A_THREAD;
         let (token_bytes, pool) =
@@ -114,6 +125,7 @@ impl Tokenizer {
         Ok(Self {
             normalizer,
             with_blanks,
+            words,
             added_tokens,
             pretokenizer,
             model,
@@ -128,7 +140,7 @@ impl Tokenizer {
 
     /// The normaliser, if there is one.
     pub fn normalizer(&self) -> Option<&Normalizer> {
-        self.normalizer.as_ref()
+        self.normalizer.as_deref()
     }
 
     /// The added tokens, in order of id.

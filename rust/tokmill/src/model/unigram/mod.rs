@@ -195,19 +195,67 @@ impl Unigram {
         self.words
     }
 
-    /// Appends the ids of a non-empty piece of UTF-8. Returns whether it has these ids wherever it stands; where words
-    /// are cut ([`Self::cuts_words`]), that is not always so, and the pieces of a text have to come in order, after
-    /// [`UnigramScratch::begin`], with those that need no encoding given to [`Self::pass`].
-    pub fn encode(&self, piece: &[u8], scratch: &mut UnigramScratch, ids: &mut Vec<u32>) -> bool {
-        self.segment(piece, scratch, |part| ids.push(part.id))
+    /// Appends the ids of a non-empty piece of UTF-8. Where words are cut ([`Self::cuts_words`]), they depend on what comes
+    /// before: the pieces of a text have to come in order, after [`UnigramScratch::begin`].
+    pub fn encode(&self, piece: &[u8], scratch: &mut UnigramScratch, ids: &mut Vec<u32>) {
+        self.segment(piece, scratch, |part| ids.push(part.id));
     }
 
-    /// Takes notice of pieces that have these ids wherever they stand.
+    /// As [`Self::encode`], for tables of pieces: returns whether the piece has these ids wherever it stands. Ids tell the
+    /// score of each token: where words are cut, a run of unknown characters, which is one token, has a number beyond the
+    /// vocabulary that says how many they are. [`Self::spell_out`] makes it the token; pieces that need no encoding are
+    /// given to [`Self::pass`] instead.
+    pub fn encode_for_tables(&self, piece: &[u8], scratch: &mut UnigramScratch, ids: &mut Vec<u32>) -> bool {
+        let first_run = self.scores.len() as u32;
+        let Some(unknown) = self.options.unk_id.filter(|_| self.words && first_run < MOST_WITH_RUNS) else {
+            let (always, fused) = self.segment(piece, scratch, |part| ids.push(part.id));
+            return always && !(fused && self.words);
+        };
+        let (always, _) = self.segment(piece, scratch, |part| {
+            let count = || characters(&piece[part.begin as usize..part.end as usize]) as u32;
+            let more = if part.id == unknown { count().saturating_sub(1).min(LONGEST_RUN) } else { 0 };
+            ids.push(if more > 0 { first_run + more } else { part.id });
+        });
+        always
+    }
+
+    /// Takes notice of pieces that have these ids in tables, and spells out the ids. One that is neither of the vocabulary
+    /// nor a run of unknown characters stands for the end of a text.
     #[inline]
-    pub fn pass(&self, ids: &[u32], scratch: &mut UnigramScratch) {
-        if let AnyWeights::Single(weights) = &self.weights {
-            scratch.before = ids.iter().fold(scratch.before, |sum, &id| sum + weights.by_id[id as usize]);
+    pub fn pass(&self, ids: &mut [u32], scratch: &mut UnigramScratch) {
+        if let AnyWeights::Single(weights) = &self.weights
+            && self.words
+        {
+            let mut sum = scratch.before;
+            for id in ids {
+                sum = match (weights.by_id.get(*id as usize), self.run_of(*id)) {
+                    (Some(weight), _) => sum + weight,
+                    (None, Some((unknown, length))) => {
+                        *id = unknown;
+                        (0..length).fold(sum, |sum, _| sum + weights.unknown)
+                    }
+                    (None, None) => 0.0,
+                };
+            }
+            scratch.before = sum;
         }
+    }
+
+    /// Makes ids of [`Self::encode_for_tables`] those of the vocabulary.
+    #[inline]
+    pub fn spell_out(&self, ids: &mut [u32]) {
+        if self.words {
+            for id in ids {
+                *id = self.run_of(*id).map_or(*id, |(unknown, _)| unknown);
+            }
+        }
+    }
+
+    /// The unknown id, and how many characters a number stands for that is no id of the vocabulary.
+    #[inline]
+    fn run_of(&self, number: u32) -> Option<(u32, u32)> {
+        let more = number.checked_sub(self.scores.len() as u32).filter(|more| (1..=LONGEST_RUN).contains(more))?;
+        Some((self.options.unk_id?, more + 1))
     }
 
     /// Whether all pieces of the next `len` bytes have to be given to [`Self::encode`], because the owner may begin
@@ -256,25 +304,23 @@ impl Unigram {
         }
     }
 
-    /// Gives the tokens of a piece to `take`, in order, and tells what [`Self::encode`] tells.
-    fn segment(&self, piece: &[u8], scratch: &mut UnigramScratch, take: impl FnMut(Part)) -> bool {
+    /// Gives the tokens of a piece to `take`, in order. Returns whether they are the same wherever it stands, and whether
+    /// some token stands for several unknown characters.
+    fn segment(&self, piece: &[u8], scratch: &mut UnigramScratch, take: impl FnMut(Part)) -> (bool, bool) {
         let UnigramScratch { double, single, before, missing } = scratch;
         match &self.weights {
             AnyWeights::Double(weights) => {
                 double.run::<false>(weights, piece, 0.0);
                 *missing |= self.options.unk_id.is_none() && double.met_unknown();
-                self.tokens(piece, double.parts(weights), take);
-                true
+                (true, self.tokens(piece, double.parts(weights), take))
             }
             AnyWeights::Single(weights) if !self.words => {
                 single.run::<false>(weights, piece, 0.0);
-                self.tokens(piece, single.parts(weights), take);
-                true
+                (true, self.tokens(piece, single.parts(weights), take))
             }
             AnyWeights::Single(weights) => {
                 let always = self.segment_word(piece, weights, single, before);
-                let fused = self.tokens(piece, single.parts(weights), take);
-                always && !fused
+                (always, self.tokens(piece, single.parts(weights), take))
             }
         }
     }
@@ -289,18 +335,26 @@ impl Unigram {
         before: &mut f32,
     ) -> bool {
         let near_reset = f64::from(before.abs()) + word.len() as f64 * self.largest_weight > RESET;
-        if !near_reset && word.len() <= LONGEST_REMEMBERED {
-            scratch.run::<true>(weights, word, 0.0);
-            let chars = word.iter().filter(|byte| **byte & 0xC0 != 0x80).count();
-            let (mut pieces, mut sum) = (0, *before);
-            for part in scratch.parts(weights) {
-                sum += weights.of(part.id);
-                pieces += 1;
-            }
-            if scratch.margin() > (chars + pieces) as f64 * ROUNDING {
-                *before = sum;
-                return true;
-            }
+        if near_reset || word.len() > LONGEST_REMEMBERED {
+            *before = scratch.run::<false>(weights, word, *before);
+            return false;
+        }
+        let chars = characters(word);
+        if word.len() > LONGEST_TWICE {
+            // Run where it stands, so that it need not be run again; the lead itself is then rounded.
+            *before = scratch.run::<true>(weights, word, *before);
+            let pieces = scratch.parts(weights).count();
+            return scratch.margin() > 2.0 * (chars + pieces) as f64 * ROUNDING;
+        }
+        scratch.run::<true>(weights, word, 0.0);
+        let (mut pieces, mut sum) = (0, *before);
+        for part in scratch.parts(weights) {
+            sum += weights.of(part.id);
+            pieces += 1;
+        }
+        if scratch.margin() > (chars + pieces) as f64 * ROUNDING {
+            *before = sum;
+            return true;
         }
         *before = scratch.run::<false>(weights, word, *before);
         false
@@ -361,8 +415,21 @@ impl Unigram {
     }
 }
 
-/// A longer word seldom comes again, and seldom leads by enough to be the same everywhere.
-const LONGEST_REMEMBERED: usize = 64;
+/// A longer word is not kept by tables.
+const LONGEST_REMEMBERED: usize = 1024;
+
+/// A longer word often leads by too little to be the same everywhere.
+const LONGEST_TWICE: usize = 64;
+
+/// The most characters but one that a number beyond the vocabulary stands for; a word that is remembered has no more.
+const LONGEST_RUN: u32 = LONGEST_REMEMBERED as u32;
+
+/// Vocabularies of so many pieces have no numbers for runs, which tables keep in 24 bits.
+const MOST_WITH_RUNS: u32 = 0xFF_FF00;
+
+fn characters(text: &[u8]) -> usize {
+    text.iter().filter(|byte| **byte & 0xC0 != 0x80).count()
+}
 
 /// Beyond this score sentencepiece begins to count anew.
 const RESET: f64 = 100_000.0;

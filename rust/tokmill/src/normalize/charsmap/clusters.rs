@@ -40,6 +40,12 @@ pub(super) fn around(text: &str, from: usize, at: usize) -> Range<usize> {
     begin..text.len()
 }
 
+/// Whether a character makes one cluster with a letter behind it.
+pub(super) fn joins_next(c: char) -> bool {
+    let pair: String = [c, 'a'].iter().collect();
+    pair.graphemes(true).count() == 1
+}
+
 /// Whether a character is in another cluster than any neighbour of which the same is said.
 #[inline]
 fn parts(c: char) -> bool {

@@ -82,6 +82,16 @@ impl Heads {
         self.kinds[*page as usize * 64 + c as usize % 64] = head;
     }
 
+    /// The characters that are an entry or begin one.
+    pub(super) fn begins(&self) -> impl Iterator<Item = char> {
+        let pages = (0..).zip(&self.pages).filter(|&(_, &page)| page != 0);
+        pages.flat_map(|(number, &page): (u32, _)| {
+            let kinds = &self.kinds[page as usize * 64..][..64];
+            let found = (0..).zip(kinds).filter(|&(_, &kind)| kind != NOTHING);
+            found.filter_map(move |(place, _): (u32, _)| char::from_u32(number * 64 + place))
+        })
+    }
+
     /// What begins with the character at a place of a text, and the length of that character.
     #[inline]
     fn head(&self, bytes: &[u8], at: usize) -> (u32, usize) {

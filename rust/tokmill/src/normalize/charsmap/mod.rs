@@ -160,6 +160,46 @@ impl Charsmap {
         self.prefixes(part.as_bytes()).next().map(|(_, replacement)| replacement)
     }
 
+    /// Whether no entry but single characters has one of these bytes of ASCII in it.
+    pub(super) fn keeps_apart(&self, bytes: &[u8]) -> bool {
+        let root = offset(self.units[0]);
+        let is_inner = |unit: u32| unit & 0x8000_00FF != 0 && unit & 0x8000_0000 == 0;
+        // The places that children of a node lie around, but for those of the root. Byte 0 leads nowhere.
+        let mut bases = vec![false; self.units.len()];
+        for (place, &unit) in (0..).zip(&self.units).skip(1).filter(|&(_, &unit)| is_inner(unit)) {
+            if let Some(base) = bases.get_mut((place ^ offset(unit)) as usize) {
+                *base = true;
+            }
+        }
+        bytes.iter().all(|&byte| {
+            let goes_on = || {
+                let at = root ^ u32::from(byte);
+                let unit = self.units.get(at as usize).copied().filter(|unit| unit & 0x8000_00FF == u32::from(byte));
+                unit.is_some_and(|unit| {
+                    let at = at ^ offset(unit);
+                    (1..=255)
+                        .any(|next| self.units.get((at ^ next) as usize).is_some_and(|unit| unit & 0x8000_00FF == next))
+                })
+            };
+            let leads = |place: u32, unit: u32| {
+                unit & 0x8000_00FF == u32::from(byte)
+                    && place ^ u32::from(byte) != root
+                    && bases.get((place ^ u32::from(byte)) as usize).copied().unwrap_or(false)
+            };
+            !goes_on() && !(0..).zip(&self.units).any(|(place, &unit)| leads(place, unit))
+        })
+    }
+
+    /// Whether no entry begins with a character that makes one cluster with whatever follows it.
+    pub(super) fn never_joins_next(&self) -> bool {
+        self.heads.begins().all(|c| !clusters::joins_next(c))
+    }
+
+    /// Whether some replacement has a character in it.
+    pub(super) fn writes(&self, c: char) -> bool {
+        self.replacements.contains(c)
+    }
+
     /// Whether `text` stays as it is.
     pub(super) fn leaves_alone(&self, text: &str) -> bool {
         self.untouched(text) == text.len()
