@@ -45,10 +45,12 @@ impl Words {
         if unigram.options().unk_id.is_none() || unigram.vocab().spelling() != Spelling::Metaspace {
             return Ok(None);
         }
+        // Of pieces that depend on each other, none may be walked on its own.
+        let spaces_words = pretokenizer.spaces_words() && !unigram.cuts_words();
         let apart = match normalizer.map(Arc::as_ref) {
             Some(Normalizer::SentencePiece(rules)) if pretokenizer.joins_pieces() => rules.apart(),
-            Some(normalizer) if pretokenizer.spaces_words() => normalizer.apart(),
-            None if pretokenizer.spaces_words() => Some(untouched_apart()),
+            Some(normalizer) if spaces_words => normalizer.apart(),
+            None if spaces_words => Some(untouched_apart()),
             _ => None,
         };
         let Some(Apart { separators, odd, refuses_marks }) = apart else { return Ok(None) };
