@@ -99,8 +99,14 @@ impl Normalizer {
         let mut odd = None;
         for (number, step) in steps.iter().enumerate() {
             let apart = match step {
-                Self::Nfc | Self::Nfd | Self::Nfkc | Self::Nfkd => true,
-                Self::Lowercase | Self::StripAccents | Self::Nmt | Self::Strip { .. } => true,
+                Self::Nfc
+                | Self::Nfd
+                | Self::Nfkc
+                | Self::Nfkd
+                | Self::Lowercase
+                | Self::StripAccents
+                | Self::Nmt
+                | Self::Strip { .. } => true,
                 Self::Replace(replacement) => replaces_in_words(replacement),
                 Self::Precompiled(map) => {
                     let before = &steps[..number];
@@ -132,8 +138,12 @@ fn replaces_in_words(replacement: &Replacement) -> bool {
 /// for [`Odd`].
 fn keeps_begins(step: &Normalizer) -> bool {
     match step {
-        Normalizer::Nfc | Normalizer::Nfd | Normalizer::Nfkc | Normalizer::Nfkd => true,
-        Normalizer::Lowercase | Normalizer::StripAccents => true,
+        Normalizer::Nfc
+        | Normalizer::Nfd
+        | Normalizer::Nfkc
+        | Normalizer::Nfkd
+        | Normalizer::Lowercase
+        | Normalizer::StripAccents => true,
         Normalizer::Replace(replacement) => replacement.content.chars().next().is_some_and(|c| !joins_blank(c)),
         _ => false,
     }
