@@ -250,6 +250,17 @@ def test_a_text(owners: Any, text: str) -> None:
         assert ours.decode(ids, skip_special_tokens=skip) == peer.decode(expected.ids, skip_special_tokens=skip)
 
 
+@given(st.lists(_TEXTS, max_size=6))
+def test_words_that_come_again(owners: Any, texts: list[str]) -> None:
+    peer, ours = owners
+    texts = [*texts, "\n".join(texts)]
+    expected = [peer.encode(text, add_special_tokens=False).ids for text in texts]
+    for _ in range(2):
+        assert [row.tolist() for row in ours.encode_batch(texts, allowed_special="all")] == expected
+        assert [ours.encode(text, allowed_special="all").tolist() for text in texts] == expected
+        assert [ours.count(text, allowed_special="all") for text in texts] == [len(ids) for ids in expected]
+
+
 @given(_TEXTS, _TEXTS)
 def test_a_pair(owners: Any, first: str, second: str) -> None:
     peer, ours = owners

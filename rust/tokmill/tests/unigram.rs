@@ -10,11 +10,8 @@ use tokmill::decode::Decoder;
 use tokmill::lengths::Lengths;
 use tokmill::model::unigram::{Rule, Unigram, UnigramOptions};
 use tokmill::model::{Model, unigram::UnigramScratch};
-use tokmill::normalize::{
-    Charsmap, Normalizer, PatternSource, Replacement, SearchPattern, SentencePiece, SentencePieceRules,
-};
 use tokmill::pieces::{Piece, PieceKind};
-use tokmill::pretokenize::{PrependScheme, Pretokenizer, Step};
+use tokmill::pretokenize::Pretokenizer;
 use tokmill::random::Random;
 use tokmill::tokenizer::Sampling;
 use tokmill::{EncodeOptions, Parts, Tokenizer};
@@ -115,89 +112,6 @@ proptest! {
             at = end;
         }
         prop_assert_eq!(at as usize, text.len());
-    }
-}
-
-/// The pipelines of published files, each with the rule of its owner.
-fn pipelines() -> Vec<(Rule, Option<Normalizer>, Vec<Step>)> {
-    let replace = |from: PatternSource, to: &str| {
-        Normalizer::Replace(Replacement { pattern: SearchPattern::new(from).unwrap(), content: to.to_owned() })
-    };
-    let quotes = replace(PatternSource::Literal("``".to_owned()), "\"");
-    let squeeze = replace(PatternSource::Regex(" {2,}".to_owned()), " ");
-    let map = || Normalizer::Precompiled(Box::new(Charsmap::nmt_nfkc()));
-    let metaspace = Step::Metaspace { replacement: '\u{2581}', prepend_scheme: PrependScheme::Always, split: true };
-    let spaced = || vec![Step::WhitespaceSplit, metaspace.clone()];
-    let fold = vec![quotes.clone(), Normalizer::Nfkd, Normalizer::StripAccents, Normalizer::Lowercase, map()];
-    let rules = |charsmap: Option<Charsmap>, user_symbols: &[&str]| {
-        let user_symbols = user_symbols.iter().map(|&symbol| symbol.to_owned()).collect();
-        let rules = SentencePieceRules {
-            charsmap,
-            add_dummy_prefix: true,
-            remove_extra_whitespaces: true,
-            escape_whitespaces: true,
-            user_symbols,
-            ..SentencePieceRules::default()
-        };
-        Some(Normalizer::SentencePiece(Box::new(SentencePiece::new(rules, true))))
-    };
-    vec![
-        (Rule::Tokenizers, None, spaced()),
-        (Rule::Tokenizers, Some(map()), spaced()),
-        (Rule::Tokenizers, Some(Normalizer::Sequence(vec![quotes, map(), squeeze.clone()])), spaced()),
-        (Rule::Tokenizers, Some(Normalizer::Sequence([fold, vec![squeeze]].concat())), spaced()),
-        (Rule::SentencePiece, rules(Some(Charsmap::nmt_nfkc()), &[]), Vec::new()),
-        (Rule::SentencePiece, rules(Some(Charsmap::nfkc()), &["ab", "-"]), Vec::new()),
-        (Rule::SentencePiece, rules(None, &["c"]), Vec::new()),
-    ]
-}
-
-proptest! {
-    /// Words are looked up before they are normalised; for offsets the text is normalised whole.
-    #[test]
-    fn words_that_were_met_are_those_of_the_text_normalised_whole(
-        mut entries in entries(),
-        scale in prop_oneof![Just(1.0), Just(0.001), Just(1000.1)],
-        words in prop::collection::vec(
-            "[abcé]{0,6}|[ab]{60,90}|[abé１ﬁ½`-]{1,5}|[xyz語か]{1,9}|か\u{3099}|[กำ\u{301}\u{344}a]{1,4}|[\u{200B}-\u{200D}▁a\u{3000}\u{A0}¨\u{B}\u{1}]{1,3}|\\PC{1,3}",
-            1..60,
-        ),
-        separators in "[ \n\t\r]{1,20}",
-    ) {
-        entries.insert("▁".to_owned(), -3);
-        entries.insert("か".to_owned(), -9);
-        let pieces = pieces(&entries, scale);
-        let between = || separators.chars().cycle();
-        let text: String =
-            words.iter().chain(&words).zip(between()).flat_map(|(word, c)| [word.clone(), c.to_string()]).collect();
-        let documents: Vec<&str> = text.split('\n').chain([text.as_str(), "", " "]).collect();
-        for (rule, normalizer, steps) in pipelines() {
-            let options = UnigramOptions { unk_id: Some(0), rule, blanks: true, byte_fallback: false };
-            let make = || Tokenizer::new(Parts {
-                normalizer: normalizer.clone(),
-                added_tokens: Vec::new(),
-                pretokenizer: Pretokenizer::new(steps.clone()).unwrap(),
-                model: Model::Unigram(Unigram::new(&pieces, options.clone()).unwrap()),
-                post_processor: None,
-                decoder: Decoder::Joined,
-                lengths: Lengths::default(),
-            }).unwrap();
-            let options = EncodeOptions::default();
-            let offsets = |tokenizer: &Tokenizer, text: &str| {
-                tokenizer.encode_with_offsets(text.as_bytes(), tokmill::OffsetUnit::Byte, &options).unwrap()
-            };
-            let expected: Vec<_> = documents.iter().map(|document| offsets(&make(), document)).collect();
-            let tokenizer = make();
-            for _ in 0..2 {
-                let batch = tokenizer.encode_batch(&documents, None, None, &options).unwrap();
-                for ((row, document), expected) in batch.rows().zip(&documents).zip(&expected) {
-                    prop_assert_eq!(row, &expected.0, "{:?} in a batch", document);
-                    prop_assert_eq!(&tokenizer.encode(document.as_bytes(), &options).unwrap(), &expected.0);
-                    prop_assert_eq!(tokenizer.count(document.as_bytes(), &options).unwrap(), expected.0.len());
-                    prop_assert_eq!(&offsets(&tokenizer, document), expected);
-                }
-            }
-        }
     }
 }
 
