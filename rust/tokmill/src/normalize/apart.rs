@@ -225,7 +225,7 @@ mod tests {
                 let is_odd = |word: &&str| {
                     apart.odd.as_ref().zip(word.chars().next()).is_some_and(|(odd, first)| odd.is_odd(first))
                 };
-                if words.iter().any(|word| is_odd(word)) {
+                if words.iter().any(is_odd) {
                     continue;
                 }
                 let whole = normalizer.normalize(&text);
