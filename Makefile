@@ -92,9 +92,11 @@ test-integrations: $(VENV)/.extension $(INTEGRATIONS:%=%/.created) ## Run the te
 	for environment in $(INTEGRATIONS); do \
 		PYTHONPATH=python $(subst $(VENV),$$environment,$(PYTEST)) tests_integrations || exit 1; done
 
+PARITY_SECONDS ?= 100000
+
 .PHONY: parity
-parity: $(VENV)/.extension $(VENV)/.group-test ## Compare ids and offsets with the references on whole files
-	TOKMILL_PARITY=whole $(PYTEST) tests -k parity
+parity: $(VENV)/.extension $(VENV)/.group-test ## Compare whole texts with the owners of files and write the matrix; PARITY_SECONDS=400 at a time
+	PYTHONPATH=tests $(PY) -m parity --seconds $(PARITY_SECONDS) --write
 
 .PHONY: test-owners
 test-owners: $(VENV)/.extension $(VENV)/.group-test ## Run the tests of LIBRARY=tiktoken, unpacked at SOURCE=..., on our face of it

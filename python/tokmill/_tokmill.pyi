@@ -95,6 +95,7 @@ class Tokenizer:
     def nbest(
         self, text: _Text, n: int, *, allowed_special: _AllowedSpecial = "none"
     ) -> list[tuple[npt.NDArray[np.uint32], float]]: ...
+    def score(self, ids: _Ids, text: _Text | None = None, *, allowed_special: _AllowedSpecial = "none") -> float: ...
     def encode_with_offsets(
         self,
         text: _Text,

@@ -94,7 +94,12 @@ pub(crate) fn _train_wordpiece(
     let trained = watched(py, options.progress, |watch| {
         let trained = train_characters(counts, &trainer, watch)?;
         let continuing_subword_prefix = trainer.continuing_subword_prefix.clone();
-        let model = WordPieceOptions { unk_token, continuing_subword_prefix, max_input_chars_per_word };
+        let model = WordPieceOptions {
+            unk_token,
+            continuing_subword_prefix,
+            max_input_chars_per_word,
+            ..WordPieceOptions::default()
+        };
         trained.into_word_piece(text.normalizer(), model, post_processor)
     })?;
     Ok(trained.into())

@@ -4,8 +4,13 @@
 //! by their normalised content, in each normalised piece between. Each round finds the longest token at the first place
 //! where there is one, then goes on behind it; a match that is turned down (a special token that is not allowed, a `single_word` token inside a word) is
 //! passed over whole.
+//!
+//! llama.cpp looks for one token after the other, the longest first, and passes over none that hold others. Where that
+//! can make a difference ([`Matching::LlamaCpp`]), all places of all tokens are found and taken in that order.
 
 use std::borrow::Cow;
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 use hashbrown::HashSet;
@@ -61,6 +66,16 @@ impl AddedToken {
     }
 }
 
+/// Whose way of looking for added tokens it is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Matching {
+    /// The first place where there is one, and the longest there.
+    #[default]
+    Tokenizers,
+    /// The longest one, wherever it is. White space that tokens take along is that of ASCII.
+    LlamaCpp,
+}
+
 /// Which special tokens may be recognised in a text.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum AllowedSpecial {
@@ -112,6 +127,7 @@ pub struct AddedTokens {
     normalized: Matcher,
     /// Whether a blank of a normalized text stands for U+2581.
     blanks_are_marks: bool,
+    rule: Matching,
 }
 
 /// The search of one round.
@@ -125,6 +141,9 @@ struct Matcher {
     search: Option<Search>,
     /// Whether all tokens of the round are special.
     only_special: bool,
+    /// The token whose content normalises to nothing, by index into [`AddedTokens::tokens`]. It is found at every place
+    /// and takes none, so that texts are cut there.
+    cut: Option<usize>,
 }
 
 /// Contents to look for, by index into [`AddedTokens::tokens`].
@@ -166,7 +185,7 @@ impl Search {
     fn for_matches(&self, text: &[u8], mut take: impl FnMut(usize, Range<usize>) -> Result<()>) -> Result<()> {
         // Matches do not overlap: what begins before this place is passed over.
         let mut done = 0;
-        let mut check = |at: usize| {
+        self.try_candidates(text, |at| {
             if at >= done
                 && let Some((len, index)) = self.contents.prefixes(&text[at..]).last()
             {
@@ -174,7 +193,21 @@ impl Search {
                 take(index as usize, at..done)?;
             }
             Ok(())
-        };
+        })
+    }
+
+    /// Gives each place where a token may begin to `look`.
+    fn for_candidates(&self, text: &[u8], mut look: impl FnMut(usize)) {
+        let looked = self.try_candidates(text, |at| {
+            look(at);
+            Ok(())
+        });
+        debug_assert!(looked.is_ok(), "looking does not fail");
+    }
+
+    /// Gives each place where a token may begin to `check`, in order, until it fails.
+    #[inline]
+    fn try_candidates(&self, text: &[u8], mut check: impl FnMut(usize) -> Result<()>) -> Result<()> {
         match self.rare {
             Some([a, _, c]) if a == c => return self.check_at(memchr_iter(a, text), text, check),
             Some([a, b, c]) if b == c => return self.check_at(memchr2_iter(a, b, text), text, check),
@@ -217,13 +250,14 @@ impl Search {
 impl AddedTokens {
     /// Builds the matchers. `normalizer` is the tokenizer's, applied to the contents of normalized tokens.
     pub fn new(tokens: Vec<AddedToken>, normalizer: Option<&Normalizer>) -> Result<Self> {
-        Self::matching(tokens, normalizer, None)
+        Self::matching(tokens, Matching::Tokenizers, normalizer, None)
     }
 
-    /// The same for texts that come with blanks for U+2581, from `with_blanks`, where it is given
+    /// The same by either rule, for texts that come with blanks for U+2581, from `with_blanks`, where it is given
     /// ([`Normalizer::with_blanks`]).
     pub fn matching(
         mut tokens: Vec<AddedToken>,
+        rule: Matching,
         normalizer: Option<&Normalizer>,
         with_blanks: Option<&Normalizer>,
     ) -> Result<Self> {
@@ -244,7 +278,9 @@ impl AddedTokens {
         let rewritten = tokens.iter().filter(|token| token.normalized).filter_map(rewrite).collect();
         let specials = tokens.iter().filter(|token| token.special);
         let special_contents = specials.map(|token| token.content.clone()).collect();
-        Ok(Self { tokens, rewritten, special_contents, raw, normalized, blanks_are_marks: with_blanks.is_some() })
+        let blanks_are_marks = with_blanks.is_some();
+        let rule = if rule == Matching::LlamaCpp && order_matters(&tokens) { rule } else { Matching::Tokenizers };
+        Ok(Self { tokens, rewritten, special_contents, raw, normalized, blanks_are_marks, rule })
     }
 
     /// What decoders see of a token: its content, normalised where it is matched in normalised text.
@@ -270,10 +306,16 @@ impl AddedTokens {
         self.tokens.binary_search_by_key(&id, |token| token.id).ok().map(|at| &self.tokens[at])
     }
 
+    /// Whose way of looking for tokens it is; that of tokenizers where both give the same.
+    pub fn rule(&self) -> Matching {
+        self.rule
+    }
+
     /// Whether a search could find anything, given what is allowed.
     pub fn may_match(&self, round: Round, allowed: &AllowedSpecial) -> bool {
         let matcher = self.matcher(round);
-        matcher.search.is_some() && !(matcher.only_special && *allowed == AllowedSpecial::None)
+        (matcher.search.is_some() || matcher.cut.is_some())
+            && !(matcher.only_special && *allowed == AllowedSpecial::None)
     }
 
     /// Cuts `text` into added tokens and what stands between, in order. Stops at the first error of `visit`.
@@ -287,9 +329,35 @@ impl AddedTokens {
         let matcher = self.matcher(round);
         // Blanks that stand for U+2581 are no white space.
         let marks = round == Round::Normalized && self.blanks_are_marks;
-        let is_space = |c: &char| c.is_whitespace() && !(marks && *c == ' ');
+        let is_space = |c: &char| {
+            c.is_whitespace() && !(marks && *c == ' ') && (c.is_ascii() || self.rule == Matching::Tokenizers)
+        };
+        let cut =
+            matcher.cut.map(|index| &self.tokens[index]).filter(|token| !token.special || allowed.allows(token.id));
+        let between = |range: Range<usize>, visit: &mut dyn FnMut(Segment) -> Result<()>| {
+            let Some(token) = cut else { return visit(Segment::Text(range)) };
+            let is_cut = |at: &usize| {
+                text[*at] & 0xC0 != 0x80
+                    && !(token.single_word && (ends_in_word(&text[..*at]) || begins_with_word(&text[*at..])))
+            };
+            let mut begin = range.start;
+            for at in (range.start + 1..range.end).filter(is_cut) {
+                visit(Segment::Text(begin..at))?;
+                begin = at;
+            }
+            visit(Segment::Text(begin..range.end))
+        };
         let mut done = 0;
-        if let Some(search) = matcher.search.as_ref().filter(|_| self.may_match(round, allowed)) {
+        let search = matcher.search.as_ref().filter(|_| self.may_match(round, allowed));
+        if let Some(search) = search.filter(|_| self.rule == Matching::LlamaCpp) {
+            for (Range { start, end }, id) in self.longest_first(search, text, allowed, is_space) {
+                if done < start {
+                    visit(Segment::Text(done..start))?;
+                }
+                visit(Segment::Token(id, start..end))?;
+                done = end;
+            }
+        } else if let Some(search) = search {
             search.for_matches(text, |index, Range { start: mut begin, mut end }| {
                 let token = &self.tokens[index];
                 if token.special && !allowed.allows(token.id) {
@@ -309,7 +377,7 @@ impl AddedTokens {
                     return Ok(());
                 }
                 if done < begin {
-                    visit(Segment::Text(done..begin))?;
+                    between(done..begin, &mut visit)?;
                 }
                 visit(Segment::Token(token.id, begin..end))?;
                 done = end;
@@ -317,9 +385,43 @@ impl AddedTokens {
             })?;
         }
         if done < text.len() {
-            visit(Segment::Text(done..text.len()))?;
+            between(done..text.len(), &mut visit)?;
         }
         Ok(())
+    }
+
+    /// What llama.cpp finds: the longest tokens first, of these the one with the least id, from left to right, in what is
+    /// left of the text.
+    fn longest_first(
+        &self,
+        search: &Search,
+        text: &[u8],
+        allowed: &AllowedSpecial,
+        is_space: impl Fn(&char) -> bool,
+    ) -> Vec<(Range<usize>, u32)> {
+        let mut places = Vec::new();
+        search.for_candidates(text, |at| {
+            places.extend(search.contents.prefixes(&text[at..]).map(|(len, index)| (Reverse(len), index, at)));
+        });
+        places.sort_unstable();
+        let mut taken: BTreeMap<usize, (usize, u32)> = BTreeMap::new();
+        for (Reverse(len), index, begin) in places {
+            let token = &self.tokens[index as usize];
+            let (mut begin, mut end) = (begin, begin + len);
+            let left = taken.range(..end).next_back().map_or(0, |(_, &(end, _))| end);
+            if token.special && !allowed.allows(token.id) || left > begin {
+                continue;
+            }
+            let right = taken.range(begin..).next().map_or(text.len(), |(&begin, _)| begin);
+            if token.lstrip {
+                begin = begin_of_trailing_space(&text[..begin], &is_space).max(left);
+            }
+            if token.rstrip {
+                end += end_of_leading_space(&text[end..right], &is_space);
+            }
+            taken.insert(begin, (end, token.id));
+        }
+        taken.into_iter().map(|(begin, (end, id))| (begin..end, id)).collect()
     }
 
     fn matcher(&self, round: Round) -> &Matcher {
@@ -345,18 +447,43 @@ impl Matcher {
             let what = "a token that strips the text beside it and whose own content normalises to nothing";
             return Err(Error::unsupported(format!("added token {:?}", token.content), what));
         }
-        // Any other that normalises to nothing is found nowhere.
-        let contents: Vec<(usize, String)> = (0..tokens.len())
+        let (empty, contents): (Vec<(usize, String)>, Vec<_>) = (0..tokens.len())
             .filter(|&index| belongs(&tokens[index]))
             .map(|index| (index, content(&tokens[index])))
-            .filter(|(_, content)| !content.is_empty())
-            .collect();
-        if contents.is_empty() {
-            return Ok(Self::default());
+            .partition(|(_, content)| content.is_empty());
+        let flags = |&(index, _): &(usize, String)| (tokens[index].special, tokens[index].single_word);
+        if empty.iter().any(|token| flags(token) != flags(&empty[0])) {
+            return Err(Error::unsupported("added_tokens", "tokens with different flags that normalise to nothing"));
         }
-        let only_special = contents.iter().all(|&(index, _)| tokens[index].special);
-        Ok(Self { search: Some(Search::new(&contents)), only_special })
+        let cut = empty.first().map(|&(index, _)| index);
+        let only_special = contents.iter().chain(&empty).all(|&(index, _)| tokens[index].special);
+        let search = if contents.is_empty() { None } else { Some(Search::new(&contents)) };
+        Ok(Self { search, only_special, cut })
     }
+}
+
+/// Whether it can make a difference in which order tokens are looked for, or what white space is: some take white space
+/// along, one ends as another begins, or one that may be passed over holds another. Runs of one character are no matter.
+fn order_matters(tokens: &[AddedToken]) -> bool {
+    if tokens.iter().any(|token| token.lstrip || token.rstrip) {
+        return true;
+    }
+    let ends = |content: &'_ str| content.char_indices().map(|(at, _)| at).skip(1).collect::<Vec<_>>();
+    let beginnings: HashSet<&str> =
+        tokens.iter().flat_map(|token| ends(&token.content).into_iter().map(|at| &token.content[..at])).collect();
+    let is_run = |content: &str| content.chars().all(|c| content.starts_with(c));
+    let overlaps =
+        |token: &AddedToken| ends(&token.content).iter().any(|&at| beginnings.contains(&token.content[at..]));
+    let open: HashSet<&str> = tokens.iter().filter(|token| !token.special).map(|token| &*token.content).collect();
+    let longest = open.iter().map(|content| content.len()).max().unwrap_or(0);
+    let holds = |token: &AddedToken| {
+        let content = &*token.content;
+        content.char_indices().any(|(begin, c)| {
+            let inner = begin + c.len_utf8()..=content.len().min(begin + longest);
+            inner.filter(|&end| content.is_char_boundary(end)).any(|end| open.contains(&content[begin..end]))
+        })
+    };
+    tokens.iter().any(|token| !is_run(&token.content) && overlaps(token) || token.special && holds(token))
 }
 
 /// The last character of `text`, if it ends in a whole one.
@@ -448,10 +575,16 @@ mod tests {
     }
 
     #[test]
-    fn a_token_that_normalises_to_nothing_is_found_nowhere() {
+    fn a_token_that_normalises_to_nothing_cuts_texts_everywhere() {
         let blanks = AddedToken { normalized: true, ..plain("  ", 7) };
         let added = AddedTokens::new(vec![blanks], Some(&Normalizer::Strip { left: true, right: true })).unwrap();
-        assert!(!added.may_match(Round::Normalized, &AllowedSpecial::All));
+        let mut parts = Vec::new();
+        let take = |segment| {
+            parts.push(segment);
+            Ok(())
+        };
+        added.segments(Round::Normalized, "aéb".as_bytes(), &AllowedSpecial::None, take).unwrap();
+        assert_eq!(parts, [Segment::Text(0..1), Segment::Text(1..3), Segment::Text(3..4)]);
 
         let greedy = AddedToken { normalized: true, rstrip: true, ..plain("  ", 7) };
         AddedTokens::new(vec![greedy], Some(&Normalizer::Strip { left: true, right: true })).unwrap_err();

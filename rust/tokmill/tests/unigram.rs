@@ -6,6 +6,7 @@ mod naive;
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;
+use tokmill::added_tokens::Matching;
 use tokmill::decode::Decoder;
 use tokmill::lengths::Lengths;
 use tokmill::model::unigram::{Rule, Unigram, UnigramOptions};
@@ -49,6 +50,7 @@ fn tokenizer(pieces: &[Piece]) -> Tokenizer {
         post_processor: None,
         decoder: Decoder::Joined,
         lengths: Lengths::default(),
+        matching: Matching::default(),
     })
     .unwrap()
 }

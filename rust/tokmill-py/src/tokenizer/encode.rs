@@ -10,7 +10,7 @@ use tokmill::ragged::RaggedView;
 use tokmill::tokenizer::{EncodeOptions, Sampling};
 
 use super::Tokenizer;
-use crate::arrays::{Ragged, spans_to_numpy, to_numpy};
+use crate::arrays::{Ids, Ragged, spans_to_numpy, to_numpy};
 use crate::error::{Failure, LONG, Result, call};
 use crate::options::{self, Allowed, Size, parse_truncation, parse_unit};
 use crate::text::{Text, Texts, total_len};
@@ -113,6 +113,31 @@ impl Tokenizer {
         let count = n.get("n")?;
         let found = call(py, LONG, || self.core.nbest(text.as_ref(), count, &options))?;
         Ok(found.into_iter().map(|other| (to_numpy(py, other.ids), other.score)).collect())
+    }
+
+    /// The score of a segmentation by a Unigram model: the logarithm of its probability, up to a constant.
+    ///
+    /// It is the sum of the scores of the pieces, where each unknown character is one of its own; what `nbest` gives
+    /// with a segmentation. Without the `text`, one id for unknown characters counts as one of them, since it does not
+    /// tell how many. Special tokens count nothing. `allowed_special` as for `encode`.
+    ///
+    /// Raises `UnknownId` for an id out of range, and `TokmillError` for ids that are no segmentation of `text` and for
+    /// models of other kinds.
+    #[pyo3(
+        signature = (ids, text = None, *, allowed_special = None),
+        text_signature = "($self, ids, text=None, *, allowed_special='none')"
+    )]
+    fn score(
+        &self,
+        py: Python<'_>,
+        ids: &Bound<'_, PyAny>,
+        text: Option<Text<'_>>,
+        allowed_special: Option<Allowed>,
+    ) -> Result<f64> {
+        let options = self.options(allowed_special, false, Some(Size::of(1)))?;
+        let ids = Ids::new(ids, self.core.vocab_size())?;
+        let (ids, text) = (ids.as_slice(), text.as_ref().map(AsRef::as_ref));
+        call(py, LONG, || self.core.score(ids, text, &options))
     }
 
     /// The ids of many texts, one row a text.

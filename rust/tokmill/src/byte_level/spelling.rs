@@ -98,7 +98,9 @@ fn read_normalizer(normalizer: &Normalizer, spelling: Spelling, opening: &mut Op
         Normalizer::Nfkc | Normalizer::Nfkd | Normalizer::Precompiled(_) => "compatible characters become one",
         Normalizer::Lowercase => "the case of letters is lost",
         Normalizer::StripAccents => "accents are lost",
-        Normalizer::Nmt | Normalizer::Bert(_) => "control characters and white space are lost",
+        Normalizer::Nmt | Normalizer::Bert(_) | Normalizer::LlamaCpp(_) => {
+            "control characters and white space are lost"
+        }
         Normalizer::Strip { .. } => "white space at the ends is lost",
         Normalizer::Replace(_) => "what a Replace finds is lost",
         Normalizer::Prepend(_) => "a Prepend is no part of the text",

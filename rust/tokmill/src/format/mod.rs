@@ -23,6 +23,7 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
+use crate::added_tokens::{AddedToken, Matching};
 use crate::atomic_file::AtomicFile;
 use crate::error::{Error, Result};
 use crate::normalize::Normalizer;
@@ -177,7 +178,10 @@ pub fn to_bytes(tokenizer: &Tokenizer, format: Format) -> Result<(Vec<u8>, Vec<S
         Format::TokenizerJson => {
             let mut bytes = Vec::new();
             tokenizer_json::write(tokenizer, &mut bytes)?;
-            Ok((bytes, Vec::new()))
+            let order = "tokenizers looks for added tokens in another order than llama.cpp, where they overlap, and takes \
+                         other white space along with them";
+            let warning = Some(order.to_owned()).filter(|_| tokenizer.matching() == Matching::LlamaCpp);
+            Ok((bytes, warning.into_iter().collect()))
         }
         Format::Tiktoken => tiktoken::to_bytes(tokenizer),
         Format::SentencePiece if is_sentencepiece(tokenizer) => Ok((sentencepiece::to_bytes(tokenizer)?, Vec::new())),
@@ -208,10 +212,20 @@ pub fn save(tokenizer: &Tokenizer, path: &Path, format: Option<Format>) -> Resul
             return Err(Error::option("format", why));
         }
     };
-    if format == Format::TokenizerJson {
-        check_patterns(tokenizer)?;
+    match format {
+        Format::TokenizerJson => {
+            check_patterns(tokenizer)?;
+            check_normalizer(tokenizer)?;
+        }
+        Format::SentencePiece => check_symbols(tokenizer)?,
+        Format::Tiktoken => {}
     }
-    let (bytes, warnings) = to_bytes(tokenizer, format)?;
+    let (bytes, mut warnings) = to_bytes(tokenizer, format)?;
+    if format == Format::SentencePiece && is_sentencepiece(tokenizer) && tokenizer.post_processor().is_some() {
+        warnings.push(
+            "sentencepiece does not see the template: special tokens are put around texts by the caller".to_owned(),
+        );
+    }
     let mut file = AtomicFile::create(path)?;
     file.write_all(&bytes).map_err(|error| Error::io(path, error))?;
     file.commit()?;
@@ -230,6 +244,29 @@ fn check_patterns(tokenizer: &Tokenizer) -> Result<()> {
         let what = format!("a tokenizer.json with the pattern {pattern:?}, which tokenizers might read differently");
         Err(Error::unsupported("pre_tokenizer", what))
     })
+}
+
+/// A `tokenizer.json` for others cannot hold llama.cpp's own normaliser.
+fn check_normalizer(tokenizer: &Tokenizer) -> Result<()> {
+    match tokenizer.normalizer() {
+        Some(Normalizer::LlamaCpp(_)) => Err(Error::unsupported(
+            "normalizer",
+            "a tokenizer.json with what llama.cpp does before BERT's vocabularies",
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// A `.model` for others cannot hold tokens that are found before the model, with flags of their own.
+fn check_symbols(tokenizer: &Tokenizer) -> Result<()> {
+    let flagged = |token: &&AddedToken| **token != AddedToken::special(token.content.clone(), token.id);
+    match tokenizer.added_tokens().iter().find(flagged) {
+        Some(token) if is_sentencepiece(tokenizer) => {
+            let what = format!("the added token {:?}, which is not special or has flags", token.content);
+            Err(Error::unsupported(".model", what))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// The format that holds all of a tokenizer.

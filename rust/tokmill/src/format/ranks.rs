@@ -3,7 +3,7 @@
 //! tiktoken merges whichever neighbours form the entry of the lowest rank, and leaves out text that its pattern does
 //! not match ([`tiktoken_steps`]).
 
-use crate::added_tokens::AddedToken;
+use crate::added_tokens::{AddedToken, Matching};
 use crate::decode::Decoder;
 use crate::error::{Error, Result};
 use crate::lengths::Lengths;
@@ -26,6 +26,7 @@ pub(super) fn parts(vocab: Vocab, pattern: &str, added_tokens: Vec<AddedToken>) 
         post_processor: None,
         decoder: Decoder::byte_level(),
         lengths: Lengths::default(),
+        matching: Matching::default(),
     })
 }
 

@@ -6,7 +6,7 @@
 //! a byte is found by the Unigram models of tokenizers. Bytes that are not UTF-8 are decoded as each owner does it.
 
 use super::sentencepiece::bpe_model;
-use crate::added_tokens::AddedToken;
+use crate::added_tokens::{AddedToken, Matching};
 use crate::decode::{Decoder, SentencePieceDecoder};
 use crate::error::{Error, Result};
 use crate::lengths::Lengths;
@@ -80,6 +80,7 @@ pub(super) fn for_tokenizers(tokenizer: &Tokenizer) -> Result<Translated> {
         post_processor: tokenizer.post_processor().cloned(),
         decoder: Decoder::Sequence(decoders(byte_fallback, prefixed)?),
         lengths: tokenizer.lengths().clone(),
+        matching: Matching::default(),
     };
     Ok((Tokenizer::new(parts)?, warnings))
 }
@@ -205,6 +206,7 @@ pub(super) fn for_sentencepiece(tokenizer: &Tokenizer) -> Result<Translated> {
         post_processor: None,
         decoder: Decoder::SentencePiece(Box::new(decoder)),
         lengths: Lengths::default(),
+        matching: Matching::default(),
     };
     Ok((Tokenizer::new(parts)?, warnings))
 }

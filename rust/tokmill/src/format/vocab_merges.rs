@@ -9,7 +9,7 @@ use super::LoadOptions;
 use super::json::{self, Node};
 use super::spelled::SpelledVocab;
 use super::tokenizer_json::{self, MergeEntries};
-use crate::added_tokens::AddedToken;
+use crate::added_tokens::{AddedToken, Matching};
 use crate::decode::Decoder;
 use crate::error::{Error, Result};
 use crate::lengths::Lengths;
@@ -46,6 +46,7 @@ pub(super) fn parts(vocab: &str, merges: &str, config: Option<&str>, options: &L
         post_processor: Some(PostProcessor::ByteLevel { add_prefix_space: true, trim_offsets: false, use_regex: true }),
         decoder: Decoder::byte_level(),
         lengths: Lengths::default(),
+        matching: Matching::default(),
     })
 }
 

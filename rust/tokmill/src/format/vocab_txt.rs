@@ -10,7 +10,7 @@ use super::json::{self, Node};
 use super::spelled::SpelledVocab;
 use super::tokenizer_json::VocabEntries;
 use super::vocab_merges::{added_tokens, token};
-use crate::added_tokens::AddedToken;
+use crate::added_tokens::{AddedToken, Matching};
 use crate::decode::Decoder;
 use crate::error::{Error, Result};
 use crate::lengths::Lengths;
@@ -80,6 +80,7 @@ pub(super) fn parts(vocab: &str, config: Option<&str>, options: &LoadOptions) ->
         post_processor: template.map(PostProcessor::Template),
         decoder: Decoder::WordPiece { prefix: "##".to_owned(), cleanup: true },
         lengths: Lengths::default(),
+        matching: Matching::default(),
     })
 }
 

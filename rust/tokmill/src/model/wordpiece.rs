@@ -1,6 +1,6 @@
 //! WordPiece: a piece is covered from left to right, each time by the longest entry that fits.
 //!
-//! Inside a piece entries carry a prefix (`##`). Prefixes of what is left are looked up from the longest on, no longer
+//! Inside a piece entries carry a prefix (`##`), or those at its beginning do (`▁`, in GGUF). Prefixes of what is left are looked up from the longest on, no longer
 //! than the longest entry, so a piece costs at most its length times that of the longest entry. A piece that cannot be
 //! covered becomes one unknown token as a whole (Schuster and Nakajima, "Japanese and Korean voice search", 2012).
 
@@ -16,6 +16,8 @@ pub struct WordPieceOptions {
     pub unk_token: String,
     /// What entries inside a piece begin with.
     pub continuing_subword_prefix: String,
+    /// What entries at the beginning of a piece begin with; nothing but in files of llama.cpp.
+    pub beginning_of_word_prefix: String,
     /// A piece of more characters is unknown.
     pub max_input_chars_per_word: usize,
 }
@@ -25,6 +27,7 @@ impl Default for WordPieceOptions {
         Self {
             unk_token: "[UNK]".to_owned(),
             continuing_subword_prefix: "##".to_owned(),
+            beginning_of_word_prefix: String::new(),
             max_input_chars_per_word: 100,
         }
     }
@@ -36,8 +39,9 @@ pub struct WordPiece {
     vocab: Vocab,
     options: WordPieceOptions,
     unknown: u32,
-    /// The prefix as the vocabulary's keys have it.
-    prefix: Vec<u8>,
+    /// The prefixes as the vocabulary's keys have them.
+    beginning: Vec<u8>,
+    continuing: Vec<u8>,
     /// Bytes of the longest entry.
     longest: usize,
 }
@@ -53,13 +57,16 @@ impl WordPiece {
     /// A model over a vocabulary. Fails where that does not hold the unknown token.
     pub fn new(vocab: Vocab, options: WordPieceOptions) -> Result<Self> {
         let unknown = unknown_id(&vocab, &options.unk_token)?;
-        let prefix = vocab.spelling().to_bytes(&options.continuing_subword_prefix);
-        let prefix = prefix.ok_or_else(|| {
-            let what = format!("{:?} where pieces are spelled in bytes", options.continuing_subword_prefix);
-            Error::unsupported("model.continuing_subword_prefix", what)
-        })?;
+        let prefix = |field: &str, prefix: &str| {
+            vocab.spelling().to_bytes(prefix).ok_or_else(|| {
+                let what = format!("{prefix:?} where pieces are spelled in bytes");
+                Error::unsupported(format!("model.{field}"), what)
+            })
+        };
+        let beginning = prefix("beginning_of_word_prefix", &options.beginning_of_word_prefix)?;
+        let continuing = prefix("continuing_subword_prefix", &options.continuing_subword_prefix)?;
         let longest = vocab.iter().map(|(_, key)| key.len()).max().unwrap_or(0);
-        Ok(Self { vocab, options, unknown, prefix, longest })
+        Ok(Self { vocab, options, unknown, beginning, continuing, longest })
     }
 
     /// The vocabulary.
@@ -72,10 +79,11 @@ impl WordPiece {
         &self.options
     }
 
-    /// Entries that are their own encoding.
+    /// Pieces that are encoded by one entry.
     pub(super) fn whole_entries(&self) -> impl Iterator<Item = (u32, &[u8])> {
-        let fits = |key: &[u8]| self.chars(key) <= self.options.max_input_chars_per_word;
-        self.vocab.iter().filter(move |(id, key)| !key.is_empty() && !self.vocab.is_inexpressible(*id) && fits(key))
+        let fits = |piece: &[u8]| !piece.is_empty() && self.chars(piece) <= self.options.max_input_chars_per_word;
+        let pieces = self.vocab.iter().filter_map(|(id, key)| Some((id, key.strip_prefix(&*self.beginning)?)));
+        pieces.filter(move |&(id, piece)| !self.vocab.is_inexpressible(id) && fits(piece))
     }
 
     /// Appends the ids of a piece.
@@ -89,25 +97,20 @@ impl WordPiece {
 
     /// Appends the entries that cover a piece, longest first. `false` where there are none.
     fn cover(&self, piece: &[u8], scratch: &mut WordPieceScratch, ids: &mut Vec<u32>) -> bool {
-        if piece.len() <= self.longest
-            && let Some(id) = self.vocab.id(piece)
-        {
-            ids.push(id);
-            return true;
-        }
-        let Some((id, mut at)) = self.longest_prefix(piece, 0) else { return false };
-        ids.push(id);
-        let room = self.prefix.len();
         let rest = &mut scratch.rest;
         rest.clear();
-        rest.resize(room, 0);
+        rest.resize(self.continuing.len(), 0);
+        rest.extend_from_slice(&self.beginning);
         rest.extend_from_slice(piece);
-        while at < piece.len() {
-            // The prefix goes over what is covered already.
-            rest[at..at + room].copy_from_slice(&self.prefix);
-            let Some((id, len)) = self.longest_prefix(&rest[at..], room) else { return false };
+        // What is covered ends here; the prefix of what follows goes over it.
+        let mut at = self.continuing.len();
+        let mut prefix = 0;
+        while at < rest.len() {
+            let Some((id, len)) = self.longest_prefix(&rest[at - prefix..], prefix) else { return false };
             ids.push(id);
-            at += len - room;
+            at += len - prefix;
+            prefix = self.continuing.len();
+            rest[at - prefix..at].copy_from_slice(&self.continuing);
         }
         true
     }
@@ -133,7 +136,8 @@ impl WordPiece {
         }
         let mut at = 0;
         for (index, &id) in ids.iter().enumerate() {
-            let len = self.vocab.key(id).map_or(0, <[u8]>::len) - if index == 0 { 0 } else { self.prefix.len() };
+            let prefix = if index == 0 { &self.beginning } else { &self.continuing };
+            let len = self.vocab.key(id).map_or(0, <[u8]>::len) - prefix.len();
             spans.push(at..at + len);
             at += len;
         }

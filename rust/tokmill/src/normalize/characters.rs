@@ -9,7 +9,7 @@ use unicode_categories::UnicodeCategories;
 use unicode_normalization_alignments::char as ucd;
 
 use super::unicode::Form;
-use super::{BertOptions, Sink};
+use super::{BertOptions, LlamaCppOptions, Sink};
 
 /// What is done to each character.
 #[derive(Clone, Copy, Debug)]
@@ -22,6 +22,8 @@ pub(super) enum Rule {
     Decomposed(Form),
     /// The whole of a Bert normaliser, character by character.
     Bert(BertOptions),
+    /// What llama.cpp does before vocabularies of BERT's kind.
+    LlamaCpp(LlamaCppOptions),
     /// What a Bert normaliser does before it decomposes.
     BertBefore(BertOptions),
     /// What a Bert normaliser does after it has decomposed.
@@ -47,6 +49,7 @@ impl Rule {
             Self::Nmt => out.extend(nmt(c)),
             Self::Decomposed(form) => return decomposed(c, form, out),
             Self::Bert(options) => return bert(c, options, out),
+            Self::LlamaCpp(options) => options.apply(c, out),
             Self::BertBefore(options) => bert_before(c, options, out),
             Self::BertAfter(options) => bert_after(c, options, out),
         }
@@ -74,6 +77,7 @@ impl Rule {
             Self::Lowercase => true,
             Self::Uppercase | Self::StripAccents | Self::Nmt | Self::Decomposed(_) | Self::BertBefore(_) => false,
             Self::Bert(options) | Self::BertAfter(options) => options.lowercase,
+            Self::LlamaCpp(options) => options.lowercase,
         }
     }
 }
@@ -159,7 +163,7 @@ fn bert_after(c: char, options: BertOptions, out: &mut String) {
 }
 
 /// The ideographs that tokenizers puts blanks around; the gap before U+2B920 is its own.
-fn is_chinese(c: char) -> bool {
+pub(super) fn is_chinese(c: char) -> bool {
     matches!(
         u32::from(c),
         0x3400..=0x4DBF

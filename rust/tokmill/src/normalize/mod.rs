@@ -9,6 +9,7 @@ mod bert;
 mod blanks;
 mod characters;
 mod charsmap;
+mod llama_cpp;
 mod sentencepiece;
 mod unicode;
 
@@ -18,6 +19,7 @@ pub use apart::{Apart, Odd};
 pub(crate) use apart::{may_be_odd, untouched_apart};
 pub use bert::BertOptions;
 pub use charsmap::Charsmap;
+pub use llama_cpp::LlamaCppOptions;
 pub use sentencepiece::{Rules as SentencePieceRules, SentencePiece};
 
 use std::borrow::Cow;
@@ -64,6 +66,8 @@ pub enum Normalizer {
     Replace(Replacement),
     /// A map of SentencePiece's, read as tokenizers reads it.
     Precompiled(Box<Charsmap>),
+    /// What llama.cpp does before vocabularies of BERT's kind.
+    LlamaCpp(LlamaCppOptions),
     /// What sentencepiece does before its models.
     SentencePiece(Box<SentencePiece>),
     /// One after the other; none is the identity.
@@ -248,7 +252,7 @@ impl Normalizer {
             Self::Nfd => form(Form::D),
             Self::Nfkc => form(Form::Kc),
             Self::Nfkd => form(Form::Kd),
-            Self::Lowercase | Self::StripAccents | Self::Nmt | Self::Bert(_) => {
+            Self::Lowercase | Self::StripAccents | Self::Nmt | Self::Bert(_) | Self::LlamaCpp(_) => {
                 let map = self.map();
                 map.first_change(text).map_or(Plan::Same, |from| Plan::Map(map, from))
             }
@@ -271,6 +275,7 @@ impl Normalizer {
             Self::StripAccents => STRIP_ACCENTS.get_or_init(|| CharacterMap::new(Rule::StripAccents)),
             Self::Nmt => NMT.get_or_init(|| CharacterMap::new(Rule::Nmt)),
             Self::Bert(options) => options.map(),
+            Self::LlamaCpp(options) => options.map(),
             _ => unreachable!("other normalisers have no table"),
         }
     }
@@ -299,7 +304,12 @@ impl Normalizer {
             Self::Precompiled(map) => map.write(text, sink),
             Self::SentencePiece(rules) => rules.write(text, sink),
             Self::Nfc | Self::Nfd | Self::Nfkc | Self::Nfkd => unreachable!("has a plan of its own"),
-            Self::Lowercase | Self::StripAccents | Self::Nmt | Self::Bert(_) | Self::Sequence(_) => {
+            Self::Lowercase
+            | Self::StripAccents
+            | Self::Nmt
+            | Self::Bert(_)
+            | Self::LlamaCpp(_)
+            | Self::Sequence(_) => {
                 unreachable!("has a plan of its own")
             }
         }

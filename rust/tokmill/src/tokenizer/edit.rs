@@ -77,6 +77,7 @@ impl Tokenizer {
             post_processor: self.post_processor.clone(),
             decoder: self.decoder.clone(),
             lengths: self.lengths.clone(),
+            matching: self.added_tokens.rule(),
         })
     }
 }

@@ -219,7 +219,7 @@ impl Tokenizer {
     fn is_whole(&self, round: Round, text: &[u8], options: &EncodeOptions) -> bool {
         let mut whole = true;
         let look = |segment| {
-            whole &= matches!(segment, Segment::Text(_));
+            whole &= matches!(segment, Segment::Text(range) if range.len() == text.len());
             Ok(())
         };
         self.added_tokens.segments(round, text, &options.allowed_special, look).is_ok() && whole

@@ -18,7 +18,7 @@ pub use sample::Sampling;
 
 use std::sync::Arc;
 
-use crate::added_tokens::{AddedToken, AddedTokens, Round};
+use crate::added_tokens::{AddedToken, AddedTokens, Matching, Round};
 use crate::decode::{Decoder, TokenBytes};
 use crate::encoder::Words;
 use crate::error::{Error, Result};
@@ -50,6 +50,8 @@ pub struct Parts {
     pub decoder: Decoder,
     /// What the file says about the lengths of rows; kept for the file, never acted on.
     pub lengths: Lengths,
+    /// Whose way of looking for added tokens it is.
+    pub matching: Matching,
 }
 
 /// An immutable tokenizer. `Send + Sync`: any number of threads may use one at the same time.
@@ -97,7 +99,7 @@ pub struct Truncation {
 impl Tokenizer {
     /// Checks that the parts fit together and builds the tables.
     pub fn new(parts: Parts) -> Result<Self> {
-        let Parts { normalizer, added_tokens, pretokenizer, model, post_processor, decoder, lengths } = parts;
+        let Parts { normalizer, added_tokens, pretokenizer, model, post_processor, decoder, lengths, matching } = parts;
         if let Some(token) = added_tokens.iter().find(|token| token.id as usize >= MAX_VOCAB) {
             let at = format!("added token {:?}", token.content);
             return Err(Error::format(at, format!("its id {} is not below {MAX_VOCAB}", token.id)));
@@ -107,7 +109,7 @@ impl Tokenizer {
         let pretokenizer = if model.is_sequential() { pretokenizer.cutting_words() } else { pretokenizer };
         let folds = spelling == Spelling::Metaspace && pretokenizer.takes_blanks();
         let with_blanks = normalizer.as_ref().filter(|_| folds).map(Normalizer::with_blanks).transpose()?.flatten();
-        let added_tokens = AddedTokens::matching(added_tokens, normalizer.as_ref(), with_blanks.as_ref())?;
+        let added_tokens = AddedTokens::matching(added_tokens, matching, normalizer.as_ref(), with_blanks.as_ref())?;
         let (normalizer, with_blanks) = (normalizer.map(Arc::new), with_blanks.map(Arc::new));
         let words = if added_tokens.may_match(Round::Normalized, &AllowedSpecial::All) {
             None
@@ -136,6 +138,11 @@ impl Tokenizer {
             token_bytes,
             pool,
         })
+    }
+
+    /// Whose way of looking for added tokens it is; that of tokenizers where both give the same.
+    pub fn matching(&self) -> Matching {
+        self.added_tokens.rule()
     }
 
     /// The normaliser, if there is one.

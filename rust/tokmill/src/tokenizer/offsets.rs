@@ -44,7 +44,8 @@ struct Mark {
     range: Range<usize>,
     ids_end: usize,
     entry: usize,
-    added: bool,
+    /// Of an added token, the white space at its ends as it was found.
+    added: Option<(i64, i64)>,
     /// The number of the piece in the whole text, added tokens counted too.
     word: u32,
 }
@@ -103,12 +104,12 @@ impl Sink for Spans {
         self.ids.extend_from_slice(ids);
         model.spans(piece, ids, &mut self.ranges);
         let word = self.words.at(begin);
-        self.mark(begin..begin + piece.len(), false, word);
+        self.mark(begin..begin + piece.len(), None, word);
     }
 }
 
 impl Spans {
-    fn mark(&mut self, range: Range<usize>, added: bool, word: u32) {
+    fn mark(&mut self, range: Range<usize>, added: Option<(i64, i64)>, word: u32) {
         let entry = self.entries.len() - 1;
         self.marks.push(Mark { range, ids_end: self.ids.len(), entry, added, word });
     }
@@ -133,11 +134,11 @@ impl Target for Spans {
         self.words.block(std::iter::empty());
     }
 
-    fn token(&mut self, id: u32, range: Range<usize>, _found: &[u8], _marks: bool) {
+    fn token(&mut self, id: u32, range: Range<usize>, found: &[u8], marks: bool) {
         self.ids.push(id);
         self.ranges.push(0..range.len());
         let word = self.words.token();
-        self.mark(range, true, word);
+        self.mark(range, Some(white_space_around(found, marks)), word);
     }
 
     fn join(&mut self, next: Self) {
@@ -205,7 +206,7 @@ impl Tokenizer {
     ) -> Result<()> {
         let mut spans = Spans::default();
         self.walk(text, options, encoder, &mut spans)?;
-        let placed = self.place(text, &spans);
+        let placed = self.place(&spans);
         let mut position = Position::new(text, unit);
         let mut offsets: Offsets = placed.iter().map(|place| position.span(&place.bytes)).collect();
         for trim in self.layouts.trims() {
@@ -235,24 +236,24 @@ impl Tokenizer {
     }
 
     /// The bytes of each id, and the white space that its spelling begins and ends with.
-    fn place(&self, text: &[u8], spans: &Spans) -> Vec<Placed> {
+    fn place(&self, spans: &Spans) -> Vec<Placed> {
         let vocab = self.model.vocab();
         let trims = !self.layouts.trims().is_empty();
         let mut placed = Vec::with_capacity(spans.ids.len());
         self.each_place(spans, |index, bytes, added| {
             let (leading, trailing) = match added {
                 _ if !trims => (0, 0),
-                true => white_space_around(&text[bytes.clone()]),
-                false => vocab_space(vocab, spans.ids[index]),
+                Some(around) => around,
+                None => vocab_space(vocab, spans.ids[index]),
             };
             placed.push(Placed { bytes, leading, trailing });
         });
         placed
     }
 
-    /// Calls `visit` with the number of each id, its bytes, and whether it is an added token: inside a piece, ids follow
-    /// one another.
-    pub(super) fn each_place(&self, spans: &Spans, mut visit: impl FnMut(usize, Range<usize>, bool)) {
+    /// Calls `visit` with the number of each id, its bytes, and the white space at the ends of an added token: inside a
+    /// piece, ids follow one another.
+    pub(super) fn each_place(&self, spans: &Spans, mut visit: impl FnMut(usize, Range<usize>, Option<(i64, i64)>)) {
         let fallback_bytes = match (&self.decoder, &self.model) {
             (Decoder::SentencePiece(decoder), Model::Bpe(_)) => Some(decoder.kinds.as_slice()),
             _ => None,
@@ -267,8 +268,8 @@ impl Tokenizer {
                     base + range.start..base + range.end
                 }
             };
-            if mark.added {
-                visit(done, original(mark.range.clone()), true);
+            if mark.added.is_some() {
+                visit(done, original(mark.range.clone()), mark.added);
                 done += 1;
                 continue;
             }
@@ -277,7 +278,7 @@ impl Tokenizer {
                     Some(kinds) => self.of_character(kinds, spans, index),
                     None => spans.ranges[index].clone(),
                 };
-                visit(index, original(mark.range.start + start..mark.range.start + end), false);
+                visit(index, original(mark.range.start + start..mark.range.start + end), None);
             }
             done = mark.ids_end;
         }
@@ -320,17 +321,22 @@ fn vocab_space(vocab: &Vocab, id: u32) -> (i64, i64) {
             (key.iter().take_while(blank).count() as i64, key.iter().rev().take_while(blank).count() as i64)
         }
         // A blank is written U+2581 there, which is no white space.
-        Spelling::Metaspace if key.first() != Some(&b' ') && key.last() != Some(&b' ') => white_space_around(key),
-        Spelling::Metaspace => white_space_around(vocab.spelled(id).unwrap_or_default().as_bytes()),
-        Spelling::Plain | Spelling::Latin1 => white_space_around(key),
+        Spelling::Metaspace if key.first() != Some(&b' ') && key.last() != Some(&b' ') => {
+            white_space_around(key, false)
+        }
+        Spelling::Metaspace => white_space_around(vocab.spelled(id).unwrap_or_default().as_bytes(), false),
+        Spelling::Plain | Spelling::Latin1 => white_space_around(key, false),
     }
 }
 
 /// Number of white-space characters at the beginning and the end; tokenizers counts the blank of byte-level spellings
-/// among them.
-fn white_space_around(bytes: &[u8]) -> (i64, i64) {
+/// among them, and a blank that stands for U+2581 not.
+fn white_space_around(bytes: &[u8], blanks_are_marks: bool) -> (i64, i64) {
     let text = String::from_utf8_lossy(bytes);
-    let space = |c: &char| c.is_whitespace() || *c == byte_level_char(b' ');
+    let space = |c: &char| match *c {
+        ' ' => !blanks_are_marks,
+        c => c.is_whitespace() || c == byte_level_char(b' '),
+    };
     (text.chars().take_while(space).count() as i64, text.chars().rev().take_while(space).count() as i64)
 }
 

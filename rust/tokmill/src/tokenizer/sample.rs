@@ -129,6 +129,44 @@ impl Tokenizer {
         Ok(Combined::of(unigram, &items, count).segmentations(&items))
     }
 
+    /// The score of a segmentation by a Unigram model: the sum of the scores of its pieces, where each unknown character
+    /// is one of its own.
+    ///
+    /// With the text, ids that are no segmentation of it are an error. Without it, an id for unknown characters counts
+    /// as one of them. Tokens that are found before the model count nothing.
+    pub fn score(&self, ids: &[u32], text: Option<&[u8]>, options: &EncodeOptions) -> Result<f64> {
+        let Model::Unigram(unigram) = &self.model else {
+            return Err(Error::unsupported("score", "a model that is not Unigram"));
+        };
+        let vocab_size = self.vocab_size();
+        if let Some(&id) = ids.iter().find(|&&id| id as usize >= vocab_size) {
+            return Err(Error::UnknownId { id: id.into(), vocab_size });
+        }
+        let Some(text) = text else { return Ok(unigram.score_of_ids(ids)) };
+        // How many ids have been used, and the score so far.
+        let mut ways = vec![(0, 0.0)];
+        for item in self.items(text, options)? {
+            ways = match item {
+                Item::Token(id) => {
+                    let is_next = |&(used, _): &(usize, f64)| ids.get(used) == Some(&id);
+                    ways.into_iter().filter(is_next).map(|(used, score)| (used + 1, score)).collect()
+                }
+                Item::Piece(piece) => {
+                    let longer = |(used, before): (usize, f64)| {
+                        let ends = unigram.prefixes_that_segment(&piece, &ids[used..]);
+                        ends.into_iter().map(move |(len, score)| (used + len, before + score))
+                    };
+                    let mut longer: Vec<(usize, f64)> = ways.into_iter().flat_map(longer).collect();
+                    longer.sort_by(|one, other| one.0.cmp(&other.0).then(other.1.total_cmp(&one.1)));
+                    longer.dedup_by_key(|(used, _)| *used);
+                    longer
+                }
+            };
+        }
+        let whole = ways.into_iter().find(|&(used, _)| used == ids.len());
+        whole.map(|(_, score)| score).ok_or_else(|| Error::option("ids", "must be a segmentation of the text"))
+    }
+
     fn items(&self, text: &[u8], options: &EncodeOptions) -> Result<Vec<Item>> {
         let mut items = Items::default();
         let alone = EncodeOptions { threads: Some(1), ..options.clone() };

@@ -1,6 +1,6 @@
 //! Between tokenizers and training: a tokenizer to go on from, and the tokenizers that were trained.
 
-use crate::added_tokens::AddedToken;
+use crate::added_tokens::{AddedToken, Matching};
 use crate::decode::Decoder;
 use crate::error::{Error, Result};
 use crate::lengths::Lengths;
@@ -73,6 +73,7 @@ impl Trained {
             post_processor,
             decoder: Decoder::ByteLevel { add_prefix_space: false, trim_offsets: true, use_regex: false },
             lengths: Lengths::default(),
+            matching: Matching::default(),
         })
     }
     /// The tokenizer with BERT's stages, whose model covers words by the entries that were trained.
@@ -92,6 +93,7 @@ impl Trained {
             post_processor,
             decoder: Decoder::WordPiece { prefix, cleanup: true },
             lengths: Lengths::default(),
+            matching: Matching::default(),
         })
     }
 }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use tokmill::added_tokens::Matching;
 use tokmill::byte_level::{ByteEngine, ByteOptions};
 use tokmill::decode::Decoder;
 use tokmill::lengths::Lengths;
@@ -30,6 +31,7 @@ fn tokenizer() -> Arc<Tokenizer> {
         post_processor: None,
         decoder: Decoder::byte_level(),
         lengths: Lengths::default(),
+        matching: Matching::default(),
     });
     Arc::new(tokenizer.unwrap())
 }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use tokmill::added_tokens::Matching;
 use tokmill::byte_level::{ByteEngine, ByteOptions, ByteState, Logits};
 use tokmill::decode::Decoder;
 use tokmill::lengths::Lengths;
@@ -117,6 +118,7 @@ pub(crate) fn sample(seed: u64) -> Sample {
         post_processor: None,
         decoder: Decoder::byte_level(),
         lengths: Lengths::default(),
+        matching: Matching::default(),
     });
     Sample { tokenizer: Arc::new(tokenizer.unwrap()), alphabet, pattern, end }
 }

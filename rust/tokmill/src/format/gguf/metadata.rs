@@ -130,6 +130,14 @@ impl<'b> Metadata<'b> {
         self.values.get(format!("tokenizer.ggml.{key}").as_str())
     }
 
+    /// A string of the model, which need not be there.
+    pub(super) fn general(&self, key: &str) -> Option<&'b str> {
+        match self.values.get(format!("general.{key}").as_str()) {
+            Some(Value::String(string)) => Some(string),
+            _ => None,
+        }
+    }
+
     fn wrong(key: &str, expected: &str) -> Error {
         Error::format(format!("tokenizer.ggml.{key}"), format!("must be {expected}"))
     }

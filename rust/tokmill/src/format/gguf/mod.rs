@@ -6,5 +6,6 @@
 mod metadata;
 mod pre;
 mod read;
+mod tokens;
 
 pub(super) use read::parts;

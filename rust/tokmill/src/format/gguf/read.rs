@@ -6,18 +6,23 @@ use super::super::spelled::SpelledVocab;
 use super::super::tokenizer_json::{MergeEntries, VocabEntries};
 use super::metadata::Metadata;
 use super::pre::Pretokenization;
-use crate::added_tokens::AddedToken;
+use super::tokens::added_tokens;
+use crate::added_tokens::Matching;
 use crate::decode::{Decoder, SentencePieceDecoder};
 use crate::error::{Error, Result};
 use crate::lengths::Lengths;
 use crate::model::unigram::{Rule, Unigram, UnigramOptions};
 use crate::model::{Bpe, BpeOptions, Model, WordPiece, WordPieceOptions};
-use crate::normalize::{BertOptions, Charsmap, Normalizer, SentencePiece, SentencePieceRules};
+use crate::normalize::{
+    Charsmap, LlamaCppOptions, Normalizer, PatternSource, Replacement, SearchPattern, SentencePiece, SentencePieceRules,
+};
 use crate::pieces::{Piece, PieceKind};
-use crate::pretokenize::{Pretokenizer, Step};
+use crate::pretokenize::{Pretokenizer, SplitBehavior, SplitPattern, Step};
 use crate::template::{PostProcessor, Template, TemplatePiece, TemplateSpecial};
 use crate::tokenizer::Parts;
 use crate::vocab::Spelling;
+
+const BLANK: &str = "\u{2581}";
 
 /// What llama.cpp writes for unknown pieces.
 const UNKNOWN_SURFACE: &str = " \u{2047} ";
@@ -64,18 +69,6 @@ fn pieces(metadata: &Metadata<'_>) -> Result<Vec<Piece>> {
         Ok(Piece { text: text.to_owned(), score, kind })
     };
     tokens.iter().zip(&scores).zip(types.iter().enumerate()).map(piece).collect()
-}
-
-/// Tokens that are found in text before the model sees it.
-fn added_tokens(pieces: &[Piece]) -> Vec<AddedToken> {
-    let added = |(id, piece): (u32, &Piece)| match piece.kind {
-        PieceKind::Control | PieceKind::Unknown => Some(AddedToken::special(piece.text.clone(), id)),
-        PieceKind::UserDefined => {
-            Some(AddedToken { special: false, normalized: false, ..AddedToken::special(piece.text.clone(), id) })
-        }
-        PieceKind::Normal | PieceKind::Byte | PieceKind::Unused => None,
-    };
-    (0..).zip(pieces).filter_map(added).collect()
 }
 
 /// A template with the tokens that llama.cpp puts around a text.
@@ -134,12 +127,13 @@ fn byte_level(metadata: &Metadata<'_>, pieces: &[Piece]) -> Result<Parts> {
     let (begin, end) = begin_and_end(metadata, pre.add_bos, false)?;
     Ok(Parts {
         normalizer: None,
-        added_tokens: added_tokens(pieces),
+        added_tokens: added_tokens(metadata, pieces)?,
         pretokenizer: Pretokenizer::new(pre.steps())?,
         model: Model::Bpe(Bpe::new(spelled.into_vocab(), merges, options)?),
         post_processor: template(pieces, begin, end),
         decoder: Decoder::byte_level(),
         lengths: Lengths::default(),
+        matching: Matching::LlamaCpp,
     })
 }
 
@@ -147,7 +141,7 @@ fn byte_level(metadata: &Metadata<'_>, pieces: &[Piece]) -> Result<Parts> {
 fn llama(metadata: &Metadata<'_>, pieces: Vec<Piece>) -> Result<Parts> {
     let (begin, end) = begin_and_end(metadata, true, false)?;
     let post_processor = template(&pieces, begin, end);
-    let added_tokens = added_tokens(&pieces);
+    let added_tokens = added_tokens(metadata, &pieces)?;
     // What a user defined is found before the model, which need not know it.
     let own = |mut piece: Piece| {
         if piece.kind == PieceKind::UserDefined {
@@ -168,6 +162,7 @@ fn llama(metadata: &Metadata<'_>, pieces: Vec<Piece>) -> Result<Parts> {
         post_processor,
         decoder,
         lengths: Lengths::default(),
+        matching: Matching::LlamaCpp,
     })
 }
 
@@ -184,15 +179,15 @@ fn t5(metadata: &Metadata<'_>, pieces: &[Piece]) -> Result<Parts> {
     let model = Unigram::new(pieces, options)?;
     let blanks = model.vocab().spelling() == Spelling::Metaspace;
     let rules = rules(metadata, pieces)?;
-    let special = |token: &AddedToken| token.special;
     Ok(Parts {
         normalizer: Some(Normalizer::SentencePiece(Box::new(SentencePiece::new(rules, blanks)))),
-        added_tokens: added_tokens(pieces).into_iter().filter(special).collect(),
+        added_tokens: added_tokens(metadata, pieces)?,
         pretokenizer: Pretokenizer::new(Vec::new())?,
         model: Model::Unigram(model),
         post_processor: template(pieces, begin, end),
         decoder: decoder(metadata, pieces)?,
         lengths: Lengths::default(),
+        matching: Matching::LlamaCpp,
     })
 }
 
@@ -222,32 +217,42 @@ fn decoder(metadata: &Metadata<'_>, pieces: &[Piece]) -> Result<Decoder> {
 fn bert(metadata: &Metadata<'_>, pieces: &[Piece]) -> Result<Parts> {
     let mut entries = VocabEntries::default();
     for (id, piece) in (0..).zip(pieces) {
-        let text = match (piece.kind, piece.text.strip_prefix('\u{2581}')) {
-            (PieceKind::Control | PieceKind::Unknown, _) => piece.text.clone(),
-            (_, Some(word)) => word.to_owned(),
-            (_, None) => format!("##{}", piece.text),
-        };
-        entries.push(&text, id);
+        entries.push(&piece.text, id);
     }
     let vocab = SpelledVocab::new(&entries, Spelling::Plain, "tokenizer.ggml.tokens")?.into_vocab();
     let unknown = metadata.id("unknown_token_id")?.unwrap_or(100);
     let unk_token = vocab.spelled(unknown).unwrap_or_default();
-    let options = WordPieceOptions { unk_token, max_input_chars_per_word: usize::MAX, ..WordPieceOptions::default() };
+    let options = WordPieceOptions {
+        unk_token,
+        continuing_subword_prefix: String::new(),
+        beginning_of_word_prefix: BLANK.to_owned(),
+        max_input_chars_per_word: usize::MAX,
+    };
     let lowercase = metadata.flag("normalizer.lowercase")?.unwrap_or(true);
     let begin = metadata.id("cls_token_id")?.or(metadata.id("bos_token_id")?);
     let end = metadata.id("seperator_token_id")?.or(metadata.id("eos_token_id")?);
     Ok(Parts {
-        normalizer: Some(Normalizer::Bert(BertOptions {
-            clean_text: true,
-            handle_chinese_chars: true,
-            strip_accents: Some(metadata.flag("normalizer.strip_accents")?.unwrap_or(lowercase)),
+        normalizer: Some(Normalizer::LlamaCpp(LlamaCppOptions {
+            strip_accents: metadata.flag("normalizer.strip_accents")?.unwrap_or(lowercase),
             lowercase,
         })),
-        added_tokens: added_tokens(pieces),
-        pretokenizer: Pretokenizer::new(vec![Step::BertPreTokenizer])?,
+        added_tokens: added_tokens(metadata, pieces)?,
+        pretokenizer: Pretokenizer::new(vec![Step::WhitespaceSplit, ascii_punctuation()])?,
         model: Model::WordPiece(WordPiece::new(vocab, options)?),
         post_processor: template(pieces, begin, end),
-        decoder: Decoder::WordPiece { prefix: "##".to_owned(), cleanup: true },
+        decoder: Decoder::Replace(blank_for_mark()?),
         lengths: Lengths::default(),
+        matching: Matching::LlamaCpp,
     })
+}
+
+/// The punctuation of ASCII, symbols included; the normaliser sees to the rest.
+fn ascii_punctuation() -> Step {
+    let pattern = SplitPattern::Regex(r"[!-/:-@\[-`{-~]".to_owned());
+    Step::Split { pattern, behavior: SplitBehavior::Isolated, invert: false }
+}
+
+/// Writes blanks again.
+fn blank_for_mark() -> Result<Replacement> {
+    Ok(Replacement { pattern: SearchPattern::new(PatternSource::Literal(BLANK.to_owned()))?, content: " ".to_owned() })
 }

@@ -11,7 +11,12 @@ pub(super) struct ModelProto {
     pub(super) trainer: TrainerSpec,
     pub(super) normalizer: NormalizerSpec,
     pub(super) denormalizer: Option<NormalizerSpec>,
+    /// What the format has no field for, in JSON; only where there is something.
+    pub(super) extension: Option<Vec<u8>>,
 }
+
+/// The format leaves the fields from here on to others; its own library passes over them.
+const EXTENSION: u64 = 200;
 
 /// The algorithm of a model.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -97,6 +102,7 @@ impl ModelProto {
                 (2, Value::Bytes(message)) => proto.trainer.read(file, message)?,
                 (3, Value::Bytes(message)) => proto.normalizer.read(file, message)?,
                 (5, Value::Bytes(message)) => proto.denormalizer.get_or_insert_default().read(file, message)?,
+                (EXTENSION, Value::Bytes(bytes)) => proto.extension = Some(bytes.to_vec()),
                 _ => {}
             }
         }
@@ -119,6 +125,9 @@ impl ModelProto {
         file.bytes(3, &self.normalizer.write().bytes);
         if let Some(denormalizer) = &self.denormalizer {
             file.bytes(5, &denormalizer.write().bytes);
+        }
+        if let Some(extension) = &self.extension {
+            file.bytes(EXTENSION, extension);
         }
         file.bytes
     }

@@ -3,6 +3,7 @@
 use hashbrown::HashMap;
 
 use super::super::json::excerpt;
+use super::super::tokenizer_json::Stages;
 use super::bpe;
 use super::proto::{ModelProto, ModelType, NormalizerSpec, TrainerSpec};
 use crate::added_tokens::AddedToken;
@@ -24,11 +25,21 @@ const MAX_PIECE: usize = 8000;
 pub(crate) fn parts(file: &[u8]) -> Result<Parts> {
     let mut proto = ModelProto::read(file)?;
     check(&mut proto)?;
-    let ModelProto { pieces, trainer, normalizer, denormalizer } = proto;
+    let ModelProto { pieces, trainer, normalizer, denormalizer, extension } = proto;
     if denormalizer.is_some_and(|spec| !spec.precompiled_charsmap.is_empty()) {
         return Err(Error::unsupported("denormalizer_spec", "rules for decoded text"));
     }
-    let model = model(&pieces, &trainer, normalizer.escape_whitespaces)?;
+    let special = |piece: &Piece| matches!(piece.kind, PieceKind::Control | PieceKind::Unknown);
+    let added = |(id, piece): (u32, &Piece)| special(piece).then(|| AddedToken::special(piece.text.clone(), id));
+    let mut stages = Stages::default();
+    match extension {
+        Some(extension) => stages = Stages::read(&extension)?,
+        None => stages.added_tokens = (0..).zip(&pieces).filter_map(added).collect(),
+    }
+    let model = match trainer.model_type {
+        ModelType::Bpe => model(&found_before(&pieces, &stages.added_tokens), &trainer, normalizer.escape_whitespaces)?,
+        _ => model(&pieces, &trainer, normalizer.escape_whitespaces)?,
+    };
     let blanks = model.vocab().spelling() == Spelling::Metaspace;
     let decoder = SentencePieceDecoder {
         kinds: pieces.iter().map(|piece| piece.kind).collect(),
@@ -36,20 +47,30 @@ pub(crate) fn parts(file: &[u8]) -> Result<Parts> {
         add_dummy_prefix: normalizer.add_dummy_prefix,
         remove_extra_whitespaces: normalizer.remove_extra_whitespaces,
     };
-    let special = |piece: &Piece| matches!(piece.kind, PieceKind::Control | PieceKind::Unknown);
-    let added = |(id, piece): (u32, &Piece)| special(piece).then(|| AddedToken::special(piece.text.clone(), id));
     Ok(Parts {
         normalizer: Some(Normalizer::SentencePiece(Box::new(SentencePiece::new(
             rules(normalizer, &trainer, &pieces)?,
             blanks,
         )))),
-        added_tokens: (0..).zip(&pieces).filter_map(added).collect(),
+        added_tokens: stages.added_tokens,
         pretokenizer: Pretokenizer::new(Vec::new())?,
         model,
-        post_processor: None,
+        post_processor: stages.post_processor,
         decoder: Decoder::SentencePiece(Box::new(decoder)),
         lengths: Lengths::default(),
+        matching: stages.matching,
     })
+}
+
+/// The pieces of a BPE model that takes no notice of symbols that are found before it.
+fn found_before(pieces: &[Piece], added: &[AddedToken]) -> Vec<Piece> {
+    let mut pieces = pieces.to_vec();
+    for token in added.iter().filter(|token| !token.special) {
+        if let Some(piece) = pieces.get_mut(token.id as usize).filter(|piece| piece.kind == PieceKind::UserDefined) {
+            piece.kind = PieceKind::Control;
+        }
+    }
+    pieces
 }
 
 fn rules(spec: NormalizerSpec, trainer: &TrainerSpec, pieces: &[Piece]) -> Result<SentencePieceRules> {

@@ -1,7 +1,9 @@
 //! From a tokenizer to the bytes of a SentencePiece model.
 
+use super::super::tokenizer_json::Stages;
 use super::bpe;
 use super::proto::{ModelProto, ModelType, NormalizerSpec, TrainerSpec};
+use crate::added_tokens::AddedToken;
 use crate::decode::{Decoder, SentencePieceDecoder};
 use crate::error::{Error, Result};
 use crate::model::Model;
@@ -21,8 +23,8 @@ pub(crate) fn to_bytes(tokenizer: &Tokenizer) -> Result<Vec<u8>> {
     else {
         return Err(refused("a tokenizer that does not normalise and decode as sentencepiece does"));
     };
-    if !tokenizer.pretokenizer().steps().is_empty() || tokenizer.post_processor().is_some() {
-        return Err(refused("a pretokenizer or a post-processor"));
+    if !tokenizer.pretokenizer().steps().is_empty() {
+        return Err(refused("a pretokenizer"));
     }
     let (model_type, byte_fallback, pieces) = match tokenizer.model() {
         Model::Unigram(unigram) if unigram.options().rule == Rule::SentencePiece => {
@@ -32,14 +34,19 @@ pub(crate) fn to_bytes(tokenizer: &Tokenizer) -> Result<Vec<u8>> {
         Model::Unigram(_) => return Err(refused("a Unigram model by the rule of tokenizers")),
         _ => return Err(refused("a model that is neither Unigram nor BPE")),
     };
-    for token in tokenizer.added_tokens() {
+    let is_told = |token: &AddedToken| {
         let kind = pieces.get(token.id as usize).map(|piece| piece.kind);
-        if !token.special || !matches!(kind, Some(PieceKind::Control | PieceKind::Unknown)) {
-            return Err(refused(format!("the added token {:?}", token.content)));
-        }
+        matches!(kind, Some(PieceKind::Control | PieceKind::Unknown))
+            && *token == AddedToken::special(token.content.clone(), token.id)
+    };
+    let is_piece = |token: &AddedToken| pieces.get(token.id as usize).is_some_and(|piece| piece.text == token.content);
+    if let Some(token) = tokenizer.added_tokens().iter().find(|token| !is_piece(token)) {
+        return Err(refused(format!("the added token {:?}", token.content)));
     }
+    let told = tokenizer.post_processor().is_none() && tokenizer.added_tokens().iter().all(is_told);
+    let extension = (!told).then(|| Stages::of(tokenizer).write());
     let trainer = TrainerSpec { model_type, byte_fallback, ..trainer(normalizer, decoder, &pieces) };
-    Ok(ModelProto { trainer, normalizer: spec(normalizer), denormalizer: None, pieces }.write())
+    Ok(ModelProto { trainer, normalizer: spec(normalizer), denormalizer: None, pieces, extension }.write())
 }
 
 fn trainer(normalizer: &SentencePiece, decoder: &SentencePieceDecoder, pieces: &[Piece]) -> TrainerSpec {

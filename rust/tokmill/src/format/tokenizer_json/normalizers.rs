@@ -7,7 +7,10 @@ use serde_json::{Value, json};
 use super::super::json::Node;
 use super::components::elements;
 use crate::error::{Error, Result};
-use crate::normalize::{BertOptions, Charsmap, Normalizer, PatternSource, Replacement, SearchPattern};
+use crate::normalize::{BertOptions, Charsmap, LlamaCppOptions, Normalizer, PatternSource, Replacement, SearchPattern};
+
+/// The type under which llama.cpp's own normaliser is kept; tokenizers has none of it and refuses the file.
+const LLAMA_CPP: &str = "LlamaCppBertNormalizer";
 
 /// Reads a normalizer.
 pub(super) fn read(node: &Node<'_>) -> Result<Normalizer> {
@@ -31,6 +34,10 @@ pub(super) fn read(node: &Node<'_>) -> Result<Normalizer> {
             clean_text: node.flag("clean_text")?,
             handle_chinese_chars: node.flag("handle_chinese_chars")?,
             strip_accents: node.get("strip_accents").map(|node| node.boolean()).transpose()?,
+            lowercase: node.flag("lowercase")?,
+        }),
+        LLAMA_CPP => Normalizer::LlamaCpp(LlamaCppOptions {
+            strip_accents: node.flag("strip_accents")?,
             lowercase: node.flag("lowercase")?,
         }),
         "Strip" => Normalizer::Strip { left: node.flag("strip_left")?, right: node.flag("strip_right")? },
@@ -62,6 +69,11 @@ pub(super) fn write(normalizer: &Normalizer) -> Value {
             "type": "BertNormalizer",
             "clean_text": options.clean_text,
             "handle_chinese_chars": options.handle_chinese_chars,
+            "strip_accents": options.strip_accents,
+            "lowercase": options.lowercase,
+        }),
+        Normalizer::LlamaCpp(options) => json!({
+            "type": LLAMA_CPP,
             "strip_accents": options.strip_accents,
             "lowercase": options.lowercase,
         }),

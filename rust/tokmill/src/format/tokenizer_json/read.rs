@@ -7,7 +7,7 @@ use super::super::spelled::assign_ids;
 use super::bpe::{self, BpeParts};
 use super::stream::{self, ModelEntries};
 use super::{components, decoders, normalizers, unigram, version2, words};
-use crate::added_tokens::AddedToken;
+use crate::added_tokens::{AddedToken, Matching};
 use crate::decode::Decoder;
 use crate::error::{Error, Result};
 use crate::lengths::Lengths;
@@ -15,6 +15,11 @@ use crate::model::{Bpe, Model};
 use crate::pretokenize::Pretokenizer;
 use crate::tokenizer::Parts;
 use crate::vocab::Spelling;
+
+/// The field that says whose way of looking for added tokens it is, where it is not that of tokenizers, which passes over
+/// the field.
+pub(super) const MATCHING: &str = "added_tokens_as_in";
+pub(super) const LLAMA_CPP: &str = "llama.cpp";
 
 /// Reads the parts of a tokenizer from a tokenizer.json.
 pub(crate) fn parts(text: &str) -> Result<Parts> {
@@ -68,6 +73,7 @@ pub(crate) fn parts(text: &str) -> Result<Parts> {
             truncation: component("truncation").map(|node| components::truncation(&node)).transpose()?,
             padding: component("padding").map(|node| components::padding(&node)).transpose()?,
         },
+        matching: matching(component(MATCHING).as_ref())?,
     })
 }
 
@@ -114,8 +120,17 @@ fn model_kind(model: &ModelEntries) -> Result<ModelKind> {
     }
 }
 
+/// Whose way of looking for added tokens it is.
+pub(super) fn matching(node: Option<&Node<'_>>) -> Result<Matching> {
+    match node {
+        None => Ok(Matching::Tokenizers),
+        Some(node) if node.string()? == LLAMA_CPP => Ok(Matching::LlamaCpp),
+        Some(node) => Err(node.unsupported("another way of looking for added tokens")),
+    }
+}
+
 /// The added tokens as listed; their ids are those of the file, which are not final.
-fn added_tokens(node: &Node<'_>) -> Result<Vec<AddedToken>> {
+pub(super) fn added_tokens(node: &Node<'_>) -> Result<Vec<AddedToken>> {
     let token = |node: Node<'_>| {
         Ok(AddedToken {
             id: node.field("id")?.id()?,

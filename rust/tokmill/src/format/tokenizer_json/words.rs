@@ -15,6 +15,10 @@ use crate::normalize::Normalizer;
 use crate::pretokenize::Step;
 use crate::vocab::{Spelling, Vocab};
 
+/// The field for the prefix at the beginning of words, which tokenizers does not have. Files with it have a normalizer
+/// that tokenizers refuses.
+const BEGINNING: &str = "beginning_of_word_prefix";
+
 /// What a model is made of besides its vocabulary.
 pub(super) enum WordOptions {
     WordPiece(WordPieceOptions),
@@ -48,6 +52,10 @@ pub(super) fn read(
         ModelKind::WordPiece => WordOptions::WordPiece(WordPieceOptions {
             unk_token,
             continuing_subword_prefix: node.field("continuing_subword_prefix")?.string()?.to_owned(),
+            beginning_of_word_prefix: match node.get(BEGINNING) {
+                Some(prefix) => prefix.string()?.to_owned(),
+                None => String::new(),
+            },
             max_input_chars_per_word: node.field("max_input_chars_per_word")?.count()? as usize,
         }),
         _ => WordOptions::WordLevel(unk_token),
@@ -70,10 +78,13 @@ pub(super) struct WordPieceModel<'m>(pub(super) &'m WordPiece);
 impl Serialize for WordPieceModel<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let options = self.0.options();
-        let mut model = serializer.serialize_struct("WordPiece", 5)?;
+        let mut model = serializer.serialize_struct("WordPiece", 6)?;
         model.serialize_field("type", "WordPiece")?;
         model.serialize_field("unk_token", &options.unk_token)?;
         model.serialize_field("continuing_subword_prefix", &options.continuing_subword_prefix)?;
+        if !options.beginning_of_word_prefix.is_empty() {
+            model.serialize_field(BEGINNING, &options.beginning_of_word_prefix)?;
+        }
         model.serialize_field("max_input_chars_per_word", &options.max_input_chars_per_word)?;
         model.serialize_field("vocab", &VocabMap { vocab: self.0.vocab(), placed: &[] })?;
         model.end()

@@ -11,10 +11,11 @@ use serde_json::{Map, Value, json};
 use super::bpe::told_spelling;
 use super::components::{behavior_name, prepend_scheme_name};
 use super::dialect::to_oniguruma;
+use super::read::{LLAMA_CPP, MATCHING};
 use super::unigram::UnigramModel;
 use super::words::{self, WordLevelModel, WordPieceModel};
 use super::{decoders, normalizers};
-use crate::added_tokens::AddedToken;
+use crate::added_tokens::{AddedToken, Matching};
 use crate::decode::Decoder;
 use crate::error::{Error, Result};
 use crate::lengths::{StoredPadding, StoredTruncation, TruncationStrategy};
@@ -186,7 +187,7 @@ enum WrittenModel<'p> {
 impl Serialize for File<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let Self { tokenizer, model } = self;
-        let mut file = serializer.serialize_struct("Tokenizer", 9)?;
+        let mut file = serializer.serialize_struct("Tokenizer", 10)?;
         file.serialize_field("version", "1.0")?;
         file.serialize_field("truncation", &tokenizer.lengths().truncation.as_ref().map(truncation))?;
         file.serialize_field("padding", &tokenizer.lengths().padding.as_ref().map(padding))?;
@@ -196,6 +197,9 @@ impl Serialize for File<'_> {
         file.serialize_field("post_processor", &tokenizer.post_processor().map(post_processor))?;
         file.serialize_field("decoder", &decoders::write(tokenizer.decoder(), tokenizer.model().vocab().spelling()))?;
         file.serialize_field("model", model)?;
+        if tokenizer.matching() == Matching::LlamaCpp {
+            file.serialize_field(MATCHING, LLAMA_CPP)?;
+        }
         file.end()
     }
 }
@@ -294,7 +298,7 @@ impl Serialize for MergeList<'_> {
     }
 }
 
-fn added_token(token: &AddedToken) -> Value {
+pub(super) fn added_token(token: &AddedToken) -> Value {
     json!({
         "id": token.id,
         "content": token.content,
@@ -347,7 +351,7 @@ fn split_pattern(pattern: &SplitPattern) -> Value {
     }
 }
 
-fn post_processor(post_processor: &PostProcessor) -> Value {
+pub(super) fn post_processor(post_processor: &PostProcessor) -> Value {
     match post_processor {
         PostProcessor::ByteLevel { add_prefix_space, trim_offsets, use_regex } => {
             byte_level(*add_prefix_space, *trim_offsets, *use_regex)

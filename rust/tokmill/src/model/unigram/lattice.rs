@@ -119,7 +119,7 @@ impl Unigram {
     }
 
     /// Gives the parts that can begin at a place, with their scores.
-    fn for_arcs(&self, text: &[u8], at: usize, mut take: impl FnMut(Part, f64)) {
+    pub(super) fn for_arcs(&self, text: &[u8], at: usize, mut take: impl FnMut(Part, f64)) {
         let width = char_width(text[at]).min(text.len() - at);
         let part = |len: usize, id| Part { begin: at as u32, end: (at + len) as u32, id };
         let mut known = false;
@@ -137,7 +137,7 @@ impl Unigram {
     }
 
     /// The score of an arc; sentencepiece counts the characters of user-defined pieces here, not their bytes.
-    fn arc_weight(&self, id: u32) -> f64 {
+    pub(super) fn arc_weight(&self, id: u32) -> f64 {
         match &self.weights {
             AnyWeights::Double(weights) => weights.by_id[id as usize],
             AnyWeights::Single(_) if self.kinds[id as usize] == PieceKind::UserDefined => {

@@ -10,6 +10,7 @@
 //! tokenizers 0.23.
 
 mod lattice;
+mod score;
 mod viterbi;
 mod window;
 

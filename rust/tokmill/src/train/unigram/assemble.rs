@@ -1,6 +1,6 @@
 //! The tokenizer that was trained, in the shape of one owner's files or the other's.
 
-use crate::added_tokens::AddedToken;
+use crate::added_tokens::{AddedToken, Matching};
 use crate::decode::{Decoder, SentencePieceDecoder};
 use crate::error::{Error, Result};
 use crate::lengths::Lengths;
@@ -116,6 +116,7 @@ impl TrainedUnigram {
             post_processor,
             decoder: Decoder::Sequence(decoders),
             lengths: Lengths::default(),
+            matching: Matching::default(),
         })
     }
 
@@ -145,6 +146,7 @@ impl TrainedUnigram {
             post_processor: None,
             decoder: Decoder::SentencePiece(Box::new(decoder)),
             lengths: Lengths::default(),
+            matching: Matching::default(),
         })
     }
 }

@@ -1,16 +1,11 @@
-"""Ids, offsets and decoded text equal to their owners' on real Unigram, sentencepiece and GGUF files and real text.
+"""GGUF vocabularies and converted files: ids equal to those of the files they were made from, on real text.
 
-The first 100 KB of each file, and of the files of a folder together, are compared, and some strings of awkward
-fragments; with TOKMILL_PARITY set, the whole, and many such strings.
+The first 100 KB of each text, and of the texts of a folder together, are compared.
 """
 
 from __future__ import annotations
 
 import functools
-import gzip
-import itertools
-import os
-import random
 import unicodedata
 from typing import TYPE_CHECKING
 
@@ -18,7 +13,6 @@ import numpy as np
 import pytest
 import sentencepiece
 from conftest import DATA
-from texts import FRAGMENTS
 from tokenizers import Tokenizer as Peer
 
 import tokmill
@@ -26,13 +20,8 @@ import tokmill
 if TYPE_CHECKING:
     from pathlib import Path
 
-WHOLE = bool(os.environ.get("TOKMILL_PARITY"))
 FOLDERS = ("text", "json", "parallel")
 FILES = sorted(path.relative_to(DATA).as_posix() for folder in FOLDERS for path in (DATA / folder).glob("*"))
-NASTY = 100_000 if WHOLE else 2_000
-"""Strings made of awkward fragments, a vocabulary."""
-MODELS = ("llama2.model", "xlnet_base_cased.model", "spm_test_unigram1k.model")
-UNIGRAMS = ("xlmr_from_gguf.json.gz", "xlnet_base_cased.json.gz")
 PAIRS = sorted(path.name.removesuffix(".gguf.gz") for path in (DATA / "vocabs" / "gguf_pairs").glob("*.gguf.gz"))
 
 
@@ -46,86 +35,15 @@ def _path(data: Path, name: str) -> Path:
 def _texts(data: Path, name: str) -> list[str]:
     path = data / name
     files = sorted(file for file in path.rglob("*") if file.is_file()) if path.is_dir() else [path]
-    limit = None if WHOLE else 100_000 // len(files)
+    limit = 100_000 // len(files)
     text = "".join(file.read_bytes().decode(errors="replace")[:limit] for file in files)
     size = 2_000
     return [text[begin : begin + size] for begin in range(0, len(text), size)]
 
 
-def _nasty(name: str, extra: list[str]) -> list[str]:
-    generator = random.Random(name)
-    fragments = [*FRAGMENTS, *extra]
-    return ["".join(generator.choices(fragments, k=generator.randint(0, 12))) for _ in range(NASTY)]
-
-
 @functools.cache
 def _model(path: Path) -> tuple[tokmill.Tokenizer, sentencepiece.SentencePieceProcessor]:
     return tokmill.Tokenizer.from_file(path), sentencepiece.SentencePieceProcessor(model_file=str(path))
-
-
-@functools.cache
-def _unigram(path: Path) -> tuple[tokmill.Tokenizer, Peer]:
-    peer = Peer.from_str(gzip.decompress(path.read_bytes()).decode())
-    peer.no_padding()
-    peer.no_truncation()
-    peer.encode_special_tokens = True
-    return tokmill.Tokenizer.from_file(path), peer
-
-
-@pytest.mark.parametrize("name", MODELS)
-@pytest.mark.parametrize("file", FILES)
-def test_models_of_sentencepiece(data: Path, name: str, file: str) -> None:
-    tokenizer, peer = _model(_path(data, name))
-    texts = _texts(data, file)
-    for number, text in enumerate([*texts, "".join(texts[:20])]):
-        expected = peer.encode(text)
-        assert tokenizer.encode(text).tolist() == expected
-        assert tokenizer.decode(expected) == peer.decode(expected)
-        if number % 10 == 0:
-            spans = [list(span) for span in peer.encode_as_offset_mapping(text)["offsets"]]
-            assert tokenizer.encode_with_offsets(text)[1].tolist() == spans
-
-
-@pytest.mark.parametrize("name", MODELS)
-def test_nasty_strings_in_models_of_sentencepiece(data: Path, name: str) -> None:
-    tokenizer, peer = _model(_path(data, name))
-    for text in _nasty(name, ["\u2581", "<s>", "<0x41>", "\u2047"]):
-        expected = peer.encode_as_offset_mapping(text)
-        ids, spans = tokenizer.encode_with_offsets(text)
-        assert ids.tolist() == tokenizer.encode(text).tolist() == expected["ids"]
-        assert spans.tolist() == [list(span) for span in expected["offsets"]]
-        assert tokenizer.decode(ids) == peer.decode(ids.tolist())
-
-
-@pytest.mark.parametrize("name", UNIGRAMS)
-@pytest.mark.parametrize("file", FILES)
-def test_unigrams_of_tokenizers(data: Path, name: str, file: str) -> None:
-    tokenizer, peer = _unigram(_path(data, name))
-    for text in _texts(data, file):
-        expected = peer.encode(text, add_special_tokens=False)
-        ids, spans = tokenizer.encode_with_offsets(text)
-        assert ids.tolist() == expected.ids
-        assert spans.tolist() == [list(span) for span in expected.offsets]
-        assert tokenizer.encode(text).tolist() == expected.ids
-        assert tokenizer.decode(ids) == peer.decode(expected.ids, skip_special_tokens=False)
-
-
-@pytest.mark.parametrize("name", UNIGRAMS)
-def test_nasty_strings_in_unigrams_of_tokenizers(data: Path, name: str) -> None:
-    tokenizer, peer = _unigram(_path(data, name))
-    peer.encode_special_tokens = False
-    texts = _nasty(name, ["\u2581", *list(tokenizer.special_tokens)[:8]])
-    rows, spans = tokenizer.encode_batch_with_offsets(texts, allowed_special="all")
-    encodings = peer.encode_batch(texts, add_special_tokens=False)
-    peer.encode_special_tokens = True
-    for ids, places, text, expected in zip(rows, _rows(spans, rows.offsets), texts, encodings, strict=True):
-        assert ids.tolist() == expected.ids, text
-        assert places.tolist() == [list(span) for span in expected.offsets], text
-    assert tokenizer.decode_batch(rows) == peer.decode_batch([e.ids for e in encodings], skip_special_tokens=False)
-
-
-def _rows(spans: np.ndarray, offsets: np.ndarray) -> list[np.ndarray]:
-    return [spans[begin:end] for begin, end in itertools.pairwise(offsets)]
 
 
 @pytest.mark.parametrize("file", FILES)
