@@ -15,6 +15,7 @@ _WORDS = [*"abcdehlnortw,é漢字", "the", "and", "Hello", "world"]
 
 def written(**fields: Any) -> bytes:
     """A file with these fields of the tokenizer; a key that holds a dot is whole."""
+    fields = {"general.architecture": "llama", **fields}
     values = {key if "." in key else f"tokenizer.ggml.{key}": value for key, value in fields.items()}
     return (
         b"GGUF"

@@ -26,7 +26,7 @@ FILES = {
     "t5": gguf_files.t5(SYMBOLS),
     "bert": gguf_files.bert(SYMBOLS),
     "bert with case and accents": gguf_files.bert(SYMBOLS, **{"normalizer.lowercase": False}),
-    "phi-3": gguf_files.llama(SYMBOLS, **{"general.name": "Phi-3 mini"}),
+    "phi-3": gguf_files.llama({**SYMBOLS, "<|endoftext|>": CONTROL}, **{"general.name": "Phi-3 mini"}),
     "modern-bert": gguf_files.gpt2({"[MASK]": CONTROL, **SYMBOLS}, **{"general.name": "modern-bert"}),
 }
 TOKENIZERS = {name: tokmill.Tokenizer.from_bytes(file) for name, file in FILES.items()}
@@ -94,6 +94,17 @@ def test_pickles_keep_everything(name: str) -> None:
         for specials in ("none", "all"):
             options = {"allowed_special": specials, "add_special_tokens": True}
             assert again.encode(text, **options).tolist() == tokenizer.encode(text, **options).tolist()
+
+
+def test_blanks_that_only_llama_cpp_would_treat_so_are_refused() -> None:
+    for fields, reason in (
+        ({"add_space_prefix": True}, "without the other"),
+        ({"remove_extra_whitespaces": True}, "other"),
+    ):
+        with pytest.raises(tokmill.TokmillError, match=reason):
+            tokmill.Tokenizer.from_bytes(gguf_files.t5(**fields))
+    with pytest.raises(tokmill.TokmillError, match="without a map"):
+        tokmill.Tokenizer.from_bytes(gguf_files.t5(add_space_prefix=True, remove_extra_whitespaces=True))
 
 
 def test_what_others_would_read_otherwise_is_refused(tmp_path: Path) -> None:

@@ -11,9 +11,9 @@ from parity import documents, record, vocabularies
 from parity.compare import Pair, pair
 from parity.owners import HuggingFace
 
-SHARE = 1 << 17
+SHARE = 1 << 16
 """Bytes of a text, or of the texts of a folder together."""
-STRINGS = 2_000
+STRINGS = 1_000
 GROUPS = sorted({name if not name.startswith("parallel/") else str(Path(name).parent) for name in documents.files()})
 
 
@@ -51,7 +51,7 @@ def test_templates_and_pairs(name: str, data: Path) -> None:
     assert isinstance(both.owner, HuggingFace)
     peer = both.owner.tokenizer
     peer.encode_special_tokens = False
-    strings = documents.nasty(name, STRINGS // 2, both.fragments())
+    strings = documents.nasty(name, STRINGS, both.fragments())
     texts, pairs = strings[::2], strings[1::2]
     for second in (None, pairs):
         rows, types = both.ours.encode_batch_with_type_ids(
@@ -66,5 +66,5 @@ def test_templates_and_pairs(name: str, data: Path) -> None:
 
 def test_the_matrix_shows_all_vocabularies_equal() -> None:
     rows = record.rows(record.PAGE.read_text())
-    assert len(rows) == len(set(rows)) >= 29
+    assert len(rows) == len(set(rows)) >= 11
     assert all(row.endswith("| 0 |") for row in rows)

@@ -56,6 +56,8 @@ def _enumerated(tokenizer: tokmill.Tokenizer, text: str) -> dict[tuple[int, ...]
             run = list(parts)
             if known:
                 ids += [ids_of[part] for part in run]
+            elif "".join(run) in ids_of:
+                ids.append(ids_of["".join(run)])
             elif tokenizer == WITH_BYTES:
                 ids += [ids_of[f"<0x{byte:02X}>"] for byte in "".join(run).encode()]
             else:
@@ -104,6 +106,7 @@ def test_what_has_no_score_is_refused(tokenizer: tokmill.Tokenizer) -> None:
 
 @pytest.mark.parametrize("options", [{}, {"byte_fallback": True}, {"user_defined_symbols": ["the", "漢字"]}])
 def test_scores_of_sentencepiece(options: dict[str, object]) -> None:
+    """Its lists of the best are in order of them, and scores of known pieces are sums of those that it tells."""
     file = io.BytesIO()
     sentencepiece.SentencePieceTrainer.train(
         sentence_iterator=iter([line for text in CORPUS * 3 for line in text.splitlines()]),
@@ -118,7 +121,15 @@ def test_scores_of_sentencepiece(options: dict[str, object]) -> None:
     )
     library = sentencepiece.SentencePieceProcessor(model_proto=file.getvalue())
     tokenizer = tokmill.Tokenizer.from_bytes(file.getvalue())
-    for text in (*(line[:60] for line in CORPUS), "the 漢字 ℵ and the"):
-        for found in library.nbest_encode_as_proto(text, nbest_size=8).nbests:
-            ids = [piece.id for piece in found.pieces]
-            assert tokenizer.score(ids, text) == pytest.approx(found.score, rel=1e-4)
+    sums = 0
+    for text in (*(line[:60] for line in CORPUS), "the 漢字 ℵ and the", "ℵℵ"):
+        found = library.nbest_encode(text, nbest_size=8, out_type=int)
+        scores = [tokenizer.score(ids, text) for ids in found]
+        assert all(later <= earlier + 1e-3 for earlier, later in itertools.pairwise(scores))
+        assert scores[0] == pytest.approx(tokenizer.score(tokenizer.encode(text), text), rel=1e-4)
+        for ids, score in zip(found, scores, strict=True):
+            pieces = [library.id_to_piece(id) for id in ids]
+            if not any(map(library.is_unknown, ids)) and not any(map(library.is_byte, ids)) and not options:
+                assert score == pytest.approx(sum(map(library.get_score, ids)), rel=1e-4), pieces
+                sums += 1
+    assert options or sums > 20

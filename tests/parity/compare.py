@@ -84,7 +84,8 @@ class Pair:
 
     def _encode(self, documents: list[str], allowed: str) -> Encoded:
         texts = [document.encode() for document in documents] if self.as_bytes else documents
-        rows, spans = self.ours.encode_batch_with_offsets(texts, allowed_special=allowed, threads=1)
+        unit = "byte" if self.as_bytes else "char"
+        rows, spans = self.ours.encode_batch_with_offsets(texts, unit=unit, allowed_special=allowed, threads=1)
         plain = self.ours.encode_batch(texts, allowed_special=allowed, threads=2)
         counts = self.ours.count_batch(texts, allowed_special=allowed, threads=1)
         # Three ways to the same ids.

@@ -80,13 +80,13 @@ class HuggingFace:
     """tokenizers and a `tokenizer.json`."""
 
     specials = True
-    decodes = True
 
     def __init__(self, tokenizer: Tokenizer, *, latin1: bool = False) -> None:
         self.name = version("tokenizers")
         self.tokenizer = tokenizer
         # A vocabulary of bytes as Latin-1 characters is given the bytes of a text so.
         self.latin1 = latin1
+        self.decodes = not latin1
         tokenizer.no_padding()
         tokenizer.no_truncation()
 
@@ -104,9 +104,8 @@ class HuggingFace:
             parts.append(Encoded.of([e.ids for e in encodings], (e.offsets for e in encodings)))
         return _joined(parts)
 
-    def decode(self, encoded: Encoded) -> list[str] | list[bytes]:
-        texts = self.tokenizer.decode_batch(encoded.rows(), skip_special_tokens=False)
-        return [text.encode("latin-1") for text in texts] if self.latin1 else texts
+    def decode(self, encoded: Encoded) -> list[str]:
+        return self.tokenizer.decode_batch(encoded.rows(), skip_special_tokens=False)
 
 
 def bert_vocabulary(path: Path, *, lowercase: bool) -> HuggingFace:
@@ -145,12 +144,12 @@ class SentencePiece:
 class Tiktoken:
     """tiktoken and a table of ranks, whose ids begin at `first_id`."""
 
-    specials = True
     decodes = True
 
     def __init__(self, encoding: tiktoken.Encoding, first_id: int = 0) -> None:
         self.name = version("tiktoken")
         self.encoding = encoding
+        self.specials = bool(encoding.special_tokens_set)
         self.first_id = first_id
 
     @classmethod

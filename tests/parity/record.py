@@ -72,9 +72,8 @@ class Record:
         """The vocabulary's line of the matrix."""
         total = sum(self.agreements(), Agreement())
         differ = [f"{count} {what}" for what in ("ids", "offsets", "decoded") if (count := getattr(total, what))]
-        compared = "ids, offsets, text" if self.decodes else "ids"
-        if self.owner.startswith("tiktoken"):
-            compared = "ids, text"
+        spans = not self.owner.startswith(("tiktoken", "llama.cpp"))
+        compared = "ids" + ", offsets" * spans + ", text" * self.decodes
         megabytes = sum(text["bytes"] for text in self.texts.values()) / 1e6
         strings = self.strings["agreement"]["documents"] if self.strings else 0
         cells = [

@@ -334,19 +334,6 @@ impl AddedTokens {
         };
         let cut =
             matcher.cut.map(|index| &self.tokens[index]).filter(|token| !token.special || allowed.allows(token.id));
-        let between = |range: Range<usize>, visit: &mut dyn FnMut(Segment) -> Result<()>| {
-            let Some(token) = cut else { return visit(Segment::Text(range)) };
-            let is_cut = |at: &usize| {
-                text[*at] & 0xC0 != 0x80
-                    && !(token.single_word && (ends_in_word(&text[..*at]) || begins_with_word(&text[*at..])))
-            };
-            let mut begin = range.start;
-            for at in (range.start + 1..range.end).filter(is_cut) {
-                visit(Segment::Text(begin..at))?;
-                begin = at;
-            }
-            visit(Segment::Text(begin..range.end))
-        };
         let mut done = 0;
         let search = matcher.search.as_ref().filter(|_| self.may_match(round, allowed));
         if let Some(search) = search.filter(|_| self.rule == Matching::LlamaCpp) {
@@ -377,7 +364,7 @@ impl AddedTokens {
                     return Ok(());
                 }
                 if done < begin {
-                    between(done..begin, &mut visit)?;
+                    visit_text(cut, text, done..begin, &mut visit)?;
                 }
                 visit(Segment::Token(token.id, begin..end))?;
                 done = end;
@@ -385,7 +372,7 @@ impl AddedTokens {
             })?;
         }
         if done < text.len() {
-            between(done..text.len(), &mut visit)?;
+            visit_text(cut, text, done..text.len(), &mut visit)?;
         }
         Ok(())
     }
@@ -460,6 +447,27 @@ impl Matcher {
         let search = if contents.is_empty() { None } else { Some(Search::new(&contents)) };
         Ok(Self { search, only_special, cut })
     }
+}
+
+/// Hands on what stands between tokens, cut wherever a token is found that takes no place.
+fn visit_text(
+    cut: Option<&AddedToken>,
+    text: &[u8],
+    range: Range<usize>,
+    visit: &mut impl FnMut(Segment) -> Result<()>,
+) -> Result<()> {
+    let mut begin = range.start;
+    if let Some(token) = cut {
+        let is_cut = |at: &usize| {
+            text[*at] & 0xC0 != 0x80
+                && !(token.single_word && (ends_in_word(&text[..*at]) || begins_with_word(&text[*at..])))
+        };
+        for at in (range.start + 1..range.end).filter(is_cut) {
+            visit(Segment::Text(begin..at))?;
+            begin = at;
+        }
+    }
+    visit(Segment::Text(begin..range.end))
 }
 
 /// Whether it can make a difference in which order tokens are looked for, or what white space is: some take white space

@@ -178,10 +178,7 @@ pub fn to_bytes(tokenizer: &Tokenizer, format: Format) -> Result<(Vec<u8>, Vec<S
         Format::TokenizerJson => {
             let mut bytes = Vec::new();
             tokenizer_json::write(tokenizer, &mut bytes)?;
-            let order = "tokenizers looks for added tokens in another order than llama.cpp, where they overlap, and takes \
-                         other white space along with them";
-            let warning = Some(order.to_owned()).filter(|_| tokenizer.matching() == Matching::LlamaCpp);
-            Ok((bytes, warning.into_iter().collect()))
+            Ok((bytes, Vec::new()))
         }
         Format::Tiktoken => tiktoken::to_bytes(tokenizer),
         Format::SentencePiece if is_sentencepiece(tokenizer) => Ok((sentencepiece::to_bytes(tokenizer)?, Vec::new())),
@@ -221,15 +218,22 @@ pub fn save(tokenizer: &Tokenizer, path: &Path, format: Option<Format>) -> Resul
         Format::Tiktoken => {}
     }
     let (bytes, mut warnings) = to_bytes(tokenizer, format)?;
-    if format == Format::SentencePiece && is_sentencepiece(tokenizer) && tokenizer.post_processor().is_some() {
-        warnings.push(
-            "sentencepiece does not see the template: special tokens are put around texts by the caller".to_owned(),
-        );
-    }
+    warnings.extend(unseen(tokenizer, format));
     let mut file = AtomicFile::create(path)?;
     file.write_all(&bytes).map_err(|error| Error::io(path, error))?;
     file.commit()?;
     Ok(warnings)
+}
+
+/// What a file holds for this crate alone.
+fn unseen(tokenizer: &Tokenizer, format: Format) -> Vec<String> {
+    let order = "tokenizers looks for added tokens in another order than llama.cpp, where they overlap, and takes other \
+                 white space along with them";
+    let template = "sentencepiece does not see the template: special tokens are put around texts by the caller";
+    let order = Some(order).filter(|_| format == Format::TokenizerJson && tokenizer.matching() == Matching::LlamaCpp);
+    let has_template = is_sentencepiece(tokenizer) && tokenizer.post_processor().is_some();
+    let template = Some(template).filter(|_| format == Format::SentencePiece && has_template);
+    order.into_iter().chain(template).map(str::to_owned).collect()
 }
 
 /// A `tokenizer.json` for others cannot hold a pattern of tiktoken that has no translation.

@@ -149,11 +149,11 @@ fn llama(metadata: &Metadata<'_>, pieces: Vec<Piece>) -> Result<Parts> {
         }
         piece
     };
-    let decoder = decoder(metadata, &pieces)?;
+    let decoder = decoder(metadata, &pieces, true)?;
     let pieces: Vec<Piece> = pieces.into_iter().map(own).collect();
     let model = sentencepiece::bpe_model(&pieces, true, true)?;
     let blanks = model.vocab().spelling() == Spelling::Metaspace;
-    let rules = rules(metadata, &[])?;
+    let rules = rules(metadata, &[], true)?;
     Ok(Parts {
         normalizer: Some(Normalizer::SentencePiece(Box::new(SentencePiece::new(rules, blanks)))),
         added_tokens,
@@ -178,25 +178,27 @@ fn t5(metadata: &Metadata<'_>, pieces: &[Piece]) -> Result<Parts> {
     };
     let model = Unigram::new(pieces, options)?;
     let blanks = model.vocab().spelling() == Spelling::Metaspace;
-    let rules = rules(metadata, pieces)?;
+    let rules = rules(metadata, pieces, false)?;
+    check_blanks(&rules)?;
     Ok(Parts {
         normalizer: Some(Normalizer::SentencePiece(Box::new(SentencePiece::new(rules, blanks)))),
         added_tokens: added_tokens(metadata, pieces)?,
         pretokenizer: Pretokenizer::new(Vec::new())?,
         model: Model::Unigram(model),
         post_processor: template(pieces, begin, end),
-        decoder: decoder(metadata, pieces)?,
+        decoder: decoder(metadata, pieces, false)?,
         lengths: Lengths::default(),
         matching: Matching::LlamaCpp,
     })
 }
 
-fn rules(metadata: &Metadata<'_>, pieces: &[Piece]) -> Result<SentencePieceRules> {
+/// The rules of the normaliser; `prefixed` is whether a blank comes before texts where the file does not say it.
+fn rules(metadata: &Metadata<'_>, pieces: &[Piece], prefixed: bool) -> Result<SentencePieceRules> {
     let charsmap = metadata.bytes("precompiled_charsmap")?.filter(|bytes| !bytes.is_empty());
     let symbols = pieces.iter().filter(|piece| piece.kind == PieceKind::UserDefined);
     Ok(SentencePieceRules {
         charsmap: charsmap.map(|bytes| Charsmap::new(bytes.to_vec())).transpose()?,
-        add_dummy_prefix: metadata.flag("add_space_prefix")?.unwrap_or(true),
+        add_dummy_prefix: metadata.flag("add_space_prefix")?.unwrap_or(prefixed),
         remove_extra_whitespaces: metadata.flag("remove_extra_whitespaces")?.unwrap_or(false),
         escape_whitespaces: true,
         treat_whitespace_as_suffix: false,
@@ -204,11 +206,25 @@ fn rules(metadata: &Metadata<'_>, pieces: &[Piece]) -> Result<SentencePieceRules
     })
 }
 
-fn decoder(metadata: &Metadata<'_>, pieces: &[Piece]) -> Result<Decoder> {
+/// Refuses what llama.cpp does to blanks that sentencepiece does not.
+fn check_blanks(rules: &SentencePieceRules) -> Result<()> {
+    if rules.add_dummy_prefix != rules.remove_extra_whitespaces {
+        let what = "one of `add_space_prefix` and `remove_extra_whitespaces` without the other";
+        return Err(Error::unsupported("tokenizer.ggml.add_space_prefix", what));
+    }
+    let mark = rules.charsmap.as_ref().and_then(|map| map.longest(BLANK.as_bytes()));
+    if rules.remove_extra_whitespaces && mark != Some((BLANK.len(), " ")) {
+        let what = "`remove_extra_whitespaces` without a map that writes U+2581 as a blank";
+        return Err(Error::unsupported("tokenizer.ggml.precompiled_charsmap", what));
+    }
+    Ok(())
+}
+
+fn decoder(metadata: &Metadata<'_>, pieces: &[Piece], prefixed: bool) -> Result<Decoder> {
     Ok(Decoder::SentencePiece(Box::new(SentencePieceDecoder {
         kinds: pieces.iter().map(|piece| piece.kind).collect(),
         unk_surface: UNKNOWN_SURFACE.to_owned(),
-        add_dummy_prefix: metadata.flag("add_space_prefix")?.unwrap_or(true),
+        add_dummy_prefix: metadata.flag("add_space_prefix")?.unwrap_or(prefixed),
         remove_extra_whitespaces: metadata.flag("remove_extra_whitespaces")?.unwrap_or(false),
     })))
 }

@@ -151,7 +151,7 @@ impl Charsmap {
     }
 
     /// Length and replacement of the longest entry that `text` begins with: sentencepiece's rule.
-    pub(super) fn longest(&self, text: &[u8]) -> Option<(usize, &str)> {
+    pub(crate) fn longest(&self, text: &[u8]) -> Option<(usize, &str)> {
         self.prefixes(text).last()
     }
 
