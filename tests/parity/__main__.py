@@ -47,7 +47,9 @@ def main() -> int:
             except TimeoutError:
                 print(f"{name}: to be continued")
                 return 3
-    kept = {name: entry for name in chosen if (entry := record.load(Path(name).name))}
+    loaded = {name: record.load(Path(name).name) for name in chosen}
+    whole = set(documents.files())
+    kept = {name: entry for name, entry in loaded.items() if entry and entry.strings and whole <= entry.texts.keys()}
     print(record.matrix(kept.values()))
     wrong = [agreement.example for entry in kept.values() for agreement in entry.agreements() if not agreement]
     print("\n".join(wrong))
