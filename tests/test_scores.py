@@ -76,7 +76,9 @@ def test_a_score_is_that_of_an_enumeration(tokenizer: tokmill.Tokenizer, text: s
     best = tokenizer.encode(text).tolist()
     assert found[tuple(best)] == pytest.approx(max(found.values()))
     for ids, score in tokenizer.nbest(text, 50):
-        assert tokenizer.score(ids, text) == pytest.approx(score)
+        # Unknown characters that spell an entry have its id: the better of two ways with the same ids counts.
+        assert tokenizer.score(ids, text) == pytest.approx(found[tuple(ids.tolist())])
+        assert tokenizer.score(ids, text) >= score - 1e-9
     other = tuple(data.draw(st.lists(st.integers(0, len(tokenizer) - 1), max_size=5)))
     if other not in found:
         with pytest.raises(tokmill.TokmillError, match="segmentation of the text"):

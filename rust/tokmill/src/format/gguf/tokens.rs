@@ -12,7 +12,7 @@ use crate::error::{Error, Result};
 use crate::pieces::{Piece, PieceKind};
 
 /// Tokens that end a generation, whatever their type says.
-const ENDS: [&str; 19] = [
+const ENDS: [&str; 22] = [
     "<|eot_id|>",
     "<|im_end|>",
     "<|end|>",
@@ -32,8 +32,10 @@ const ENDS: [&str; 19] = [
     "<end_of_utterance>",
     "<eos>",
     "<turn|>",
+    "<|tool_response>",
+    "<\u{ff5c}end\u{2581}of\u{2581}sentence\u{ff5c}>",
+    "[e~[",
 ];
-const MORE_ENDS: [&str; 3] = ["<|tool_response>", "<\u{ff5c}end\u{2581}of\u{2581}sentence\u{ff5c}>", "[e~["];
 
 /// Tokens for filling in the middle: the keys that name one, and the spellings by which it is found where none does.
 #[rustfmt::skip]
@@ -102,8 +104,12 @@ fn mended_kinds(metadata: &Metadata<'_>, pieces: &[Piece], places: &HashMap<&str
             }
         }
     }
-    ENDS.iter().chain(&MORE_ENDS).for_each(|text| set(text, PieceKind::Control));
-    SHOWN.iter().for_each(|text| set(text, PieceKind::UserDefined));
+    for text in ENDS {
+        set(text, PieceKind::Control);
+    }
+    for text in SHOWN {
+        set(text, PieceKind::UserDefined);
+    }
     if has("<|end|>") && (has("<|call|>") || has("<|calls|>")) && (has("<|return|>") || has("<|flush|>")) {
         set("<|end|>", PieceKind::UserDefined);
     }
