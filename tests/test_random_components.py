@@ -36,7 +36,13 @@ def load(document: str) -> tuple[Tokenizer, tokmill.Tokenizer]:
         if "not supported" not in str(error):
             raise
         reject()
-    return reference_call(Tokenizer.from_str, document), ours
+    reference = reference_call(Tokenizer.from_str, document)
+    normalize = reference.normalizer.normalize_str if reference.normalizer else str
+    tokens = [token for token in reference.get_added_tokens_decoder().values() if token.normalized]
+    if len({normalize(token.content) for token in tokens}) < len(tokens):
+        # Which of tokens that are the same in normalised text is found there depends on a hash.
+        reject()
+    return reference, ours
 
 
 def reference_call(call: Callable[..., Result], *arguments: Any, **options: Any) -> Result:
