@@ -113,9 +113,12 @@ impl Normalizer {
                     odd = Some(Odd::new(before.to_vec()));
                     map.keeps_apart(&separators) && map.never_joins_next() && before.iter().all(keeps_begins)
                 }
-                Self::ByteLevel | Self::Bert(_) | Self::Prepend(_) | Self::SentencePiece(_) | Self::Sequence(_) => {
-                    false
-                }
+                Self::ByteLevel
+                | Self::Bert(_)
+                | Self::LlamaCpp(_)
+                | Self::Prepend(_)
+                | Self::SentencePiece(_)
+                | Self::Sequence(_) => false,
             };
             if !apart {
                 return None;
