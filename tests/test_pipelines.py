@@ -270,3 +270,28 @@ def test_a_pair(owners: Any, first: str, second: str) -> None:
     )
     assert rows[0].tolist() == expected.ids
     assert types[0].tolist() == expected.type_ids
+
+
+@pytest.mark.parametrize("pre_tokenizer", [None, "Whitespace", "WhitespaceSplit"])
+def test_a_character_without_a_token_is_an_error_each_time(pre_tokenizer: str | None) -> None:
+    model = {
+        "type": "Unigram",
+        "unk_id": None,
+        "vocab": [["a", -1.0], ["b", -2.0], [" ", -3.0]],
+        "byte_fallback": False,
+    }
+    pre = pre_tokenizer and {"type": pre_tokenizer}
+    tokenizer = tokmill.Tokenizer.from_bytes(json.dumps({"pre_tokenizer": pre, "model": model}))
+    for _ in range(2):
+        assert tokenizer.encode("a ab").tolist() == ([0, 2, 0, 1] if pre is None else [0, 0, 1])
+        for text in ("ax b", "axaxaxaxaxaxaxaxaxaxaxaxax"):
+            for encode in (
+                tokenizer.encode,
+                tokenizer.count,
+                tokenizer.encode_with_offsets,
+                lambda text: tokenizer.encode_batch(["a", text]),
+                lambda text: tokenizer.count_batch([text, "b"]),
+                lambda text: tokenizer.encode_batch_with_offsets([text]),
+            ):
+                with pytest.raises(tokmill.TokmillError, match="unknown"):
+                    encode(text)

@@ -210,7 +210,8 @@ impl Unigram {
         let first_run = self.scores.len() as u32;
         let Some(unknown) = self.options.unk_id.filter(|_| self.words && first_run < MOST_WITH_RUNS) else {
             let (always, fused) = self.segment(piece, scratch, |part| ids.push(part.id));
-            return always && !(fused && self.words);
+            // What cannot be encoded is an error each time.
+            return always && !(fused && self.words) && !scratch.missing;
         };
         let (always, _) = self.segment(piece, scratch, |part| {
             let count = || characters(&piece[part.begin as usize..part.end as usize]) as u32;
