@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-import test_parity_data
 from byte_models import FIRST_ORDER, A, B, bpe, induced, ordinary, random_model, vocabulary
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from parity import vocabularies
 from reference_byte_level import FiniteLanguage, TokenModel, logits_of, strings
 from slow_byte_engine import SlowEngine
 from texts import FRAGMENTS
@@ -242,13 +242,14 @@ NASTY = [
 ]
 
 
-REAL = ["gpt2", "llama3.1", "qwen2.5", "deepseek_v3", "superbpe", *test_parity_data.TIKTOKEN]
+REAL = ["gpt2", "llama3.1", "qwen2.5", "deepseek_v3", "superbpe"]
+REAL += ["r50k_base", "cl100k_base", "o200k_base", "whisper", "llama3"]
 
 
 @pytest.mark.parametrize("name", REAL)
 def test_real_tokenizers_under_a_perfect_model(data: Path, name: str) -> None:
     """The texts, and others that go on differently from any place in them."""
-    tokenizer = load(data, name)
+    tokenizer = load(name)
     texts = [text for text in map(str.encode, NASTY) if is_tokenizable(tokenizer, text)]
     others = [
         text[:at] + other
@@ -281,13 +282,11 @@ def is_tokenizable(tokenizer: tokmill.Tokenizer, text: bytes) -> bool:
 
 
 @functools.cache
-def load(data: Path, name: str) -> tokmill.Tokenizer:
-    if name in test_parity_data.HUGGING_FACE:
-        path = test_parity_data._path(data, f"vocabs/{test_parity_data.HUGGING_FACE[name]}")
-        return with_end(tokmill.Tokenizer.from_file(path))
-    file = test_parity_data.TIKTOKEN[name]
-    path = test_parity_data._path(data, f"vocabs/{file.path}")
-    return with_end(tokmill.Tokenizer.from_file(path, pattern=file.pattern_name))
+def load(name: str) -> tokmill.Tokenizer:
+    vocabulary = vocabularies.KNOWN[name]
+    if not vocabulary.path.is_file():
+        pytest.skip(f"no data: {vocabulary.path} does not exist")
+    return with_end(vocabulary.load(vocabulary.path))
 
 
 def with_end(tokenizer: tokmill.Tokenizer) -> tokmill.Tokenizer:
@@ -318,7 +317,7 @@ def test_covers_are_what_texts_are_encoded_to(
     data: Path, name: str, parts: list[str], cut: int, random: Random
 ) -> None:
     """Awkward prompts: what encodings of longer texts begin with is in the cover, and nothing else is."""
-    tokenizer = load(data, name)
+    tokenizer = load(name)
     text = "".join(parts).encode()
     prompt = text[: max(1, len(text) - cut)]
     special = set(tokenizer.special_tokens.values())
@@ -353,7 +352,7 @@ def test_covers_are_what_texts_are_encoded_to(
 
 @pytest.mark.parametrize("name", ["gpt2", "llama3.1", "o200k_base"])
 def test_a_uniform_model_counts_first_bytes(data: Path, name: str) -> None:
-    tokenizer = load(data, name)
+    tokenizer = load(name)
     engine = tokmill.ByteEngine(tokenizer, semantics="all")
     counts = np.zeros(256)
     special = set(tokenizer.special_tokens.values())
