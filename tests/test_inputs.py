@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import array
+import json
 import mmap
 from typing import TYPE_CHECKING
 
 import numpy as np
+import peers
 import pyarrow as pa
 import pytest
 from hypothesis import given
@@ -196,3 +198,15 @@ def test_a_capsule_is_used_once(tokenizer: tokmill.Tokenizer) -> None:
     assert len(tokenizer.encode_batch(Again())) == 1
     with pytest.raises(tokmill.TokmillError, match="used before"):
         tokenizer.encode_batch(Again())
+
+
+def test_a_normalizer_without_steps_leaves_bytes_as_they_are() -> None:
+    file = json.loads(peers.train("gpt2").to_str())
+    plain, empty = (
+        tokmill.Tokenizer.from_bytes(json.dumps({**file, "normalizer": normalizer}))
+        for normalizer in (None, {"type": "Sequence", "normalizers": []})
+    )
+    for data in (b"\xff a\xe2\x85", "a\u00e9 b".encode()):
+        assert empty.encode(data).tolist() == plain.encode(data).tolist()
+        assert empty.encode_batch([data])[0].tolist() == plain.encode(data).tolist()
+        assert empty.decode_bytes(empty.encode(data)) == data

@@ -237,7 +237,7 @@ impl Tokenizer {
         if !self.is_whole(Round::Raw, text, options) {
             return None;
         }
-        let normalized = match &self.normalizer {
+        let normalized = match self.effective_normalizer() {
             None => Cow::Borrowed(text),
             Some(normalizer) => match normalizer.normalize(from_utf8(text).ok()?) {
                 Cow::Borrowed(text) => Cow::Borrowed(text.as_bytes()),
@@ -490,7 +490,7 @@ impl Tokenizer {
     ) -> Result<()> {
         let head = if base == 0 && !segment.is_empty() { first_char_len(segment) } else { 0 };
         let mut alignment = None;
-        let normalized: Cow<'_, [u8]> = match self.with_blanks.as_deref().or(self.normalizer.as_deref()) {
+        let normalized: Cow<'_, [u8]> = match self.with_blanks.as_deref().or_else(|| self.effective_normalizer()) {
             None => Cow::Borrowed(segment),
             Some(normalizer) => {
                 let text = known.map_or_else(|| read_text(segment, base), Ok)?;

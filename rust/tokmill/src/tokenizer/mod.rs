@@ -150,6 +150,11 @@ impl Tokenizer {
         self.normalizer.as_deref()
     }
 
+    /// The normaliser, if it does something; one without steps leaves bytes that are no text as they are, too.
+    fn effective_normalizer(&self) -> Option<&Normalizer> {
+        self.normalizer().filter(|normalizer| **normalizer != Normalizer::Sequence(Vec::new()))
+    }
+
     /// The added tokens, in order of id.
     pub fn added_tokens(&self) -> &[AddedToken] {
         self.added_tokens.tokens()
