@@ -36,6 +36,9 @@ def main() -> int:
     parser.add_argument("--write", action="store_true", help="write the matrix, if all is compared")
     options = parser.parse_args()
     known = vocabularies.KNOWN
+    for name in options.names:
+        if name not in known and not Path(name).is_file():
+            parser.error(f"{name} is neither a file nor one of {', '.join(known)}")
     chosen = {name: known.get(name) or vocabularies.of_file(Path(name)) for name in options.names or known}
     if not options.list:
         deadline = time.monotonic() + options.seconds
