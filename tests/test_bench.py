@@ -13,6 +13,7 @@ import tokmill
 from bench.cases import DATA, PREFIX_BYTES, Case, load_cases, load_table
 from bench.corpora import plain
 from bench.harness import jobs, reference, report
+from bench.harness.compare import inputs
 from bench.harness.jobs import Job, Outcome
 from bench.harness.results import EXACT, WRONG, Sample, ratios, summarize, write_csv
 from bench.peers import PEERS
@@ -24,6 +25,11 @@ CASES = load_cases()
 
 def sample(peer: str, status: str = EXACT, *, warm: float = 0.5, cold: float = 1.0, size: int = 10_000_000) -> Sample:
     return Sample("document", "vocabulary", "text", peer, status, size, 0.1, cold, warm)
+
+
+def test_every_case_is_measured_in_every_way(data: Path) -> None:
+    assert [case for _, case in inputs(full=True)] == [case for case in CASES if case.present for _ in case.kinds]
+    assert {case for _, case in inputs(full=False)} == {case for case in CASES if case.present and case.quick}
 
 
 def test_cases_name_one_vocabulary_form_each() -> None:

@@ -94,9 +94,9 @@ def inputs(*, full: bool) -> Iterator[tuple[Job, Case]]:
             continue
         vocabulary = prepare(case)
         job = Job(TOKMILL, vocabulary, str(DATA / case.text), binary=case.bytes)
-        forms = {"load": vocabulary.only_json(), "load_tiktoken": vocabulary.only_tiktoken()}
+        forms = {"load": vocabulary.only_json, "load_tiktoken": vocabulary.only_tiktoken}
         for kind in case.kinds:
-            yield replace(job, kind=kind, vocabulary=forms.get(kind, vocabulary)), case
+            yield replace(job, kind=kind, vocabulary=forms[kind]() if kind in forms else vocabulary), case
 
 
 def compare(job: Job, plan: Plan, peers: list[str]) -> list[Sample]:
