@@ -13,7 +13,7 @@ use crate::pretokenize::{Pieces, Positions, Pretokenizer};
 /// Longer texts are worth encoding on their own.
 const LONGEST: usize = 4096;
 /// Bytes that are laid out before they are encoded; they stay in the first caches.
-const BYTES: usize = 16 << 10;
+pub(super) const BYTES: usize = 16 << 10;
 
 /// Texts that wait to be encoded.
 #[derive(Debug, Default)]

@@ -10,6 +10,7 @@ use std::sync::{Arc, LazyLock};
 
 use memchr::memmem::Finder;
 
+use super::documents::BYTES;
 use super::{Encoder, Sink};
 use crate::error::Result;
 use crate::model::unigram::UnigramScratch;
@@ -17,9 +18,6 @@ use crate::model::{Model, Unigram};
 use crate::normalize::{Apart, Normalizer, Odd, may_be_odd, untouched_apart};
 use crate::pretokenize::{Pieces, Positions, Pretokenizer, Spacing};
 use crate::vocab::{BLANK, Spelling};
-
-/// Bytes of a text that are laid out before they are encoded; they stay in the first caches.
-const BYTES: usize = 16 << 10;
 
 /// Longer texts are not laid out, so that positions fit 32 bits.
 const LONGEST: usize = 1 << 31;

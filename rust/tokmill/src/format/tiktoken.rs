@@ -11,7 +11,6 @@ use super::{LoadOptions, ranks};
 use crate::added_tokens::AddedToken;
 use crate::error::{Error, Result};
 use crate::model::{Bpe, Model};
-use crate::normalize::Normalizer;
 use crate::pretokenize::patterns::{self, patterns};
 use crate::pretokenize::{SplitPattern, Step};
 use crate::tokenizer::{Parts, Tokenizer};
@@ -149,7 +148,7 @@ fn refused(what: impl Into<String>) -> Error {
 
 /// Whether text reaches the model as it is, and added tokens are special tokens without flags.
 fn check_pipeline(tokenizer: &Tokenizer) -> Result<()> {
-    if tokenizer.normalizer().is_some_and(|normalizer| *normalizer != Normalizer::Sequence(Vec::new())) {
+    if tokenizer.effective_normalizer().is_some() {
         return Err(refused("a normalizer"));
     }
     if tokenizer.pretokenizer().rewrites() {

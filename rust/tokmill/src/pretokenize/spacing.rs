@@ -94,9 +94,10 @@ mod vector {
         _mm512_set1_epi8, _mm512_set1_epi32, _mm512_storeu_si512,
     };
 
+    use super::super::scan::POSITIONS;
     use super::{Positions, Spacing};
 
-    const BLOCK: usize = 64;
+    const BLOCK: usize = POSITIONS.len();
     /// Positions that are written at a time.
     const LANES: usize = 16;
 
@@ -165,20 +166,11 @@ mod vector {
     /// There is room for two vectors behind the list.
     #[target_feature(enable = "avx512f,avx512bw,avx512vbmi,avx512vbmi2,popcnt")]
     unsafe fn push(list: &mut Vec<u32>, mask: u64, base: u32) {
-        const NUMBERS: [u8; BLOCK] = {
-            let mut numbers = [0; BLOCK];
-            let mut number = 0;
-            while number < BLOCK {
-                numbers[number] = number as u8;
-                number += 1;
-            }
-            numbers
-        };
         let count = mask.count_ones() as usize;
         let base = _mm512_set1_epi32(base as i32);
         // SAFETY: the table has 64 bytes; the caller has made room for two vectors, and no block has more than 32 words.
         unsafe {
-            let numbers: __m512i = _mm512_loadu_si512(NUMBERS.as_ptr().cast());
+            let numbers: __m512i = _mm512_loadu_si512(POSITIONS.as_ptr().cast());
             let packed = _mm512_maskz_compress_epi8(mask, numbers);
             let place = list.as_mut_ptr().add(list.len());
             let first = _mm512_cvtepu8_epi32(_mm512_castsi512_si128(packed));

@@ -2,14 +2,13 @@
 
 use std::borrow::Cow;
 use std::ops::Range;
-use std::sync::Arc;
 
 use simdutf8::compat::from_utf8;
 
 use super::{EncodeOptions, Tokenizer, Truncation};
 use crate::added_tokens::{Round, Segment};
 use crate::alignment::Alignment;
-use crate::encoder::{Encoder, Sink, Words};
+use crate::encoder::{Encoder, Sink};
 use crate::error::{Error, Result};
 use crate::memory;
 use crate::parallel;
@@ -433,53 +432,8 @@ impl Tokenizer {
         self.walk_whole(segment, known, base, options, encoder, target)
     }
 
-    /// Walks a text word by word, on several threads where it is long and they are allowed. Parts that cannot be taken out
-    /// of it are walked whole.
-    fn walk_words<T: Target>(
-        &self,
-        words: &Arc<Words>,
-        text: &str,
-        base: usize,
-        options: &EncodeOptions,
-        encoder: &mut Encoder,
-        target: &mut T,
-    ) -> Result<()> {
-        let alone = EncodeOptions { threads: Some(1), ..options.clone() };
-        let threads = parallel::threads_for(text.len(), Some(options.threads.unwrap_or(1)));
-        if threads == 1 || self.model.wants_one_encoder() {
-            let mut at = encoder.encode_words(words, &self.model, text, target);
-            while at < text.len() {
-                let end = words.part_end(text, at, SMALL_PART);
-                let part = &text[at..end];
-                self.walk_whole(part.as_bytes(), Some(part), base + at, &alone, encoder, target)?;
-                at = end + encoder.encode_words(words, &self.model, &text[end..], target);
-            }
-            return Ok(());
-        }
-        let walk = |part: &str, encoder: &mut Encoder, target: &mut T| {
-            self.walk_words(words, part, 0, &alone, encoder, target)
-        };
-        let mut first = Ok(());
-        let front = |part| {
-            if first.is_ok() {
-                first = walk(part, encoder, target);
-            }
-        };
-        let parts = words.parts(text, text.len().div_ceil(threads * RUNS));
-        let others = parallel::from_both_ends(parts, threads, front, |part| {
-            let mut ids = T::default();
-            ids.expect(part.len() / 4);
-            self.pool.with(&self.model, |encoder| walk(part, encoder, &mut ids)).map(|()| ids)
-        });
-        first?;
-        for ids in others {
-            target.join(ids?);
-        }
-        Ok(())
-    }
-
     /// Walks what stands between two added tokens, normalised whole.
-    fn walk_whole<T: Target>(
+    pub(super) fn walk_whole<T: Target>(
         &self,
         segment: &[u8],
         known: Option<&str>,
@@ -608,9 +562,6 @@ fn read_text(bytes: &[u8], base: usize) -> Result<&str> {
 fn first_char_len(text: &[u8]) -> usize {
     1 + text[1..].iter().take(3).take_while(|byte| **byte & 0xC0 == 0x80).count()
 }
-
-/// Bytes that are walked whole around a word that cannot be taken out of its text.
-const SMALL_PART: usize = 512;
 
 /// Runs of texts, or stretches of one, for each thread.
 pub(super) const RUNS: usize = 32;

@@ -8,6 +8,7 @@ mod pool;
 mod sample;
 mod stretches;
 mod tiling;
+mod words;
 
 pub use crate::added_tokens::AllowedSpecial;
 pub use crate::decode::DecodeStream;
@@ -151,7 +152,7 @@ impl Tokenizer {
     }
 
     /// The normaliser, if it does something; one without steps leaves bytes that are no text as they are, too.
-    fn effective_normalizer(&self) -> Option<&Normalizer> {
+    pub(crate) fn effective_normalizer(&self) -> Option<&Normalizer> {
         self.normalizer().filter(|normalizer| **normalizer != Normalizer::Sequence(Vec::new()))
     }
 

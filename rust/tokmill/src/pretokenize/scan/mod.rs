@@ -21,6 +21,9 @@ mod tests;
 #[cfg(target_arch = "x86_64")]
 mod vector;
 
+#[cfg(target_arch = "x86_64")]
+pub(super) use vector::POSITIONS;
+
 use super::{Pieces, Step};
 use block::low;
 use classes::{Roles, role};

@@ -163,7 +163,7 @@ impl Level for Avx512 {
 }
 
 /// The positions of the bytes of a block.
-static POSITIONS: [u8; BLOCK] = {
+pub(in crate::pretokenize) static POSITIONS: [u8; BLOCK] = {
     let mut positions = [0; BLOCK];
     let mut at = 0;
     while at < BLOCK {
