@@ -8,9 +8,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use pyo3::buffer::PyUntypedBuffer;
 use pyo3::exceptions::{PyTypeError, PyUnicodeEncodeError};
-use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyByteArray, PyBytes, PyList, PySequence, PyString, PyTuple};
+use pyo3::{ffi, intern};
 use tokmill::memory;
 
 use crate::arrow::Column;
@@ -83,6 +83,28 @@ const SLICE: usize = 4096;
 /// The addresses of some large texts that have been turned into UTF-8 here.
 static SEEN: [AtomicUsize; 64] = [const { AtomicUsize::new(0) }; 64];
 
+/// The UTF-8 form of a `str` that is not large, in as few calls as that takes, with nothing passed through memory. `None`
+/// for all else, and where there is none, for [`Text::extract`] to tell why.
+#[inline]
+fn short_str<'a>(object: Borrowed<'a, '_, PyAny>) -> Option<&'a [u8]> {
+    if !object.is_exact_instance_of::<PyString>() {
+        return None;
+    }
+    // SAFETY: the object is a `str`, which lives as long as `'a` and keeps its UTF-8 form, unchanged, as long as it lives.
+    unsafe {
+        if ffi::PyUnicode_GetLength(object.as_ptr()) >= LARGE as ffi::Py_ssize_t {
+            return None;
+        }
+        let mut len = 0;
+        let begin = ffi::PyUnicode_AsUTF8AndSize(object.as_ptr(), &raw mut len);
+        if begin.is_null() {
+            drop(PyErr::take(object.py()));
+            return None;
+        }
+        Some(std::slice::from_raw_parts(begin.cast(), len as usize))
+    }
+}
+
 /// The UTF-8 form of a large `str` that is not in ASCII, slice by slice, which takes a third of the time that Python takes
 /// for the whole, as slices in ASCII are only copied, and leaves no second copy in the `str`. `None` where Python is to do
 /// it: for a text that comes again, since Python keeps the result, and for one with lone surrogates.
@@ -123,7 +145,7 @@ fn lone_surrogate(py: Python<'_>, error: PyErr) -> Failure {
 }
 
 /// Texts of a batch whose memory is fetched while others are looked at.
-const AHEAD: usize = 16;
+const AHEAD: usize = 32;
 
 /// The texts of a batch, kept alive.
 pub(crate) enum Texts<'py> {
@@ -164,12 +186,17 @@ impl<'py> Texts<'py> {
             Self::Column(column) => column.texts(),
             Self::Objects(objects) => {
                 let mut texts = Vec::with_capacity(objects.len());
+                let mut ahead = objects.iter_borrowed().skip(AHEAD);
                 for (index, object) in objects.iter_borrowed().enumerate() {
-                    if index + AHEAD < objects.len() {
-                        memory::prefetch_address(objects.get_borrowed_item(index + AHEAD)?.as_ptr());
+                    if let Some(object) = ahead.next() {
+                        // The beginning, and what stands before the characters, which may lie on the next line.
+                        memory::prefetch_address(object.as_ptr());
+                        memory::prefetch_address(object.as_ptr().wrapping_byte_add(40));
                     }
-                    let text = object.extract();
-                    texts.push(text.map_err(|failure| in_row(object.py(), index, failure))?);
+                    match short_str(object) {
+                        Some(text) => texts.push(Text::Lent(text)),
+                        None => texts.push(object.extract().map_err(|failure| in_row(object.py(), index, failure))?),
+                    }
                 }
                 Ok(texts)
             }

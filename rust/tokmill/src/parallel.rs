@@ -3,13 +3,17 @@
 //! No pool and no global state, so nothing breaks after `fork`; a spawn costs tens of microseconds, so work below
 //! [`BYTES_PER_THREAD`] a thread runs inline.
 
+use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::ops::Range;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 /// Work of fewer bytes than this does not repay a thread of its own.
 pub const BYTES_PER_THREAD: usize = 256 * 1024;
+/// Bytes of a part of the work of several threads.
+const PART_BYTES: usize = 128 * 1024;
 
 /// How many threads to use for `bytes` of input: what was asked for, else the available cores, and never more than
 /// one for each [`BYTES_PER_THREAD`].
@@ -76,46 +80,78 @@ pub fn both<A, B: Send>(worthwhile: bool, a: impl FnOnce() -> A, b: impl FnOnce(
     })
 }
 
-/// Works on items from both ends: the calling thread does `front` with the first ones, in order, and `threads - 1` others
-/// do `back` with the last ones, until they meet. Returns what `back` made, in the items' order.
-///
-/// The calling thread can so put all of its results in one place; only those of the others have to be joined to it.
-pub fn from_both_ends<T: Send, R: Send>(
-    items: Vec<T>,
+/// Into how many parts to cut so many bytes: enough that a thread that is held up is helped out, and so large that what
+/// is made of a part lies in the caches when it is joined to the rest.
+pub fn parts_for(bytes: usize, threads: usize) -> usize {
+    if threads == 1 { 1 } else { (bytes / PART_BYTES).max(8 * threads) }
+}
+
+/// Does `work` on items, on the calling thread with its own state and on `threads - 1` others with those that `lend` calls
+/// back with. What is made of an item is handed to `join` in the items' order, as soon as all before it are, by
+/// whichever thread is there; so it is copied while it is in that thread's caches, and its memory is used again. `join` has
+/// to leave what it is handed as good as new.
+pub fn in_order<T: Clone + Sync, S, R: Default + Send>(
+    items: &[T],
     threads: usize,
-    mut front: impl FnMut(T),
-    back: impl Fn(T) -> R + Sync,
-) -> Vec<R> {
-    let helpers = threads.min(items.len()).saturating_sub(1);
-    let queue = Mutex::new(items.into_iter().enumerate());
-    // The lock is not held while working, so it can only be poisoned by the iterator, which cannot panic.
-    let take = |last: bool| {
-        let mut queue = queue.lock().expect("the queue's iterator does not panic");
-        if last { queue.next_back() } else { queue.next() }
-    };
-    let run_back = || {
-        let mut done = Vec::new();
-        while let Some((index, item)) = take(true) {
-            done.push((index, back(item)));
+    state: &mut S,
+    lend: impl Fn(&mut dyn FnMut(&mut S)) + Sync,
+    work: impl Fn(T, &mut S, &mut R) + Sync,
+    join: impl FnMut(&mut R, &mut S) + Send,
+) {
+    let threads = threads.min(items.len()).max(1);
+    let queue = AtomicUsize::new(0);
+    let line = Mutex::new(Line { next: 0, early: BTreeMap::new(), spare: Vec::new(), join });
+    let run = |state: &mut S| {
+        let mut made = R::default();
+        loop {
+            let index = queue.fetch_add(1, Ordering::Relaxed);
+            let Some(item) = items.get(index) else { return };
+            work(item.clone(), state, &mut made);
+            // Where `join` has panicked on another thread, that panic is the one to be passed on.
+            let Ok(mut line) = line.lock() else { return };
+            line.take(index, &mut made, state);
         }
-        done
     };
-    let mut done = thread::scope(|scope| {
-        let helpers: Vec<_> = (0..helpers).map(|_| scope.spawn(run_back)).collect();
-        while let Some((_, item)) = take(false) {
-            front(item);
-        }
-        let mut done = Vec::new();
+    thread::scope(|scope| {
+        let helpers: Vec<_> = (1..threads).map(|_| scope.spawn(|| lend(&mut |state| run(state)))).collect();
+        run(state);
         for helper in helpers {
-            match helper.join() {
-                Ok(more) => done.extend(more),
-                Err(panic) => std::panic::resume_unwind(panic),
+            if let Err(panic) = helper.join() {
+                std::panic::resume_unwind(panic);
             }
         }
-        done
     });
-    done.sort_unstable_by_key(|&(index, _)| index);
-    done.into_iter().map(|(_, result)| result).collect()
+}
+
+/// Where results wait for those before them.
+struct Line<R, J> {
+    /// The first one that is not there yet.
+    next: usize,
+    early: BTreeMap<usize, R>,
+    /// Those that are done with.
+    spare: Vec<R>,
+    join: J,
+}
+
+impl<R: Default, J> Line<R, J> {
+    /// Takes the result of one item, and leaves one that is as good as new in its place.
+    fn take<S>(&mut self, index: usize, made: &mut R, state: &mut S)
+    where
+        J: FnMut(&mut R, &mut S),
+    {
+        if index != self.next {
+            let spare = self.spare.pop().unwrap_or_default();
+            self.early.insert(index, std::mem::replace(made, spare));
+            return;
+        }
+        (self.join)(made, state);
+        self.next += 1;
+        while let Some(mut made) = self.early.remove(&self.next) {
+            (self.join)(&mut made, state);
+            self.next += 1;
+            self.spare.push(made);
+        }
+    }
 }
 
 /// Cuts `weights.len()` items into at most `parts` runs of about equal weight, in order.
@@ -141,16 +177,53 @@ pub fn balanced(weights: impl ExactSizeIterator<Item = usize> + Clone, parts: us
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     #[test]
-    fn both_ends_meet_wherever_threads_stand() {
-        for (len, threads) in [(0, 1), (1, 4), (2, 2), (9, 1), (9, 2), (100, 3), (3, 8)] {
-            let mut all = Vec::new();
-            let others = from_both_ends((0..len).collect(), threads, |item: i32| all.push(item), |item| item);
-            all.extend(others);
-            assert_eq!(all, (0..len).collect::<Vec<_>>(), "{len} items, {threads} threads");
+    fn results_are_joined_in_order_whoever_makes_them() {
+        for (len, threads) in [(0, 1), (1, 4), (2, 2), (9, 1), (9, 2), (100, 3), (1000, 8)] {
+            let items: Vec<usize> = (0..len).collect();
+            let (mut all, mut mine) = (Vec::new(), 0_usize);
+            let lend = |run: &mut dyn FnMut(&mut usize)| run(&mut 0);
+            let work = |item: usize, done: &mut usize, part: &mut Vec<usize>| {
+                *done += 1;
+                part.extend([item; 3]);
+                // Some items take far longer than others.
+                thread::sleep(Duration::from_micros([0, 0, 0, 0, 20, 0, 3000][item % 7] * u64::from(item < 50)));
+            };
+            in_order(&items, threads, &mut mine, lend, work, |part, _| all.append(part));
+            let expected: Vec<usize> = (0..len).flat_map(|item| [item; 3]).collect();
+            assert_eq!(all, expected, "{len} items, {threads} threads");
+            assert!(threads > 1 || mine == len, "{mine} of {len}");
         }
+    }
+
+    #[test]
+    fn a_panic_of_any_thread_is_passed_on() {
+        let items: Vec<usize> = (0..10).collect();
+        for bad in [0, 5, 9] {
+            let failing = |work_fails: bool| {
+                std::panic::catch_unwind(|| {
+                    let mut joined = 0;
+                    let work = |item: usize, (): &mut (), part: &mut usize| {
+                        *part = item;
+                        assert!(!work_fails || item != bad, "no work on {bad}");
+                    };
+                    let join = |part: &mut usize, (): &mut ()| {
+                        assert!(work_fails || *part != bad, "no joining of {bad}");
+                        joined += 1;
+                    };
+                    in_order(&items, 3, &mut (), |run| run(&mut ()), work, join);
+                })
+            };
+            assert!(failing(true).is_err() && failing(false).is_err());
+        }
+    }
+
+    #[test]
+    fn both_results_come_back() {
         assert_eq!(both(true, || 1, || 2), (1, 2));
         assert_eq!(both(false, || 1, || 2), (1, 2));
     }

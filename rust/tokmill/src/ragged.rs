@@ -87,15 +87,11 @@ impl<T> Ragged<T> {
         self.offsets.push(self.values.len() as i64);
     }
 
-    /// Appends the rows of `other`.
-    pub fn append(&mut self, other: Self) {
+    /// Appends the rows of `other`, and leaves it without rows.
+    pub fn append(&mut self, other: &mut Self) {
         let base = self.values.len() as i64;
-        if base == 0 {
-            self.values = other.values;
-        } else {
-            self.values.extend(other.values);
-        }
-        self.offsets.extend(other.offsets[1..].iter().map(|end| base + end));
+        self.values.append(&mut other.values);
+        self.offsets.extend(other.offsets.drain(1..).map(|end| base + end));
     }
 
     /// The two vectors, values first.

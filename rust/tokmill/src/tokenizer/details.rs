@@ -6,6 +6,7 @@
 use std::ops::Range;
 
 use super::encode::Target;
+use super::join::Join;
 use super::offsets::{Position, Spans};
 use super::{EncodeOptions, OffsetUnit, Offsets, Tokenizer};
 use crate::alignment::Alignment;
@@ -31,13 +32,13 @@ pub struct Details {
     pub surfaces: Vec<Surface>,
 }
 
-impl Details {
-    fn append(&mut self, other: Self) {
+impl Join for Details {
+    fn join(&mut self, next: &mut Self) {
         let before = self.words.len();
-        self.ids.append(other.ids);
-        self.offsets.extend(other.offsets);
-        self.words.extend(other.words);
-        self.surfaces.extend(other.surfaces.into_iter().map(|(at, text)| (before + at, text)));
+        self.ids.join(&mut next.ids);
+        self.offsets.join(&mut next.offsets);
+        self.words.join(&mut next.words);
+        self.surfaces.extend(next.surfaces.drain(..).map(|(at, text)| (before + at, text)));
     }
 }
 
@@ -90,11 +91,13 @@ impl Target for Found {
         self.push(self.spans.ids.len(), found, marks);
         self.spans.token(id, range, found, marks);
     }
+}
 
-    fn join(&mut self, next: Self) {
+impl Join for Found {
+    fn join(&mut self, next: &mut Self) {
         let before = self.spans.ids.len();
-        self.spans.join(next.spans);
-        self.surfaces.extend(next.surfaces.into_iter().map(|(at, text)| (before + at, text)));
+        self.spans.join(&mut next.spans);
+        self.surfaces.extend(next.surfaces.drain(..).map(|(at, text)| (before + at, text)));
     }
 }
 
@@ -109,12 +112,7 @@ impl Tokenizer {
         let row = |index: usize, encoder: &mut Encoder, rows: &mut Details| {
             self.detailed_row(texts[index].as_ref(), unit, options, encoder, rows)
         };
-        let mut all = Details::default();
-        let parts = self.for_runs(texts.len(), |index| texts[index].as_ref().len(), options.threads, row)?;
-        for part in parts {
-            all.append(part);
-        }
-        Ok(all)
+        self.for_runs(texts.len(), |index| texts[index].as_ref().len(), options.threads, row)
     }
 
     fn detailed_row(

@@ -5,6 +5,7 @@ use std::ops::Range;
 
 use simdutf8::compat::from_utf8;
 
+use super::join::Join;
 use super::{EncodeOptions, Tokenizer, Truncation};
 use crate::added_tokens::{Round, Segment};
 use crate::alignment::Alignment;
@@ -16,7 +17,7 @@ use crate::ragged::{Ragged, Side};
 use crate::template::Place;
 
 /// Takes what the walk finds, in the order of the text.
-pub(super) trait Target: Sink + Send + Default {
+pub(super) trait Target: Sink + Join {
     /// Whether [`Self::enter`] wants alignments.
     const ALIGNED: bool;
 
@@ -29,9 +30,6 @@ pub(super) trait Target: Sink + Send + Default {
 
     /// Makes room for about so many ids.
     fn expect(&mut self, _ids: usize) {}
-
-    /// Appends what another target took of the same text, further on.
-    fn join(&mut self, next: Self);
 }
 
 impl Target for Vec<u32> {
@@ -46,10 +44,6 @@ impl Target for Vec<u32> {
     fn expect(&mut self, ids: usize) {
         memory::grow(self, ids);
     }
-
-    fn join(&mut self, next: Self) {
-        memory::append(self, &next);
-    }
 }
 
 impl Target for usize {
@@ -59,10 +53,6 @@ impl Target for usize {
 
     fn token(&mut self, _id: u32, _range: Range<usize>, _found: &[u8], _marks: bool) {
         *self += 1;
-    }
-
-    fn join(&mut self, next: Self) {
-        *self += next;
     }
 }
 
@@ -124,11 +114,7 @@ impl Tokenizer {
             rows.1.end_row();
             Ok(())
         };
-        let (mut ids, mut types) = (Ragged::default(), Ragged::default());
-        for Typed(more_ids, more_types) in self.encode_rows(texts, pairs, options, row)? {
-            ids.append(more_ids);
-            types.append(more_types);
-        }
+        let Typed(ids, types) = self.encode_rows(texts, pairs, options, row)?;
         Ok((ids, types))
     }
 
@@ -142,18 +128,13 @@ impl Tokenizer {
     ) -> Result<Ragged<u32>> {
         if pairs.is_none() && truncation.is_none() && !options.add_special_tokens {
             let bytes = |index: usize| texts[index].as_ref().len();
-            let room = |bytes: usize| {
-                let mut rows = Ragged::default();
-                rows.values_mut().expect(self.pool.expected_ids(bytes));
-                rows
-            };
-            let parts = self.for_runs_of(texts.len(), bytes, options.threads, room, |run, encoder, rows| {
+            let room = |bytes, rows: &mut Ragged<u32>| rows.values_mut().expect(self.pool.expected_ids(bytes));
+            let rows = self.for_runs_of(texts.len(), bytes, options.threads, room, |run, encoder, rows| {
                 self.encode_documents(texts[run].iter().map(AsRef::as_ref), options, encoder, |ids| {
                     memory::append(rows.values_mut(), ids);
                     rows.end_row();
                 })
             })?;
-            let rows = joined(parts);
             self.pool.note_ids((0..texts.len()).map(bytes).sum(), rows.values().len());
             return Ok(rows);
         }
@@ -163,7 +144,7 @@ impl Tokenizer {
                 rows.end_row();
                 Ok(())
             };
-        Ok(joined(self.encode_rows(texts, pairs, options, row)?))
+        self.encode_rows(texts, pairs, options, row)
     }
 
     /// Hands the ids of each text to `row`, in order, those of short texts encoded several at a time.
@@ -246,14 +227,14 @@ impl Tokenizer {
         self.is_whole(Round::Normalized, &normalized, options).then_some(normalized)
     }
 
-    /// Does `row` for each text, with its pair, on threads, and gives one result a run of texts.
-    fn encode_rows<T: AsRef<[u8]> + Sync, R: Default + Send>(
+    /// Does `row` for each text, with its pair, on threads.
+    fn encode_rows<T: AsRef<[u8]> + Sync, R: Join>(
         &self,
         texts: &[T],
         pairs: Option<&[T]>,
         options: &EncodeOptions,
         row: impl Fn(&[u8], Option<&[u8]>, &EncodeOptions, &mut Encoder, &mut R) -> Result<()> + Sync,
-    ) -> Result<Vec<R>> {
+    ) -> Result<R> {
         if pairs.is_some_and(|pairs| pairs.len() != texts.len()) {
             return Err(Error::option("pairs", "must have one text for each text"));
         }
@@ -275,61 +256,81 @@ impl Tokenizer {
     pub fn count_batch<T: AsRef<[u8]> + Sync>(&self, texts: &[T], options: &EncodeOptions) -> Result<Vec<i64>> {
         let added = if options.add_special_tokens { self.layouts.added(false) } else { 0 };
         let bytes = |index: usize| texts[index].as_ref().len();
-        let room = |_| Vec::new();
-        let counts = self.for_runs_of(texts.len(), bytes, options.threads, room, |run, encoder, counts| {
+        let room = |_, _: &mut Vec<i64>| ();
+        self.for_runs_of(texts.len(), bytes, options.threads, room, |run, encoder, counts| {
             let count = |ids: &[u32]| counts.push((added + ids.len()) as i64);
             self.encode_documents(texts[run].iter().map(AsRef::as_ref), options, encoder, count)
-        })?;
-        Ok(counts.concat())
+        })
     }
 
-    /// Does `row` for each of `len` items, on threads that take runs of about equal bytes. Gives the results of runs that
-    /// follow one another: that of the calling thread, which has the first ones, then those of the others.
-    pub(super) fn for_runs<R: Default + Send>(
+    /// Does `row` for each of `len` items, on threads that take runs of about equal bytes, and joins what is made of them in
+    /// their order.
+    pub(super) fn for_runs<R: Join>(
         &self,
         len: usize,
         bytes: impl Fn(usize) -> usize + Copy + Sync,
         threads: Option<usize>,
         row: impl Fn(usize, &mut Encoder, &mut R) -> Result<()> + Sync,
-    ) -> Result<Vec<R>> {
+    ) -> Result<R> {
         self.for_runs_of(
             len,
             bytes,
             threads,
-            |_| R::default(),
+            |_, _| (),
             |run, encoder, result| run.into_iter().try_for_each(|index| row(index, encoder, result)),
         )
     }
 
-    /// The same, where `work` is given a whole run at a time. What it puts its results into is made by `room`, for so many
-    /// bytes of text; that of the calling thread has room for all.
-    fn for_runs_of<R: Send>(
+    /// The same, where `work` is given a whole run at a time, after `room` has made room for what is made of so many bytes.
+    /// Of several errors the first one is told.
+    fn for_runs_of<R: Join>(
         &self,
         len: usize,
         bytes: impl Fn(usize) -> usize + Copy + Sync,
         threads: Option<usize>,
-        room: impl Fn(usize) -> R + Sync,
+        room: impl Fn(usize, &mut R) + Sync,
         work: impl Fn(Range<usize>, &mut Encoder, &mut R) -> Result<()> + Sync,
-    ) -> Result<Vec<R>> {
+    ) -> Result<R> {
         let total = (0..len).map(bytes).sum();
         let threads = parallel::threads_for(total, threads);
-        // More runs than threads, so that a thread that is held up is helped out.
-        let runs = parallel::balanced((0..len).map(bytes), if threads == 1 { 1 } else { threads * RUNS });
-        let on_thread =
-            |run: Range<usize>, result: &mut R| self.pool.with(&self.model, |encoder| work(run, encoder, result));
-        let mut first = Ok(room(total));
-        let front = |run| {
-            if let Ok(result) = &mut first
-                && let Err(error) = on_thread(run, result)
-            {
-                first = Err(error);
-            }
-        };
-        let others = parallel::from_both_ends(runs, threads, front, |run| {
-            let mut result = room(run.clone().map(bytes).sum());
-            on_thread(run, &mut result).map(|()| result)
-        });
-        std::iter::once(first).chain(others).collect()
+        let mut all = R::default();
+        room(total, &mut all);
+        if threads == 1 {
+            return self.pool.with(&self.model, |encoder| work(0..len, encoder, &mut all)).map(|()| all);
+        }
+        let runs = parallel::balanced((0..len).map(bytes), parallel::parts_for(total, threads));
+        self.pool.with(&self.model, |encoder| {
+            self.on_threads(&runs, threads, encoder, &mut all, |run, encoder, part| {
+                room(run.clone().map(bytes).sum(), part);
+                work(run, encoder, part)
+            })
+        })?;
+        Ok(all)
+    }
+
+    /// Does `work` for parts of something, on this thread with the encoder at hand and on others, and joins what is made of
+    /// them to `all`. Of several errors the first one is told.
+    pub(super) fn on_threads<P: Clone + Sync, R: Join>(
+        &self,
+        parts: &[P],
+        threads: usize,
+        encoder: &mut Encoder,
+        all: &mut R,
+        work: impl Fn(P, &mut Encoder, &mut R) -> Result<()> + Sync,
+    ) -> Result<()> {
+        let mut failed = None;
+        parallel::in_order(
+            parts,
+            threads,
+            encoder,
+            |run| self.pool.with(&self.model, run),
+            |part, encoder, (made, error)| *error = work(part, encoder, made).err(),
+            |(made, error), _| {
+                all.join(made);
+                failed = failed.take().or(error.take());
+            },
+        );
+        failed.map_or(Ok(()), Err)
     }
 
     /// Appends one row: the ids of a text or a pair, cut to length, with special tokens where asked for; and the type
@@ -545,15 +546,6 @@ impl Tokenizer {
     }
 }
 
-/// Batches one behind the other.
-fn joined(parts: Vec<Ragged<u32>>) -> Ragged<u32> {
-    let mut parts = parts.into_iter();
-    let mut all = parts.next().unwrap_or_default();
-    memory::grow(all.values_mut(), parts.as_slice().iter().map(|part| part.values().len()).sum());
-    parts.for_each(|part| all.append(part));
-    all
-}
-
 /// The text that some bytes are, which stand at byte `base` of the input.
 fn read_text(bytes: &[u8], base: usize) -> Result<&str> {
     from_utf8(bytes).map_err(|error| Error::InvalidUtf8 { position: base + error.valid_up_to() })
@@ -563,12 +555,16 @@ fn first_char_len(text: &[u8]) -> usize {
     1 + text[1..].iter().take(3).take_while(|byte| **byte & 0xC0 == 0x80).count()
 }
 
-/// Runs of texts, or stretches of one, for each thread.
-pub(super) const RUNS: usize = 32;
-
 /// Rows of ids and of their type ids.
 #[derive(Default)]
 struct Typed(Ragged<u32>, Ragged<u32>);
+
+impl Join for Typed {
+    fn join(&mut self, next: &mut Self) {
+        self.0.join(&mut next.0);
+        self.1.join(&mut next.1);
+    }
+}
 
 /// How many ids of two rows to keep so that `room` suffices, taking from the longer first (tokenizers' rule).
 fn longest_first(first: usize, second: usize, room: usize) -> (usize, usize) {

@@ -3,6 +3,7 @@
 mod details;
 mod edit;
 mod encode;
+mod join;
 mod offsets;
 mod pool;
 mod sample;

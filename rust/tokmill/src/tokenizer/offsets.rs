@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use super::encode::Target;
+use super::join::Join;
 use super::{EncodeOptions, Tokenizer};
 use crate::alignment::Alignment;
 use crate::decode::Decoder;
@@ -140,16 +141,19 @@ impl Target for Spans {
         let word = self.words.token();
         self.mark(range, Some(white_space_around(found, marks)), word);
     }
+}
 
-    fn join(&mut self, next: Self) {
+impl Join for Spans {
+    fn join(&mut self, next: &mut Self) {
         let (ids, entries) = (self.ids.len(), self.entries.len());
         self.words.block(std::iter::empty());
+        next.words.block(std::iter::empty());
         let words = self.words.done;
-        self.words.done += next.words.done + next.words.ends.len() as u32;
-        self.ids.extend(next.ids);
-        self.ranges.extend(next.ranges);
-        self.entries.extend(next.entries);
-        self.marks.extend(next.marks.into_iter().map(|mark| Mark {
+        self.words.done += std::mem::take(&mut next.words.done);
+        self.ids.append(&mut next.ids);
+        self.ranges.append(&mut next.ranges);
+        self.entries.append(&mut next.entries);
+        self.marks.extend(next.marks.drain(..).map(|mark| Mark {
             ids_end: mark.ids_end + ids,
             entry: mark.entry + entries,
             word: mark.word + words,
@@ -188,11 +192,7 @@ impl Tokenizer {
         let row = |index: usize, encoder: &mut Encoder, rows: &mut Rows| {
             self.row_with_offsets(texts[index].as_ref(), unit, options, encoder, rows)
         };
-        let mut all = Rows::default();
-        for part in self.for_runs(texts.len(), |index| texts[index].as_ref().len(), options.threads, row)? {
-            all.ids.append(part.ids);
-            all.offsets.extend(part.offsets);
-        }
+        let all = self.for_runs(texts.len(), |index| texts[index].as_ref().len(), options.threads, row)?;
         Ok((all.ids, all.offsets))
     }
 
@@ -310,6 +310,13 @@ impl Tokenizer {
 struct Rows {
     ids: Ragged<u32>,
     offsets: Offsets,
+}
+
+impl Join for Rows {
+    fn join(&mut self, next: &mut Self) {
+        self.ids.join(&mut next.ids);
+        self.offsets.join(&mut next.offsets);
+    }
 }
 
 /// Number of white-space characters that an entry is spelled with at the beginning and the end.

@@ -9,6 +9,7 @@ use std::collections::BinaryHeap;
 use std::ops::Range;
 
 use super::encode::Target;
+use super::join::Join;
 use super::{EncodeOptions, Tokenizer};
 use crate::alignment::Alignment;
 use crate::encoder::Sink;
@@ -61,9 +62,11 @@ impl Target for Items {
     fn token(&mut self, id: u32, _range: Range<usize>, _found: &[u8], _marks: bool) {
         self.0.push(Item::Token(id));
     }
+}
 
-    fn join(&mut self, next: Self) {
-        self.0.extend(next.0);
+impl Join for Items {
+    fn join(&mut self, next: &mut Self) {
+        self.0.append(&mut next.0);
     }
 }
 

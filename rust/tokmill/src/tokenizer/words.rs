@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::encode::{RUNS, Target};
+use super::encode::Target;
 use super::{EncodeOptions, Tokenizer};
 use crate::encoder::{Encoder, Words};
 use crate::error::Result;
@@ -35,25 +35,10 @@ impl Tokenizer {
             }
             return Ok(());
         }
-        let walk = |part: &str, encoder: &mut Encoder, target: &mut T| {
-            self.walk_words(words, part, 0, &alone, encoder, target)
-        };
-        let mut first = Ok(());
-        let front = |part| {
-            if first.is_ok() {
-                first = walk(part, encoder, target);
-            }
-        };
-        let parts = words.parts(text, text.len().div_ceil(threads * RUNS));
-        let others = parallel::from_both_ends(parts, threads, front, |part| {
-            let mut ids = T::default();
+        let parts = words.parts(text, text.len().div_ceil(parallel::parts_for(text.len(), threads)));
+        self.on_threads(&parts, threads, encoder, target, |part, encoder, ids| {
             ids.expect(self.pool.expected_ids(part.len()));
-            self.pool.with(&self.model, |encoder| walk(part, encoder, &mut ids)).map(|()| ids)
-        });
-        first?;
-        for ids in others {
-            target.join(ids?);
-        }
-        Ok(())
+            self.walk_words(words, part, 0, &alone, encoder, ids)
+        })
     }
 }
