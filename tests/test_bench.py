@@ -15,7 +15,7 @@ from bench.corpora import plain
 from bench.harness import jobs, reference, report
 from bench.harness.compare import inputs
 from bench.harness.jobs import Job, Outcome
-from bench.harness.results import EXACT, WRONG, Sample, ratios, summarize, write_csv
+from bench.harness.results import EXACT, WRONG, Sample, ratios, read_csv, renewed, summarize, write_csv
 from bench.peers import PEERS
 from bench.peers.interface import Refused
 from bench.vocabularies import Vocabulary, prepare
@@ -107,6 +107,21 @@ def test_csv_holds_every_sample(tmp_path: Path) -> None:
     assert [(row["peer"], row["status"], float(row["warm"])) for row in rows] == [
         (one.peer, one.status, one.warm) for one in samples
     ]
+
+
+def test_inputs_that_are_measured_again_replace_those_of_the_record(tmp_path: Path) -> None:
+    other = replace(sample("peer"), text="other text")
+    write_csv(tmp_path / "samples.csv", [other, sample("peer"), sample("slow peer")])
+    earlier = read_csv(tmp_path / "samples.csv", Sample)
+    assert renewed(earlier, [sample("peer", warm=0.25)]) == [other, sample("peer", warm=0.25)]
+    assert renewed(earlier, []) == earlier
+
+
+def test_the_overview_has_a_cell_for_each_text_that_was_compared() -> None:
+    samples = [sample("tokmill", warm=0.5, cold=1.0), sample("peer", warm=1.0, cold=3.0)]
+    alone = replace(sample("tokmill"), text="alone")
+    assert report.overview(summarize([*samples, alone])).splitlines()[-1] == "| vocabulary | document | 2.00, 3.00 |"
+    assert report.overview(summarize([alone])) == ""
 
 
 def test_a_vocabulary_as_json_alone_is_owned_by_tokenizers() -> None:

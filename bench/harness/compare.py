@@ -18,7 +18,7 @@ from bench.cases import DATA, Case, load_cases, stem
 from bench.harness import machine, picture, report
 from bench.harness.jobs import Job, Outcome, run
 from bench.harness.reference import NoReference, right_answer, verdict
-from bench.harness.results import EXACT, Sample, summarize, write_csv
+from bench.harness.results import EXACT, Sample, read_csv, renewed, summarize, write_csv
 from bench.peers import PEERS, TOKMILL
 from bench.vocabularies import prepare
 
@@ -53,8 +53,10 @@ def main() -> None:
     )
     parser.add_argument("--peers", nargs="+", default=list(PEERS), choices=list(PEERS))
     parser.add_argument("--only", nargs="+", default=[""], help="inputs whose name contains one of these")
+    parser.add_argument("--add", action="store_true", help="keep what the record has of other inputs")
     options = parser.parse_args()
     directory = machine.record_directory(keep=options.full)
+    earlier = read_csv(directory / "samples.csv", Sample) if options.add else []
     facts = machine.facts() | {f"{name} version": version for name, version in machine.versions().items()}
     deadline = time.monotonic() + options.seconds
     samples: list[Sample] = []
@@ -71,8 +73,8 @@ def main() -> None:
             samples += compare(job, FULL if options.full else QUICK, [TOKMILL, *set_order(options.peers)])
         except NoReference as reason:
             left_out.append(f"{name} ({reason})")
-        write_csv(directory / "samples.csv", samples)
-    results = summarize(samples)
+        write_csv(directory / "samples.csv", renewed(earlier, samples))
+    results = summarize(renewed(earlier, samples))
     write_csv(directory / "results.csv", results)
     report.write(directory, facts, results, left_out)
     picture.write(directory, facts, results)

@@ -14,7 +14,7 @@ TEXTS = ("document", "paragraphs")
 
 def write(directory: Path, facts: dict[str, str], results: list[Result], left_out: list[str]) -> None:
     """Write `summary.md`."""
-    parts = ["# Encoding beside the peers", machine_table(facts), ratio_table(results)]
+    parts = ["# Encoding beside the peers", machine_table(facts), overview(results), ratio_table(results)]
     parts += [speed_table(results, kind) for kind in TEXTS]
     parts += [time_table(results, "call", "warm", 1e6, "microseconds a call of 26 characters")]
     parts += [time_table(results, kind, "load", 1e3, f"milliseconds to {kind}") for kind in ("load", "load_tiktoken")]
@@ -27,6 +27,19 @@ def write(directory: Path, facts: dict[str, str], results: list[Result], left_ou
 def machine_table(facts: dict[str, str]) -> str:
     """Return the facts, one a row."""
     return table(["", ""], [[name, value] for name, value in facts.items()])
+
+
+def overview(results: list[Result]) -> str:
+    """Return the ratios alone, a row a vocabulary and kind of input, a column a text."""
+    found = [ratio for ratio in ratios(results) if ratio.kind in TEXTS]
+    texts = list(dict.fromkeys(ratio.text for ratio in found))
+    cells: dict[tuple[str, str], dict[str, list[str]]] = {}
+    for ratio in found:
+        row = cells.setdefault((ratio.vocabulary, ratio.kind), {})
+        row.setdefault(ratio.text, []).append(f"{ratio.factor:.2f}")
+    rows = [[*key, *(", ".join(row.get(text, [])) for text in texts)] for key, row in cells.items()]
+    said = "Speed beside that of the fastest exact peer: later calls, first calls.\n\n"
+    return "## Overview\n\n" + said + table(["vocabulary", "input", *texts], rows) if rows else ""
 
 
 def ratio_table(results: list[Result]) -> str:

@@ -37,6 +37,11 @@ class Sample:
     warm: float = 0.0
     """The median of the later calls."""
 
+    @property
+    def input(self) -> tuple[str, str, str]:
+        """What was encoded, in which way."""
+        return self.kind, self.vocabulary, self.text
+
 
 @dataclass(frozen=True)
 class Result:
@@ -69,11 +74,17 @@ class Result:
         return self.size / self.warm / 1e6
 
 
+def renewed(earlier: Iterable[Sample], samples: Sequence[Sample]) -> list[Sample]:
+    """Return samples behind those earlier ones of other inputs. Ratios are of one run, so inputs are replaced whole."""
+    inputs = {sample.input for sample in samples}
+    return [*(sample for sample in earlier if sample.input not in inputs), *samples]
+
+
 def summarize(samples: Iterable[Sample]) -> list[Result]:
     """Return one result a peer and input, in order of first appearance. One wrong sample makes a peer wrong."""
     groups: dict[tuple[str, str, str, str], list[Sample]] = {}
     for sample in samples:
-        groups.setdefault((sample.kind, sample.vocabulary, sample.text, sample.peer), []).append(sample)
+        groups.setdefault((*sample.input, sample.peer), []).append(sample)
     results = []
     for key, group in groups.items():
         status = next((sample.status for sample in group if sample.status != EXACT), EXACT)
