@@ -22,7 +22,7 @@ use std::ops::Range;
 
 use self::compile::{Work, compile};
 use self::rewrite::{Form, Rewriting};
-use self::scan::Scanner;
+use self::scan::{Chunk, Scanner};
 use self::separators::Separators;
 use self::staged::{Stage, Staged};
 use crate::alignment::Alignment;
@@ -39,9 +39,16 @@ pub struct Pieces {
     pub base: usize,
     /// Begin and end of each piece, in order, never overlapping, never empty.
     pub ends: Vec<(u32, u32)>,
+    /// Scratch of the scanner.
+    chunk: Option<Box<Chunk>>,
 }
 
 impl Pieces {
+    /// A block of known pieces.
+    pub fn new(base: usize, ends: Vec<(u32, u32)>) -> Self {
+        Self { base, ends, chunk: None }
+    }
+
     /// The pieces as bytes of the text.
     fn ranges(&self) -> impl Iterator<Item = Range<usize>> + '_ {
         self.ends.iter().map(|&(begin, end)| self.base + begin as usize..self.base + end as usize)

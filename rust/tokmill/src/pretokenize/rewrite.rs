@@ -244,7 +244,7 @@ fn blocks(pieces: &[Range<usize>]) -> Vec<Pieces> {
             Some(block) if piece.end - block.base <= super::LONGEST_BLOCK => {
                 block.ends.push(((piece.start - block.base) as u32, (piece.end - block.base) as u32));
             }
-            _ => blocks.push(Pieces { base: piece.start, ends: vec![(0, piece.len() as u32)] }),
+            _ => blocks.push(Pieces::new(piece.start, vec![(0, piece.len() as u32)])),
         }
     }
     blocks

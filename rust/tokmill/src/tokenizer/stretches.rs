@@ -85,7 +85,7 @@ impl Tokenizer {
         }
         for &(begin, end) in &block.ends {
             let mut head = T::default();
-            let alone = Pieces { base: block.base, ends: vec![(begin, end)] };
+            let alone = Pieces::new(block.base, vec![(begin, end)]);
             encoder.encode_block(&self.model, text, &alone, &mut head);
             into.heads.push((block.base + begin as usize, head));
         }

@@ -29,8 +29,6 @@ pub(super) struct Block {
     pub(super) count: u32,
     /// Whether the text ends with the block.
     pub(super) is_last: bool,
-    /// The bytes of the block that begin a character.
-    pub(super) starts: u64,
 }
 
 /// What the algebra finds, as masks over the characters of a block.

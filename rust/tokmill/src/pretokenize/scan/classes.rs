@@ -63,8 +63,8 @@ pub(super) mod category {
 
 const CODE_POINTS: usize = 0x11_0000;
 const LEAF: usize = 64;
-/// As many leaves as there may be: a power of two, so that an index needs no check. Unicode 16 has 410.
-const LEAVES: usize = 512;
+/// As many leaves as a family may have, so that a number has eight bits. With Unicode 16 they have 190 at most.
+const LEAVES: usize = 256;
 
 struct Categories {
     /// `code point >> 6` to leaf.
@@ -113,7 +113,6 @@ impl Categories {
                 })
             })
             .collect();
-        assert!(leaves.len() <= LEAVES, "the tables of leaves hold all");
         Self { index, leaves }
     }
 
@@ -141,15 +140,24 @@ fn ranges(class: &str) -> Vec<(usize, usize)> {
     }
 }
 
+/// The roles of 64 characters whose code points differ in the last six bits.
+#[derive(Clone, Copy)]
+#[repr(align(64))]
+pub(super) struct Leaf(pub(super) [u8; LEAF]);
+
 /// The roles of all characters for one family.
 #[derive(Clone)]
 pub(super) struct Roles {
     /// By ASCII byte.
     pub(super) ascii: [u8; 128],
-    /// By the low six bits of the second byte, then by those of the lead: where the leaf begins in `leaves`.
-    short: Box<[u16; 1 << 12]>,
-    /// By leaf, then by the last six bits of the code point.
-    leaves: Box<[u8; LEAF * LEAVES]>,
+    /// By the low six bits of the lead byte, then by those of the second: the number of the leaf.
+    pub(super) short: Box<[u8; 1 << 12]>,
+    /// The same for characters of two bytes, by the low six bits of the lead; 0 for other leads.
+    pub(super) short_leads: [u8; 64],
+    /// By number, then by the last six bits of the code point. The first is that of what is no character.
+    pub(super) leaves: Box<[Leaf; LEAVES]>,
+    /// By category.
+    of_category: [u8; 256],
     /// Of a byte that is not part of a valid character: that of an unassigned code point.
     pub(super) invalid: u8,
 }
@@ -157,22 +165,32 @@ pub(super) struct Roles {
 impl Roles {
     /// The roles that `role_of` gives to the categories.
     pub(super) fn new(role_of: impl Fn(u8) -> u8) -> Self {
-        let map = |category| if category == category::INVALID { role::INVALID } else { role_of(category) };
-        let mut leaves = vec![role::INVALID; LEAF * LEAVES];
-        for (leaf, categories) in leaves.chunks_exact_mut(LEAF).zip(&CATEGORIES.leaves) {
-            leaf.copy_from_slice(&categories.map(map));
-        }
-        let leaves = leaves.into_boxed_slice().try_into().expect("the length is that of the table");
-        let short: Vec<u16> = (0..1 << 12).map(|key| CATEGORIES.short(key & 0x3F, key >> 6) * LEAF as u16).collect();
-        let short = short.into_boxed_slice().try_into().expect("the length is that of the table");
-        let mut roles = Self { ascii: [0; 128], short, leaves, invalid: role_of(category::OTHER) };
+        let of_category =
+            std::array::from_fn(|of| if of as u8 == category::INVALID { role::INVALID } else { role_of(of as u8) });
+        let mut leaves = vec![Leaf([role::INVALID; LEAF]); LEAVES];
+        let mut numbers = HashMap::from([(leaves[0].0, 0)]);
+        let short = |key: usize| {
+            let categories = CATEGORIES.leaves[CATEGORIES.short(key >> 6, key & 0x3F) as usize];
+            let leaf = categories.map(|category| of_category[category as usize]);
+            let number = numbers.len();
+            *numbers.entry(leaf).or_insert_with(|| {
+                leaves[number] = Leaf(leaf);
+                number as u8
+            })
+        };
+        let short: Vec<u8> = (0..1 << 12).map(short).collect();
+        let short: Box<[u8; 1 << 12]> = short.into_boxed_slice().try_into().expect("the length is that of the table");
+        let short_leads = std::array::from_fn(|lead| if lead < 0x20 { short[lead << 6] } else { 0 });
+        let Ok(leaves) = leaves.into_boxed_slice().try_into() else { unreachable!("the length is that of the table") };
+        let mut roles =
+            Self { ascii: [0; 128], short, short_leads, leaves, of_category, invalid: role_of(category::OTHER) };
         roles.ascii = std::array::from_fn(|byte| roles.of(byte as u32));
         roles
     }
 
     fn of(&self, code: u32) -> u8 {
         let leaf = CATEGORIES.index[(code >> 6) as usize] as usize;
-        self.leaves[leaf * LEAF + (code & 0x3F) as usize]
+        self.of_category[CATEGORIES.leaves[leaf][(code & 0x3F) as usize] as usize]
     }
 
     /// The role and length of the character at `at`, which is in the text. A byte that does not begin a valid
@@ -189,14 +207,30 @@ impl Roles {
         }
     }
 
+    /// The same, a little faster for characters of two and three bytes.
+    #[inline(always)]
+    pub(super) fn character(&self, text: &[u8], at: usize) -> (u8, usize) {
+        let goes_on = |byte: u8| byte & 0xC0 == 0x80;
+        let Some(bytes) = text[at..].first_chunk::<4>() else { return self.at(text, at) };
+        let length = match bytes[0] {
+            0xC0..0xE0 if goes_on(bytes[1]) => 2,
+            0xE0..0xF0 if goes_on(bytes[1]) && goes_on(bytes[2]) => 3,
+            _ => return self.at(text, at),
+        };
+        match self.short(*bytes) {
+            role::INVALID => self.at(text, at),
+            role => (role, length),
+        }
+    }
+
     /// The role of the two- or three-byte character that `bytes` begins with; `INVALID` where the lead byte, with the
     /// second of three, cannot begin such a character. That the other bytes are continuations is the caller's to know.
     #[inline(always)]
     pub(super) fn short(&self, bytes: [u8; 4]) -> u8 {
         let word = u32::from_le_bytes(bytes);
-        let leaf = self.short[(word >> 2 & 0xFC0 | word & 0x3F) as usize];
+        let leaf = self.short[(word << 6 & 0xFC0 | word >> 8 & 0x3F) as usize];
         // The last byte is the second, or, behind leads from 0xE0, the third.
         let last = word >> (8 + (word >> 2 & 8)) & 0x3F;
-        self.leaves[(leaf as usize + last as usize) % (LEAF * LEAVES)]
+        self.leaves[leaf as usize].0[last as usize]
     }
 }

@@ -107,8 +107,12 @@ pub(super) const DEEPSEEK_V3: Family = Family {
 pub(super) const SUPERBPE_2: Family = Family { digits_step: true, digits_only: true, ..GPT2 };
 pub(super) const SUPERBPE_128K: Family = Family { number_group: 3, ..TEKKEN };
 
+/// All families. The scanner is compiled for each, so that what a family does not have costs nothing.
+pub(super) const FAMILIES: [Family; 11] =
+    [GPT2, GPT2_SINGLE_DIGITS, LLAMA3, CL100K, QWEN2, O200K, TEKKEN, KIMI_K2, DEEPSEEK_V3, SUPERBPE_2, SUPERBPE_128K];
+
 /// The families of named patterns.
-const FAMILIES: [(&str, &Family); 10] = [
+const NAMES: [(&str, &Family); 10] = [
     ("gpt2", &GPT2),
     ("cl100k_base", &CL100K),
     ("llama3", &LLAMA3),
@@ -129,6 +133,36 @@ const GPT2_SPELLINGS: [&str; 3] = [
 ];
 
 impl Family {
+    /// Its place in [`FAMILIES`].
+    pub(super) fn number(&self) -> usize {
+        FAMILIES.iter().position(|family| family == self).expect("all families are listed")
+    }
+
+    /// Whether a character may be a mark that is neither letter nor other by itself.
+    pub(super) const fn has_marks(&self) -> bool {
+        self.cased
+    }
+
+    /// Whether characters may be [`role::UPPER`] or [`role::UNMATCHED`].
+    pub(super) const fn has_upper(&self) -> bool {
+        self.cased || matches!(self.prefix, Prefix::NotSymbol)
+    }
+
+    /// Whether a script is cut out first.
+    pub(super) const fn has_ideographs(&self) -> bool {
+        !matches!(self.ideographs, Ideographs::None)
+    }
+
+    /// Whether contractions are looked for.
+    pub(super) const fn has_contractions(&self) -> bool {
+        !matches!(self.contractions, Contractions::None)
+    }
+
+    /// Whether it matters which characters are ASCII.
+    pub(super) const fn tells_ascii(&self) -> bool {
+        matches!(self.prefix, Prefix::NotSymbol)
+    }
+
     /// The family that `steps` spell, if it is a known one.
     pub(super) fn of(steps: &[Step]) -> Option<&'static Self> {
         match steps {
@@ -155,7 +189,7 @@ impl Family {
             return Some(&GPT2);
         }
         let named = patterns().iter().find(|named| named.digits_first == digits_first && named.regexes == regexes)?;
-        FAMILIES.iter().find(|(name, _)| *name == named.name).map(|&(_, family)| family)
+        NAMES.iter().find(|(name, _)| *name == named.name).map(|&(_, family)| family)
     }
 
     /// The role of a character of the given category.

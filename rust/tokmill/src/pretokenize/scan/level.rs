@@ -1,42 +1,49 @@
-//! Blocks from text: 64 bytes become masks, with what the machine offers.
+//! Chunks from text, with what the machine offers.
 //!
-//! ASCII goes through a table of 128 roles, the other characters of a block through one of their leading bytes.
+//! ASCII goes through a table of 128 roles, the other characters through one of their leading bytes.
 
-use super::block::{Block, low};
-use super::classes::{Roles, role};
+use super::chunk::{APOSTROPHE, ASCII, BLANK, Chunk, Row, SLASH, WIDTH, has_row};
+use super::classes::Roles;
+use super::family::Family;
 
-/// Bytes in a block.
-pub(super) const BLOCK: usize = 64;
-/// A block with the rest of its last character.
-pub(super) const WINDOW: usize = BLOCK + 4;
-
-/// A way of making blocks.
+/// A way of making chunks and pieces.
 pub(super) trait Level {
-    /// The block at the beginning of `window`, of whose bytes `length`, up to 64, belong to the text. The bytes of the
-    /// text after these follow, then zeros.
-    fn block(roles: &Roles, window: &[u8; WINDOW], length: usize) -> Block;
+    /// Finds where the characters of the chunk at the begin of `text` begin and, if it is UTF-8, their roles, for a chunk
+    /// that is not ASCII. Returns whether it is UTF-8; if not, the chunk means nothing.
+    fn split(roles: &Roles, text: &[u8], chunk: &mut Chunk) -> bool;
 
-    /// The bytes of a block at which the given characters begin.
-    fn to_bytes(block: &Block, characters: u64) -> u64;
+    /// Makes the rows of a chunk, whose text is ASCII or split.
+    fn fill_rows(family: &Family, roles: &Roles, text: &[u8], chunk: &mut Chunk);
 
-    /// Adds the pieces that end at the bytes `ends` of a block, the first of which begins with the block. The block
-    /// is at `offset`. Returns the end of the last.
+    /// Adds the pieces that end before the characters `ends` of a block, the first of which begins with the block. The
+    /// block begins with the character `first` of the chunk, and the chunk is at `offset`.
     #[inline(always)]
-    fn push(pieces: &mut Vec<(u32, u32)>, offset: u32, mut ends: u64) -> u32 {
+    fn push(pieces: &mut Vec<(u32, u32)>, chunk: &Chunk, offset: u32, first: usize, ends: u64) {
         // Eight at a time, without a branch for each; those past the last bit are taken off again.
         let length = pieces.len() + ends.count_ones() as usize;
-        let last = offset + (ends | 1).ilog2();
-        let mut begin = offset;
-        while ends != 0 {
-            pieces.extend([(); 8].map(|()| {
-                let piece = (begin, offset + ends.trailing_zeros());
-                begin = piece.1;
-                ends &= ends.wrapping_sub(1);
-                piece
-            }));
+        let begin = offset + chunk.position(first) as u32;
+        if chunk.is_ascii {
+            push_eights(pieces, begin, ends, |character| offset + (first + character) as u32);
+        } else if let Some(begins) = chunk.begins[first..].first_chunk::<WIDTH>() {
+            push_eights(pieces, begin, ends, |character| offset + u32::from(begins[character % WIDTH]));
         }
         pieces.truncate(length);
-        last
+    }
+}
+
+/// Pushes a piece for each bit and, up to a multiple of eight, some more, given where the first begins and where
+/// characters begin.
+#[inline(always)]
+fn push_eights(pieces: &mut Vec<(u32, u32)>, mut begin: u32, mut ends: u64, position: impl Fn(usize) -> u32) {
+    while ends != 0 {
+        let mut eight = [(0, 0); 8];
+        for piece in &mut eight {
+            let end = position(ends.trailing_zeros() as usize);
+            *piece = (begin, end);
+            begin = end;
+            ends &= ends.wrapping_sub(1);
+        }
+        pieces.extend_from_slice(&eight);
     }
 }
 
@@ -44,69 +51,55 @@ pub(super) trait Level {
 pub(super) struct Portable;
 
 impl Level for Portable {
-    fn block(roles: &Roles, window: &[u8; WINDOW], length: usize) -> Block {
-        let mut classes = [0; BLOCK];
-        let mut signs = [0; BLOCK];
-        let mut count = length;
-        let mut starts = low(length as u32);
-        if window[..BLOCK].is_ascii() {
-            for ((class, sign), &byte) in classes.iter_mut().zip(&mut signs).zip(window) {
-                *class = roles.ascii[byte as usize];
-                *sign = SIGNS[byte as usize];
-            }
-        } else {
-            count = 0;
-            starts = 0;
-            let mut at = 0;
-            while at < length {
-                let (role, length) = character(roles, window, at);
-                classes[count] = role;
-                signs[count] = SIGNS[window[at] as usize];
-                count += 1;
-                starts |= 1 << at;
-                at += length;
-            }
-        }
-        let valid = low(count as u32);
-        let of = |role: u8| valid & mask(&classes, role.trailing_zeros());
-        let sign = |bit: u32| valid & mask(&signs, bit);
-        Block {
-            letter: of(role::LETTER),
-            number: of(role::NUMBER),
-            space: of(role::SPACE),
-            newline: of(role::NEWLINE),
-            upper: of(role::UPPER),
-            lower: of(role::LOWER),
-            mark: of(role::MARK),
-            ideograph: of(role::IDEOGRAPH),
-            ascii: sign(0),
-            blank: sign(1),
-            apostrophe: sign(2),
-            slash: sign(3),
-            count: count as u32,
-            is_last: false,
-            starts,
-        }
+    fn split(roles: &Roles, text: &[u8], chunk: &mut Chunk) -> bool {
+        chunk.decode(roles, text);
+        true
     }
 
-    fn to_bytes(block: &Block, characters: u64) -> u64 {
-        let mut starts = block.starts;
-        if starts & starts.wrapping_add(1) == 0 {
-            return characters;
+    fn fill_rows(family: &Family, roles: &Roles, text: &[u8], chunk: &mut Chunk) {
+        let firsts = if chunk.is_ascii { &text[..chunk.count] } else { &chunk.firsts[..chunk.count] };
+        let words = firsts.len().div_ceil(WIDTH);
+        for (word, firsts) in firsts.chunks(WIDTH).enumerate() {
+            let mut classes = [0; WIDTH];
+            let mut signs = [0; WIDTH];
+            let longer = &chunk.longer_roles[word * WIDTH..];
+            for (((class, sign), &byte), &longer) in classes.iter_mut().zip(&mut signs).zip(firsts).zip(longer) {
+                *class = if byte < 0x80 { roles.ascii[byte as usize] } else { longer };
+                *sign = SIGNS[byte as usize];
+            }
+            for role in (0..8).filter(|&role| has_row(family, role)) {
+                set_word(&mut chunk.rows[role], word, mask(&classes, role as u32));
+            }
+            for (bit, row) in [ASCII, BLANK, APOSTROPHE, SLASH].into_iter().enumerate() {
+                set_word(&mut chunk.rows[row], word, mask(&signs, bit as u32));
+            }
         }
-        let mut characters = characters;
-        let mut bytes = 0;
-        while characters != 0 {
-            let lowest = starts & starts.wrapping_neg();
-            bytes |= lowest & 0_u64.wrapping_sub(characters & 1);
-            starts ^= lowest;
-            characters >>= 1;
+        for row in &mut chunk.rows {
+            set_word(row, words, 0);
         }
-        bytes
     }
 }
 
-/// Which of the characters that have masks of their own begins with a byte.
+/// Sets 64 bits of a row.
+#[inline(always)]
+pub(super) fn set_word(row: &mut Row, word: usize, bits: u64) {
+    row[word * 8..word * 8 + 8].copy_from_slice(&bits.to_le_bytes());
+}
+
+/// Whether a text is ASCII, compiled for what the caller has.
+#[inline(always)]
+pub(super) fn is_ascii(text: &[u8]) -> bool {
+    let (words, rest) = text.as_chunks::<64>();
+    let all = words.iter().fold([0; 64], |mut all, word| {
+        for (all, byte) in all.iter_mut().zip(word) {
+            *all |= byte;
+        }
+        all
+    });
+    all.iter().chain(rest).fold(0, |all, byte| all | byte) < 0x80
+}
+
+/// Which of the characters that have rows of their own begins with a byte.
 static SIGNS: [u8; 256] = {
     let mut signs = [0; 256];
     let mut byte = 0;
@@ -122,7 +115,7 @@ static SIGNS: [u8; 256] = {
 
 /// One bit a byte: the given bit of each.
 #[inline(always)]
-fn mask(bytes: &[u8; BLOCK], bit: u32) -> u64 {
+fn mask(bytes: &[u8; WIDTH], bit: u32) -> u64 {
     const ONES: u64 = u64::from_le_bytes([1; 8]);
     // Moves the lowest bits of eight bytes into the highest byte.
     const GATHER: u64 = 0x0102_0408_1020_4080;
@@ -130,19 +123,4 @@ fn mask(bytes: &[u8; BLOCK], bit: u32) -> u64 {
         let bits = (u64::from_le_bytes(word) >> bit & ONES).wrapping_mul(GATHER) >> 56;
         mask << 8 | bits
     })
-}
-
-/// The role and length of the character at `at`.
-fn character(roles: &Roles, window: &[u8; WINDOW], at: usize) -> (u8, usize) {
-    let bytes: [u8; 4] = window[at..at + 4].try_into().expect("four bytes");
-    let goes_on = |byte: u8| byte & 0xC0 == 0x80;
-    let length = match bytes[0] {
-        0xC0..0xE0 if goes_on(bytes[1]) => 2,
-        0xE0..0xF0 if goes_on(bytes[1]) && goes_on(bytes[2]) => 3,
-        _ => return roles.at(window, at),
-    };
-    match roles.short(bytes) {
-        role::INVALID => roles.at(window, at),
-        role => (role, length),
-    }
 }

@@ -1,20 +1,20 @@
 //! The scanner of known patterns: the pieces of GPT-2's pattern and its descendants at memory-like speed.
 //!
-//! One engine serves all of them, with a table a family ([`family`]). It takes 64 bytes at a time, turns their
-//! characters into bit masks by role ([`level`]), finds where pieces begin by bit algebra ([`block`]) and
-//! goes on from the last of these places. Pieces that do not end in their block, and rare constructs, go through a
-//! plain reading of the pattern ([`single`]). Time is linear in the text: a character is looked at in at most three
-//! pieces. The tests hold every path against Oniguruma.
+//! One engine serves all of them, with a table a family ([`family`]), and is compiled for each. It takes about a thousand
+//! bytes at a time ([`chunk`]), finds their characters and turns these into rows of bits, one for each role ([`level`]).
+//! From a piece boundary on it then takes some 60 characters, finds where pieces begin by bit algebra ([`block`]) and goes
+//! on from the last of these places. Pieces that do not end in their block, and rare constructs, go through a plain reading
+//! of the pattern ([`single`]). Time is linear in the text: a character is looked at in at most three pieces. The tests
+//! hold every path against Oniguruma.
 
 // What the vector paths call is compiled for their instructions only where it is inlined.
 #![allow(clippy::inline_always)]
 
 mod block;
+mod chunk;
 mod classes;
 mod family;
 mod level;
-#[cfg(target_arch = "x86_64")]
-mod shape;
 mod single;
 #[cfg(test)]
 mod tests;
@@ -26,9 +26,11 @@ pub(super) use vector::POSITIONS;
 
 use super::{Pieces, Step};
 use block::low;
+pub(super) use chunk::Chunk;
+use chunk::{CHUNK, WIDTH};
 use classes::{Roles, role};
-use family::{Contractions, Family};
-use level::{BLOCK, Level, Portable, WINDOW};
+use family::{Contractions, FAMILIES, Family};
+use level::{Level, Portable, is_ascii};
 use single::{contraction, is_word};
 
 /// The most pieces in a block, so that it stays in the first-level cache.
@@ -70,6 +72,8 @@ impl Path {
 #[derive(Clone)]
 pub(crate) struct Scanner {
     family: &'static Family,
+    /// Which of [`FAMILIES`] it is.
+    number: usize,
     roles: Roles,
     path: Path,
 }
@@ -87,96 +91,134 @@ impl Scanner {
     }
 
     fn new(family: &'static Family) -> Self {
-        Self { family, roles: family.roles(), path: Path::best() }
+        Self { family, number: family.number(), roles: family.roles(), path: Path::best() }
     }
 
     /// Replaces `pieces` by the next block of pieces of `text` from byte `from`, which is a piece boundary, and
     /// returns the byte where the next block begins. No piece may be longer than 2 GiB.
     pub(crate) fn fill(&self, text: &[u8], from: usize, pieces: &mut Pieces) -> usize {
-        match self.path {
-            Path::Portable => self.fill_with::<Portable>(text, from, pieces),
+        let compiled = &COMPILED[self.number];
+        let fill = match self.path {
+            Path::Portable => compiled.portable,
             #[cfg(target_arch = "x86_64")]
-            // SAFETY: the path is only taken where its features are available.
-            Path::Avx2 => unsafe { vector::fill_avx2(self, text, from, pieces) },
+            Path::Avx2 => compiled.avx2,
             #[cfg(target_arch = "x86_64")]
-            // SAFETY: the same.
-            Path::Avx512 => unsafe { vector::fill_avx512(self, text, from, pieces) },
-        }
+            Path::Avx512 => compiled.avx512,
+        };
+        // SAFETY: a path is only taken where its features are available.
+        unsafe { fill(self, text, from, pieces) }
     }
 
     #[inline(always)]
-    fn fill_with<L: Level>(&self, text: &[u8], from: usize, pieces: &mut Pieces) -> usize {
+    fn fill_with<L: Level, const F: usize>(&self, text: &[u8], from: usize, pieces: &mut Pieces) -> usize {
         pieces.base = from;
         pieces.ends.clear();
-        pieces.ends.reserve(BLOCK_PIECES + BLOCK);
+        pieces.ends.reserve(BLOCK_PIECES + CHUNK + WIDTH);
+        let Pieces { ends, chunk, .. } = pieces;
+        let chunk = chunk.get_or_insert_default();
         let mut at = from;
-        while at < text.len() && pieces.ends.len() < BLOCK_PIECES && at - from < BLOCK_BYTES {
-            let rest = &text[at..];
-            let padded;
-            let window = if let Some(window) = rest.first_chunk() {
-                window
+        while at < text.len() && ends.len() < BLOCK_PIECES && at - from < BLOCK_BYTES {
+            at = if const { FAMILIES[F].digits_only } {
+                self.push_single(text, at, from, ends)
             } else {
-                padded = pad(rest);
-                &padded
+                self.read::<L, F>(&text[at..], chunk);
+                self.push_chunk::<L, F>(text, at, from, chunk, ends)
             };
-            at = self.push_block::<L>(text, at, window, pieces);
         }
         at
     }
 
-    /// Pushes the pieces that are certain in the block at `at`, at least one, and returns where they end. `window`
-    /// holds the bytes of the text from there on.
+    /// Reads the chunk that `text` begins with.
     #[inline(always)]
-    fn push_block<L: Level>(&self, text: &[u8], at: usize, window: &[u8; WINDOW], pieces: &mut Pieces) -> usize {
-        if self.family.digits_only {
-            return self.push_single(text, at, pieces);
+    fn read<L: Level, const F: usize>(&self, text: &[u8], chunk: &mut Chunk) {
+        chunk.bytes = text.len().min(CHUNK);
+        chunk.is_ascii = is_ascii(&text[..chunk.bytes]);
+        chunk.count = chunk.bytes;
+        if !chunk.is_ascii && !L::split(&self.roles, text, chunk) {
+            chunk.decode(&self.roles, text);
         }
-        let rest = text.len() - at;
-        let mut block = L::block(&self.roles, window, rest.min(BLOCK));
-        block.is_last = rest < BLOCK;
-        let cuts = block.cuts(self.family);
-        let mut begins = L::to_bytes(&block, cuts.begins);
-        let mut is_last = block.is_last && cuts.usable == low(block.count);
-        if cuts.apostrophes != 0 {
-            let apostrophes = L::to_bytes(&block, cuts.apostrophes);
-            is_last &= self.mend_contractions(text, at, apostrophes, &mut begins);
-            begins &= L::to_bytes(&block, cuts.usable);
-        }
-        begins &= !1;
-        if is_last {
-            let offset = (at - pieces.base) as u32;
-            let begin = L::push(&mut pieces.ends, offset, begins);
-            pieces.ends.push((begin, offset + rest as u32));
-            text.len()
-        } else if begins == 0 {
-            self.push_single(text, at, pieces)
-        } else {
-            L::push(&mut pieces.ends, (at - pieces.base) as u32, begins);
-            at + begins.ilog2() as usize
+        chunk.is_last = chunk.bytes >= text.len();
+        L::fill_rows(const { &FAMILIES[F] }, &self.roles, text, chunk);
+    }
+
+    /// Pushes the pieces that are certain in the chunk at `at`, at least one, and returns where they end. Positions are
+    /// relative to `base`.
+    #[inline(always)]
+    fn push_chunk<L: Level, const F: usize>(
+        &self,
+        text: &[u8],
+        at: usize,
+        base: usize,
+        chunk: &Chunk,
+        ends: &mut Vec<(u32, u32)>,
+    ) -> usize {
+        let family = const { &FAMILIES[F] };
+        let offset = (at - base) as u32;
+        let mut first = 0;
+        loop {
+            let block = chunk.block(family, first);
+            let cuts = block.cuts(family);
+            let mut begins = cuts.begins;
+            let mut is_last = block.is_last && cuts.usable == low(block.count);
+            if cuts.apostrophes != 0 {
+                is_last &=
+                    self.mend_contractions(&text[at..], chunk, first, block.count, cuts.apostrophes, &mut begins);
+                begins &= cuts.usable;
+            }
+            begins &= !1;
+            if begins != 0 || is_last {
+                L::push(ends, chunk, offset, first, begins);
+                first += (begins | 1).ilog2() as usize;
+                if is_last {
+                    ends.push((offset + chunk.position(first) as u32, (text.len() - base) as u32));
+                    return text.len();
+                }
+                continue;
+            }
+            let begin = at + chunk.position(first);
+            if first > 0 && first + block.count as usize == chunk.count {
+                return begin;
+            }
+            let end = self.push_single(text, begin, base, ends);
+            if end >= at + chunk.bytes {
+                return end;
+            }
+            first = chunk.character_at(end - at);
         }
     }
 
     /// Pushes the piece at `at` and returns its end.
-    fn push_single(&self, text: &[u8], at: usize, pieces: &mut Pieces) -> usize {
+    fn push_single(&self, text: &[u8], at: usize, base: usize, ends: &mut Vec<(u32, u32)>) -> usize {
         let end = self.piece_end(text, at);
-        pieces.ends.push(((at - pieces.base) as u32, (end - pieces.base) as u32));
+        ends.push(((at - base) as u32, (end - base) as u32));
         end
     }
 
-    /// Corrects the bytes that begin a piece in the block at `at` by the contractions that begin at `apostrophes`.
-    /// Returns whether all that remain are certain; else those behind a place that is not are gone.
+    /// Corrects the characters that begin a piece in a block of `count` characters from `first` on by the contractions that
+    /// begin at `apostrophes`. `text` begins with the chunk. Returns whether all that remain are certain; else those behind
+    /// a place that is not are gone.
     #[inline(never)]
-    fn mend_contractions(&self, text: &[u8], at: usize, mut apostrophes: u64, begins: &mut u64) -> bool {
+    fn mend_contractions(
+        &self,
+        text: &[u8],
+        chunk: &Chunk,
+        first: usize,
+        count: u32,
+        mut apostrophes: u64,
+        begins: &mut u64,
+    ) -> bool {
         let kind = self.family.contractions;
         while apostrophes != 0 {
             let apostrophe = apostrophes.trailing_zeros();
             apostrophes &= apostrophes - 1;
-            let Some(length) = contraction(&text[at + apostrophe as usize..], kind != Contractions::Exact) else {
+            let at = chunk.position(first + apostrophe as usize);
+            let Some(length) = contraction(&text[at..], kind != Contractions::Exact) else {
                 continue;
             };
-            let end = apostrophe + length as u32;
-            let next = at + end as usize;
-            if end >= BLOCK as u32 && next < text.len() {
+            let next = at + length;
+            // All their characters are ASCII but the long s.
+            let end = apostrophe + if text[at + 1].is_ascii() { length as u32 } else { 2 };
+            if end >= count && next < text.len() {
                 *begins &= low(apostrophe);
                 return false;
             }
@@ -199,9 +241,39 @@ impl Scanner {
     }
 }
 
-/// Less than a window of bytes, with zeros behind.
-fn pad(bytes: &[u8]) -> [u8; WINDOW] {
-    let mut window = [0; WINDOW];
-    window[..bytes.len()].copy_from_slice(bytes);
-    window
+/// Adds to pieces as [`Scanner::fill`] does.
+type Fill = unsafe fn(&Scanner, &[u8], usize, &mut Pieces) -> usize;
+
+/// What is compiled for one family.
+struct Compiled {
+    portable: Fill,
+    #[cfg(target_arch = "x86_64")]
+    avx2: Fill,
+    #[cfg(target_arch = "x86_64")]
+    avx512: Fill,
 }
+
+const fn compiled<const F: usize>() -> Compiled {
+    Compiled {
+        portable: Scanner::fill_with::<Portable, F>,
+        #[cfg(target_arch = "x86_64")]
+        avx2: vector::fill_avx2::<F>,
+        #[cfg(target_arch = "x86_64")]
+        avx512: vector::fill_avx512::<F>,
+    }
+}
+
+/// By the number of the family.
+static COMPILED: [Compiled; FAMILIES.len()] = [
+    compiled::<0>(),
+    compiled::<1>(),
+    compiled::<2>(),
+    compiled::<3>(),
+    compiled::<4>(),
+    compiled::<5>(),
+    compiled::<6>(),
+    compiled::<7>(),
+    compiled::<8>(),
+    compiled::<9>(),
+    compiled::<10>(),
+];

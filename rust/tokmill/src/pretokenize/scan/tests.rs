@@ -222,7 +222,7 @@ proptest! {
     }
 
     #[test]
-    fn takes_an_invalid_byte_for_an_unassigned_character(text in text(40), noise in noise()) {
+    fn takes_an_invalid_byte_for_an_unassigned_character(text in text(150), noise in noise()) {
         let mut bytes = text.into_bytes();
         for (at, byte) in noise {
             let at = at.index(bytes.len() + 1);
