@@ -39,6 +39,8 @@ pub use sample::Sampler;
 
 use std::ops::Range;
 
+use hashbrown::HashMap;
+
 use crate::error::{Error, Result};
 use crate::merges::Merge;
 use crate::vocab::{Spelling, Vocab};
@@ -86,8 +88,8 @@ pub struct Bpe {
     merges: Vec<Merge>,
     options: BpeOptions,
     engine: Engine,
-    /// Whether entries are taken whole and some are not reached by merging.
-    unmerged: bool,
+    /// Where entries are taken whole, those that merging does not reach. They are few, so asking for one stays in cache.
+    unmerged: HashMap<Box<[u8]>, u32>,
     /// What merges pieces with neighbouring blanks, where some entries of these have the same rank.
     blank_runs: Option<Box<Literal>>,
     /// The ranks of the merges where some are equal; else empty, and a merge's rank is its place.
@@ -184,7 +186,8 @@ impl Bpe {
             Engine::Symbols(compiled) => compiled.symbols.reaches(id),
             Engine::Literal(_) | Engine::Scored(_) => false,
         };
-        let unmerged = options.ignore_merges && vocab.iter().any(|(id, _)| !reaches(id) && !vocab.is_inexpressible(id));
+        let is_unmerged = |id| options.ignore_merges && !reaches(id) && !vocab.is_inexpressible(id);
+        let unmerged = vocab.iter().filter(|&(id, _)| is_unmerged(id)).map(|(id, key)| (key.into(), id)).collect();
         let bpe = Self { vocab, merges, options, engine, unmerged, blank_runs: None, ranks: Vec::new(), apart: None };
         if let Some(token) = bpe.options.unk_token.as_ref().filter(|token| bpe.vocab.id_spelled(token).is_none())
             && bpe.has_unknowns()
@@ -232,8 +235,7 @@ impl Bpe {
 
     /// The id of a piece that is an entry which merging does not lead to, where entries are taken whole.
     pub fn whole_unmerged(&self, piece: &[u8]) -> Option<u32> {
-        let id = if self.has_unmerged() { self.vocab.id(piece)? } else { return None };
-        (!self.reaches(id)).then_some(id)
+        if self.unmerged.is_empty() { None } else { self.unmerged.get(piece).copied() }
     }
 
     /// The merges that can fire, each with the one entry it makes, in the order in which they do so in ordinary texts
@@ -294,7 +296,7 @@ impl Bpe {
 
     /// Whether there are entries that a piece becomes but that merging does not lead to.
     pub fn has_unmerged(&self) -> bool {
-        self.unmerged
+        !self.unmerged.is_empty()
     }
 
     /// Entries that are their own encoding, in order of id, with their id. Some may be left out.
