@@ -119,8 +119,7 @@ fn large_str(object: Borrowed<'_, '_, PyAny>) -> Option<Vec<u8>> {
         return None;
     }
     let sequence = object.cast::<PySequence>().ok()?;
-    let mut text = Vec::with_capacity(2 * chars);
-    memory::prefer_huge_pages(text.spare_capacity_mut());
+    let mut text = memory::room(2 * chars);
     for begin in (0..chars).step_by(SLICE) {
         let slice = sequence.get_slice(begin, chars.min(begin + SLICE)).ok()?;
         text.extend_from_slice(slice.extract::<&str>().ok()?.as_bytes());

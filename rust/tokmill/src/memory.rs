@@ -28,25 +28,52 @@ pub const LINE: usize = 64;
 /// Bytes of a huge page, on most machines.
 const HUGE_PAGE: usize = 2 << 20;
 
+/// Bytes that the allocator of glibc keeps beside what it maps for one request, rounded up to its granularity.
+const HEADER: usize = 32;
+
 /// Memory of fewer bytes than this is left to pages of the usual size.
 const WORTH_HUGE: usize = 4 << 20;
 
 /// Asks the system to provide memory that has not been touched yet in huge pages: one fault for 2 MiB instead of 512.
 /// Does nothing where that cannot be said, or is not worth it.
 pub fn prefer_huge_pages<T>(memory: &mut [T]) {
-    #[cfg(target_os = "linux")]
     if size_of_val(memory) >= WORTH_HUGE {
-        const PAGE: usize = 4096;
-        let begin = memory.as_mut_ptr().cast::<u8>();
-        let skipped = begin.align_offset(PAGE);
-        let len = size_of_val(memory).saturating_sub(skipped) / PAGE * PAGE;
-        // SAFETY: the range lies within memory that is borrowed, and this advice does not change what is in it.
-        unsafe {
-            libc::madvise(begin.wrapping_add(skipped).cast(), len, libc::MADV_HUGEPAGE);
+        advise(memory);
+    }
+}
+
+#[cfg(target_os = "linux")]
+fn advise<T>(memory: &mut [T]) {
+    const PAGE: usize = 4096;
+    let begin = memory.as_mut_ptr().cast::<u8>();
+    let before = begin.addr() % PAGE;
+    let len = (before + size_of_val(memory)).next_multiple_of(PAGE);
+    let page = begin.wrapping_sub(before).cast();
+    // SAFETY: the pages of the range hold memory that is borrowed, and this changes nothing that is in them, neither
+    // there nor beside it.
+    unsafe {
+        libc::madvise(page, len, libc::MADV_HUGEPAGE);
+        if page.addr() % HUGE_PAGE == 0 && before != 0 && len >= HUGE_PAGE {
+            // The allocator has touched the first page, to write down how long the memory is.
+            libc::madvise(page, HUGE_PAGE, libc::MADV_COLLAPSE);
         }
     }
-    #[cfg(not(target_os = "linux"))]
-    let _ = memory;
+}
+
+#[cfg(not(target_os = "linux"))]
+fn advise<T>(_memory: &mut [T]) {}
+
+/// An empty vector with room for so many values, in huge pages where that is worth it.
+pub fn room<T>(len: usize) -> Vec<T> {
+    let bytes = len.saturating_mul(size_of::<T>());
+    if bytes < WORTH_HUGE {
+        return Vec::with_capacity(len);
+    }
+    // With its header it is a mapping of whole huge pages, which the system lets begin at the boundary of one.
+    let whole = bytes.saturating_add(HEADER).next_multiple_of(HUGE_PAGE) - HEADER;
+    let mut room = Vec::with_capacity(whole / size_of::<T>());
+    prefer_huge_pages(room.spare_capacity_mut());
+    room
 }
 
 /// Appends values to a vector that may become long.
@@ -71,17 +98,14 @@ pub fn grow<T: Copy>(values: &mut Vec<T>, more: usize) {
     if capacity * size_of::<T>() < WORTH_HUGE {
         return values.reserve(more);
     }
-    let mut grown = Vec::with_capacity(capacity);
-    prefer_huge_pages(grown.spare_capacity_mut());
+    let mut grown = room(capacity);
     grown.extend_from_slice(values);
     *values = grown;
 }
 
 /// An empty text with room for so many bytes, in huge pages where that is worth it.
 pub fn room_for_text(bytes: usize) -> String {
-    let mut room = Vec::with_capacity(bytes);
-    prefer_huge_pages(room.spare_capacity_mut());
-    String::from_utf8(room).expect("no bytes are a text")
+    String::from_utf8(room(bytes)).expect("no bytes are a text")
 }
 
 /// A slice of zeros, at the boundary of a huge page where it is worth huge pages, else of a cache line. The system

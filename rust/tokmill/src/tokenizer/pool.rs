@@ -17,9 +17,18 @@ pub const DEFAULT_CACHE_BYTES: usize = 64 << 20;
 pub(super) struct Pool {
     places: Vec<Mutex<Option<Box<Encoder>>>>,
     cache_bytes: AtomicUsize,
-    /// How many ids 1,024 bytes of the last long text were. Only how much room is made for ids depends on it.
+    /// How many ids 1,024 bytes of the last long text were, [`UNKNOWN`] before the first. Only how much room is made for
+    /// ids depends on it.
     density: AtomicUsize,
 }
+
+/// No density.
+const UNKNOWN: usize = usize::MAX;
+/// What is expected then: more than nearly any text has, as room that is not used is not touched either.
+const GENEROUS: usize = 704;
+/// What is expected then of a text that is so long that room alone may be too much.
+const USUAL: usize = 256;
+const VERY_LONG: usize = 1 << 28;
 
 /// Texts of so many bytes tell how many ids to expect of the next.
 const TELLING: usize = 1 << 16;
@@ -29,15 +38,20 @@ impl Pool {
     pub(super) fn new(model: &Model) -> Self {
         let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
         let places = std::iter::repeat_with(|| Mutex::new(None)).take(cores.min(64)).collect();
-        let pool = Self { places, cache_bytes: AtomicUsize::new(DEFAULT_CACHE_BYTES), density: AtomicUsize::new(256) };
+        let pool = Self { places, cache_bytes: AtomicUsize::new(DEFAULT_CACHE_BYTES), density: AtomicUsize::new(UNKNOWN) };
         pool.with(model, |_| ());
         pool
     }
 
     /// About how many ids a text has.
     pub(super) fn expected_ids(&self, bytes: usize) -> usize {
+        let density = match self.density.load(Ordering::Relaxed) {
+            UNKNOWN if bytes < VERY_LONG => GENEROUS,
+            UNKNOWN => USUAL,
+            known => known,
+        };
         // A little more, since growing costs more than room that is not used.
-        bytes.saturating_mul(self.density.load(Ordering::Relaxed)) / 1000 + 4
+        bytes.saturating_mul(density) / 1000 + 4
     }
 
     /// Takes note of how many ids a text had.
