@@ -173,10 +173,10 @@ impl PieceCache {
         })
     }
 
-    /// Remembers the ids of a non-empty piece that is not remembered yet, if it is not too long.
+    /// Remembers the ids of a non-empty piece, if it is not remembered yet and not too long.
     pub(super) fn insert(&mut self, hash: u64, piece: &[u8], ids: &[u32]) {
         let words = 1 + piece.len().div_ceil(WORD) + ids.len();
-        if piece.len() > MAX_KEY || words > self.words {
+        if piece.len() > MAX_KEY || words > self.words || self.get(hash, piece).is_some() {
             return;
         }
         // An entry does not wrap around; what is left at the end of the ring is skipped.

@@ -177,14 +177,16 @@ impl FrontTable {
         self.buckets().get(short_key(piece, 0, piece.len()), hash).ids()
     }
 
-    /// Remembers the ids of a short piece that is not in the table, if a slot holds them; `false` if not. What has to give
-    /// way is handed to `evicted`.
+    /// Remembers the ids of a short piece, if a slot holds them; `false` if not. What has to give way is handed to `evicted`.
     pub(super) fn insert(&mut self, key: u128, hash: u64, ids: &[u32], evicted: impl FnOnce(u128, &[u32])) -> bool {
         let Some(word) = Packed::pack(ids) else { return false };
         if self.is_off() {
             return false;
         }
         let bucket = self.bucket_mut(hash);
+        if bucket[0] == key || bucket[2] == key {
+            return true;
+        }
         let seed = || [2, 0].into_iter().find(|&slot| Packed::new(bucket[slot + 1]).is_seed());
         let slot = free(bucket).or_else(seed).unwrap_or(2);
         let old = Packed::new(bucket[slot + 1]);

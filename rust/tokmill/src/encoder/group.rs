@@ -278,6 +278,8 @@ const GATHERED: usize = 4096;
 pub(super) struct Joined {
     ids: [u32; GATHERED],
     len: usize,
+    /// The ids with those of the gaps between them, and others behind them.
+    filled: Vec<u32>,
     gaps: Vec<Gap>,
     /// How many different pieces the gaps are, and their bytes.
     pieces: usize,
@@ -318,14 +320,20 @@ impl Merged {
 
     /// The ids of a piece, by its number.
     pub(super) fn of(&self, number: usize) -> &[u32] {
+        &self.ids[self.range(number)]
+    }
+
+    /// Where they are.
+    fn range(&self, number: usize) -> Range<usize> {
         let begin = if number == 0 { 0 } else { self.ends[number - 1] };
-        &self.ids[begin..self.ends[number]]
+        begin..self.ends[number]
     }
 }
 
 impl Joined {
     pub(super) fn new() -> Self {
-        Self { ids: [0; GATHERED], len: 0, gaps: Vec::with_capacity(GAPS), pieces: 0, bytes: 0, recent: [0; RECENT] }
+        let (filled, gaps) = (Vec::new(), Vec::with_capacity(GAPS));
+        Self { ids: [0; GATHERED], len: 0, filled, gaps, pieces: 0, bytes: 0, recent: [0; RECENT] }
     }
 
     #[inline]
@@ -369,14 +377,22 @@ impl Joined {
         self.gaps.push(Gap { place: self.len, hash, piece, number });
     }
 
-    /// The ids from one place to another.
-    pub(super) fn between(&self, from: usize, to: usize) -> &[u32] {
-        &self.ids[from..to]
-    }
-
-    /// The ids from a place on.
-    pub(super) fn behind(&self, from: usize) -> &[u32] {
-        &self.ids[from..self.len]
+    /// The ids, with those of the pieces in the gaps, which `merged` has.
+    pub(super) fn filled(&mut self, merged: &mut Merged) -> &[u32] {
+        let more: usize = self.gaps.iter().map(|gap| merged.range(gap.number).len()).sum();
+        let most = self.len + more + CHUNK;
+        if self.filled.len() < most {
+            self.filled.resize(most, 0);
+        }
+        merged.ids.extend([0; CHUNK]);
+        let (mut len, mut place) = (0, 0);
+        for gap in &self.gaps {
+            append_chunks(&mut self.filled, &mut len, &self.ids, place..gap.place);
+            append_chunks(&mut self.filled, &mut len, &merged.ids, merged.range(gap.number));
+            place = gap.place;
+        }
+        append_chunks(&mut self.filled, &mut len, &self.ids, place..self.len);
+        &self.filled[..len]
     }
 
     pub(super) fn clear(&mut self) {

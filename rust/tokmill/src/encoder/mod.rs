@@ -398,23 +398,12 @@ impl Tables {
         let Self { front, cache, joined, merged, scratch, .. } = self;
         merged.clear();
         bpe.merge_batch(&mut scratch.bpe, &mut merged.ids, &mut merged.ends);
-        let mut place = 0;
-        for gap in joined.gaps() {
-            sink.ids(joined.between(place, gap.place));
-            sink.ids(merged.of(gap.number));
-            place = gap.place;
-        }
-        sink.ids(joined.behind(place));
+        sink.ids(joined.filled(merged));
         let mut remembered = 0;
         for gap in joined.gaps() {
-            if gap.number != remembered {
-                continue;
-            }
-            remembered += 1;
-            let piece = &text[gap.piece.clone()];
-            // It may have been remembered since its group was looked up.
-            if !knows(front, cache, piece, gap.hash) {
-                remember(front, cache, piece, gap.hash, merged.of(gap.number));
+            if gap.number == remembered {
+                remembered += 1;
+                remember(front, cache, &text[gap.piece.clone()], gap.hash, merged.of(gap.number));
             }
         }
         joined.clear();
@@ -512,12 +501,8 @@ impl Tables {
     }
 }
 
-/// Whether either table has a piece.
-fn knows(front: &FrontTable, cache: &PieceCache, piece: &[u8], hash: u64) -> bool {
-    !front.get_piece(piece, hash).is_empty() || cache.get(hash, piece).is_some()
-}
-
-/// Puts a piece where it will be looked for first; the cache takes what the front table cannot hold or gives up.
+/// Puts a piece where it will be looked for first, if it is not there yet; the cache takes what the front table cannot hold
+/// or gives up.
 fn remember(front: &mut FrontTable, cache: &mut PieceCache, piece: &[u8], hash: u64, ids: &[u32]) {
     let kept = piece.len() <= SHORT
         && front.insert(short_key(piece, 0, piece.len()), hash, ids, |key, ids| {

@@ -38,7 +38,8 @@ impl Pool {
     pub(super) fn new(model: &Model) -> Self {
         let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
         let places = std::iter::repeat_with(|| Mutex::new(None)).take(cores.min(64)).collect();
-        let pool = Self { places, cache_bytes: AtomicUsize::new(DEFAULT_CACHE_BYTES), density: AtomicUsize::new(UNKNOWN) };
+        let pool =
+            Self { places, cache_bytes: AtomicUsize::new(DEFAULT_CACHE_BYTES), density: AtomicUsize::new(UNKNOWN) };
         pool.with(model, |_| ());
         pool
     }

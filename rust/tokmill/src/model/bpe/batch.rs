@@ -11,7 +11,7 @@ use std::ops::{Range, RangeInclusive};
 
 use super::lanes::{Lane, PLACES, Questions, merge, no_questions};
 use super::starts::Starts;
-use super::symbols::{NO_SYMBOL, Symbols};
+use super::symbols::{NO_SYMBOL, NONE, Symbols};
 
 /// The fewest and the most bytes of a part of a long piece.
 const PART: RangeInclusive<usize> = 24..=56;
@@ -186,10 +186,10 @@ impl Batch {
         let lane = &self.lanes[self.pieces[piece].start + part];
         // Neither the place before the piece nor the one behind it.
         let mut live = lane.live & lane.live.wrapping_sub(1);
-        std::iter::from_fn(move || {
+        (1..live.count_ones()).map(move |_| {
             let place = live.trailing_zeros() as usize;
             live &= live.wrapping_sub(1);
-            (live != 0).then(|| lane.symbols[place % PLACES])
+            lane.symbols[place % PLACES]
         })
     }
 }
@@ -197,15 +197,16 @@ impl Batch {
 /// Writes the symbols that a piece begins with, from place 1 on, and gives their number, unless that is too much.
 #[inline]
 fn begin_with(symbols: &mut [u32; PLACES], starts: &Starts, piece: &[u8]) -> Option<usize> {
-    let (mut at, mut count) = (0, 0);
+    let (mut at, mut count, mut before) = (0, 0, NONE);
     while at < piece.len() {
         if count == Batch::MOST {
             return None;
         }
-        let (symbol, len) = starts.at(piece, at);
+        let (symbol, len, behind) = starts.at(piece, at, before);
         count += 1;
         symbols[count % PLACES] = symbol;
         at += len;
+        before = behind;
     }
     Some(count)
 }

@@ -10,12 +10,9 @@
 // What the vector path calls is compiled for its instructions only where it is inlined.
 #![allow(clippy::inline_always)]
 
-use super::alphabet::{CharTable, decode};
+use super::alphabet::CharTable;
 use super::symbols::{NONE, Symbols};
 use crate::vocab::Vocab;
-
-/// The first character that takes so many bytes.
-const SHORTEST: [u32; 5] = [0, 0, 0x80, 0x800, 0x1_0000];
 
 /// The characters that merging may begin with, and the test for each place.
 #[derive(Clone, Debug)]
@@ -35,30 +32,33 @@ impl Starts {
             let (Some(key), left_len) = (vocab.key(symbols.id(symbol)), symbols.len(left)) else { continue };
             let across = &mut starts.across[border(key[left_len - 1], key[left_len])];
             *across = symbol.min(*across);
-            if key[0] >= 0xC2 && key.len() <= 4 && char_len(key, 0) == key.len() && last_made(symbols, symbol) == symbol
+            if key[0] >= 0xC2
+                && let Some((code, len)) = character(key, 0)
+                && len == key.len()
+                && last_made(symbols, symbol) == symbol
             {
-                starts.chars.insert(decode(key).0, symbol);
+                starts.chars.insert(code, symbol);
             }
         }
         starts
     }
 
-    /// The symbol that the bytes of `piece` from `at` on begin with, and its length in bytes: a character that nothing
-    /// disturbs, else a single byte.
+    /// The symbol that the bytes of `piece` from `at` on begin with, its length in bytes, and what [`Self::before`] says of
+    /// its end: a character that nothing disturbs, else a single byte. `before` is what that says of `at`.
     #[inline(always)]
-    pub(super) fn at(&self, piece: &[u8], at: usize) -> (u32, usize) {
+    pub(super) fn at(&self, piece: &[u8], at: usize, before: u32) -> (u32, usize, u32) {
         let first = piece[at];
         if first >= 0xC2
-            && let len @ 2.. = char_len(piece, at)
+            && let Some((code, len)) = character(piece, at)
         {
-            let (code, _) = decode(&piece[at..at + len]);
-            // Bytes that spell a character at greater length than UTF-8 does are not that character.
-            let symbol = if code >= SHORTEST[len] { self.chars.get(code) } else { NONE };
-            if symbol != NONE && symbol < self.before(piece, at) && symbol < self.before(piece, at + len) {
-                return (symbol, len);
+            let behind = self.before(piece, at + len);
+            let symbol = self.chars.get(code);
+            // Never where there is no symbol.
+            if symbol < before.min(behind) {
+                return (symbol, len, behind);
             }
         }
-        (first.into(), 1)
+        (first.into(), 1, self.before(piece, at + 1))
     }
 
     /// The first product that is made across the border before byte `at`; [`NONE`] at the ends of a piece.
@@ -72,17 +72,25 @@ fn border(left: u8, right: u8) -> usize {
     usize::from(left) << 8 | usize::from(right)
 }
 
-/// Length of the character of several bytes at `at`, whose first byte is at least 0xC2; 0 where there is none.
+/// The character of several bytes at `at`, whose first byte is at least 0xC2, and its length; `None` where there is none, as
+/// where bytes spell a character at greater length than UTF-8 does.
 #[inline(always)]
-fn char_len(text: &[u8], at: usize) -> usize {
-    let len = match text[at] {
-        ..0xE0 => 2,
-        0xE0..0xF0 => 3,
-        0xF0..0xF5 => 4,
-        _ => return 0,
-    };
-    let tail = text.get(at + 1..at + len);
-    if tail.is_some_and(|tail| tail.iter().all(|byte| byte & 0xC0 == 0x80)) { len } else { 0 }
+fn character(text: &[u8], at: usize) -> Option<(u32, usize)> {
+    let tail = |index: usize| text.get(at + index).map(|&byte| u32::from(byte)).filter(|byte| byte & 0xC0 == 0x80);
+    let first = u32::from(text[at]);
+    let bits = |tail: u32| tail & 0x3F;
+    match first {
+        ..0xE0 => Some(((first & 0x1F) << 6 | bits(tail(1)?), 2)),
+        0xE0..0xF0 => {
+            let code = (first & 0x0F) << 12 | bits(tail(1)?) << 6 | bits(tail(2)?);
+            (code >= 0x800).then_some((code, 3))
+        }
+        0xF0..0xF5 => {
+            let code = (first & 0x07) << 18 | bits(tail(1)?) << 12 | bits(tail(2)?) << 6 | bits(tail(3)?);
+            (code >= 0x1_0000).then_some((code, 4))
+        }
+        _ => None,
+    }
 }
 
 /// The last of the merges that make a symbol: its own, but in lists that no trainer could have made.
