@@ -79,7 +79,7 @@ impl<'a, 'py> FromPyObject<'a, 'py> for Text<'a> {
 /// A `str` of fewer characters lends its UTF-8 form at once.
 const LARGE: usize = 1 << 17;
 /// Characters that are turned into UTF-8 together.
-const SLICE: usize = 4096;
+const SLICE: usize = 16 << 10;
 /// The addresses of some large texts that have been turned into UTF-8 here.
 static SEEN: [AtomicUsize; 64] = [const { AtomicUsize::new(0) }; 64];
 

@@ -93,9 +93,10 @@ impl Batch {
         if self.len == self.lanes.len() {
             self.lanes.push(Lane::default());
         }
-        let symbols = &mut self.lanes[self.len].symbols;
+        let Lane { symbols, of_bytes, .. } = &mut self.lanes[self.len];
+        *of_bytes = starts.is_none() || piece.is_ascii();
         let count = match starts {
-            Some(starts) if !piece.is_ascii() => match begin_with(symbols, starts, piece) {
+            Some(starts) if !*of_bytes => match begin_with(symbols, starts, piece) {
                 Some(count) => count,
                 None => return false,
             },
@@ -134,8 +135,8 @@ impl Batch {
         &self.text
     }
 
-    /// Merges all pieces.
-    pub(super) fn merge(&mut self, symbols: &Symbols) {
+    /// Merges all pieces; `starts` is of the same symbols, if there is one.
+    pub(super) fn merge(&mut self, symbols: &Symbols, starts: Option<&Starts>) {
         #[cfg(target_arch = "x86_64")]
         {
             use std::arch::is_x86_feature_detected as has;
@@ -148,36 +149,36 @@ impl Batch {
                 && has!("avx512vl")
             {
                 // SAFETY: the processor has what the function is compiled for.
-                return unsafe { self.merge_avx512(symbols) };
+                return unsafe { self.merge_avx512(symbols, starts) };
             }
             if has_avx2 {
                 // SAFETY: the processor has what the function is compiled for.
-                return unsafe { self.merge_avx2(symbols) };
+                return unsafe { self.merge_avx2(symbols, starts) };
             }
         }
-        self.run(symbols);
+        self.run(symbols, starts);
     }
 
     /// The same, compiled for processors that work on sixteen words at once.
     #[cfg(target_arch = "x86_64")]
     #[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,avx512f,avx512dq,avx512cd,avx512bw,avx512vl")]
-    fn merge_avx512(&mut self, symbols: &Symbols) {
-        self.run(symbols);
+    fn merge_avx512(&mut self, symbols: &Symbols, starts: Option<&Starts>) {
+        self.run(symbols, starts);
     }
 
     /// The same, compiled for processors that work on eight words at once.
     #[cfg(target_arch = "x86_64")]
     #[target_feature(enable = "avx2,bmi1,bmi2,lzcnt")]
-    fn merge_avx2(&mut self, symbols: &Symbols) {
-        self.run(symbols);
+    fn merge_avx2(&mut self, symbols: &Symbols, starts: Option<&Starts>) {
+        self.run(symbols, starts);
     }
 
     #[inline(always)]
-    fn run(&mut self, symbols: &Symbols) {
+    fn run(&mut self, symbols: &Symbols, starts: Option<&Starts>) {
         let Self { lanes, waiting: [short, medium, long], questions, .. } = self;
-        merge::<16>(symbols, lanes, short, questions);
-        merge::<32>(symbols, lanes, medium, questions);
-        merge::<PLACES>(symbols, lanes, long, questions);
+        merge::<16>(symbols, starts, lanes, short, questions);
+        merge::<32>(symbols, starts, lanes, medium, questions);
+        merge::<PLACES>(symbols, starts, lanes, long, questions);
         self.waiting.iter_mut().for_each(Vec::clear);
     }
 

@@ -6,6 +6,7 @@
 // What the vector paths call is compiled for their instructions only where it is inlined.
 #![allow(clippy::inline_always)]
 
+use super::starts::Starts;
 use super::symbols::{NO_SYMBOL, NONE, Symbols};
 
 /// Bits of a packed word that hold the place.
@@ -27,11 +28,13 @@ pub(super) struct Lane {
     pub(super) symbols: [u32; PLACES],
     /// A bit for each place that begins a symbol.
     pub(super) live: u64,
+    /// Whether all symbols are bytes to begin with.
+    pub(super) of_bytes: bool,
 }
 
 impl Default for Lane {
     fn default() -> Self {
-        Self { merges: [NO_MERGE; PLACES], symbols: [NO_SYMBOL; PLACES], live: 0 }
+        Self { merges: [NO_MERGE; PLACES], symbols: [NO_SYMBOL; PLACES], live: 0, of_bytes: false }
     }
 }
 
@@ -78,10 +81,11 @@ fn answer(questions: &[Asked], symbols: &Symbols, lanes: &mut [Lane]) {
     }
 }
 
-/// Merges the pieces of some lanes, none of which takes more than `REACH` places.
+/// Merges the pieces of some lanes, none of which takes more than `REACH` places; `starts` is of the same symbols.
 #[inline(always)]
 pub(super) fn merge<const REACH: usize>(
     symbols: &Symbols,
+    starts: Option<&Starts>,
     lanes: &mut [Lane],
     waiting: &[usize],
     questions: &mut Questions,
@@ -90,7 +94,12 @@ pub(super) fn merge<const REACH: usize>(
     for some in waiting.chunks(LANES.min(24 * PLACES / REACH)) {
         let mut asked = 0;
         for &lane in some {
-            asked = begin::<REACH>(symbols, &mut lanes[lane], lane, questions, asked);
+            asked = match starts {
+                Some(starts) if lanes[lane].of_bytes => {
+                    begin_of_bytes::<REACH>(symbols, starts, &mut lanes[lane], lane, questions, asked)
+                }
+                _ => begin::<REACH>(symbols, &mut lanes[lane], lane, questions, asked),
+            };
             if asked > 2 * LANES {
                 answer(&questions[..asked], symbols, lanes);
                 asked = 0;
@@ -146,6 +155,55 @@ fn begin<const REACH: usize>(
     asked
 }
 
+/// The same for a piece of bytes. Makes the merges that nothing can disturb at once: those that come before all merges
+/// across the borders at their sides.
+#[inline(always)]
+fn begin_of_bytes<const REACH: usize>(
+    symbols: &Symbols,
+    starts: &Starts,
+    lane: &mut Lane,
+    number: usize,
+    questions: &mut Questions,
+    mut asked: usize,
+) -> usize {
+    lane.merges[..REACH].fill(NO_MERGE);
+    let last = (62 - lane.live.leading_zeros()) as usize % PLACES;
+    // Of the place before: its merge, and what comes first across the border behind its byte, and across the one before.
+    let (mut merge, mut across, mut across_before) = (NO_MERGE, NO_MERGE, NO_MERGE);
+    let mut first = 0_u64;
+    for place in 1..last {
+        let (left, right) = (lane.symbols[place] as u8, lane.symbols[(place + 1) % PLACES] as u8);
+        let across_next = starts.across(left, right) << PLACE_BITS;
+        first |= u64::from(merge < across_before.min(across_next)) << (place - 1);
+        merge = pack(symbols.product_of_bytes(left, right), place);
+        lane.merges[place] = merge;
+        (across_before, across) = (across, across_next);
+    }
+    first |= u64::from(merge < across_before) << (last - 1);
+    lane.live &= !(first << 1);
+    for place in places(first) {
+        lane.symbols[place] = lane.merges[place] >> PLACE_BITS;
+        lane.merges[(place + 1) % PLACES] = NO_MERGE;
+    }
+    for place in places(first) {
+        let after = (place + 2) % PLACES;
+        let asked_by_next = first >> after & 1 != 0;
+        asked = lane.ask_beside(symbols, number, place, after, questions, asked, asked_by_next);
+    }
+    asked
+}
+
+/// The places whose bits are set, in order.
+#[inline(always)]
+fn places(mut bits: u64) -> impl Iterator<Item = usize> {
+    std::iter::from_fn(move || {
+        let place = bits.trailing_zeros() as usize % PLACES;
+        let is_set = bits != 0;
+        bits &= bits.wrapping_sub(1);
+        is_set.then_some(place)
+    })
+}
+
 impl Lane {
     /// The least of the merges.
     #[inline(always)]
@@ -173,21 +231,37 @@ impl Lane {
         asked: usize,
     ) -> usize {
         let (product, place) = (merge >> PLACE_BITS, merge as usize % PLACES);
-        let from_place = u64::MAX << place;
-        let behind = self.live & from_place << 1;
+        let behind = self.live & u64::MAX << place << 1;
         let gone = behind.trailing_zeros() as usize % PLACES;
         let after = (behind & behind.wrapping_sub(1)).trailing_zeros() as usize % PLACES;
-        let before = 63 - (self.live & !from_place | 1).leading_zeros() as usize;
         self.live &= !(1 << gone);
         self.symbols[place] = product;
         self.merges[gone] = NO_MERGE;
+        self.ask_beside(symbols, number, place, after, questions, asked, false)
+    }
+
+    /// Asks for what the product at a place merges into with the symbol before it, and with the one at place `after`
+    /// unless that is asked for by that one. Gives the number of questions.
+    #[inline(always)]
+    #[allow(clippy::too_many_arguments)]
+    fn ask_beside(
+        &mut self,
+        symbols: &Symbols,
+        number: usize,
+        place: usize,
+        after: usize,
+        questions: &mut Questions,
+        asked: usize,
+        unless: bool,
+    ) -> usize {
+        let before = 63 - (self.live & !(u64::MAX << place) | 1).leading_zeros() as usize;
         self.merges[place] = NO_MERGE;
         self.merges[before % PLACES] = NO_MERGE;
+        let (product, lane) = (self.symbols[place], number as u32);
         let (left, right) = (self.symbols[before % PLACES], self.symbols[after]);
-        let lane = number as u32;
         let with_left = Asked { lane, place: before as u32, left, right: product };
         let with_right = Asked { lane, place: place as u32, left: product, right };
         let asked = ask(questions, asked, symbols, with_left, false);
-        ask(questions, asked, symbols, with_right, false)
+        ask(questions, asked, symbols, with_right, unless)
     }
 }

@@ -312,10 +312,11 @@ mod tests {
             };
             let pieces: Vec<Vec<u8>> = (0..80).map(piece).collect();
             let mut batch = Batch::default();
-            for starts in [Some(&starts), None] {
-                let taken: Vec<&Vec<u8>> = pieces.iter().filter(|piece| batch.push(starts, piece)).collect();
+            let (with, without) = (Some(&starts), None);
+            for (begin, first) in [(with, with), (without, with), (without, without)] {
+                let taken: Vec<&Vec<u8>> = pieces.iter().filter(|piece| batch.push(begin, piece)).collect();
                 assert!(taken.len() > 20);
-                batch.merge(&symbols);
+                batch.merge(&symbols, first);
                 assert_eq!(batch.len(), taken.len());
                 for (number, piece) in taken.into_iter().enumerate() {
                     let ids: Vec<u32> = batch.symbols(number, 0).map(|symbol| symbols.id(symbol)).collect();
@@ -344,7 +345,7 @@ mod tests {
             for piece in &pieces {
                 assert!(batch.push_parts(&starts, piece.as_bytes()));
             }
-            batch.merge(&symbols);
+            batch.merge(&symbols, Some(&starts));
             assert_eq!(batch.text(), pieces.concat().as_bytes());
             for (number, piece) in pieces.iter().enumerate() {
                 let mut found = Vec::new();

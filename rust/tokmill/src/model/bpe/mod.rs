@@ -396,7 +396,7 @@ impl Bpe {
     pub fn merge_batch(&self, scratch: &mut BpeScratch, ids: &mut Vec<u32>, ends: &mut Vec<usize>) {
         let Engine::Symbols(compiled) = &self.engine else { return };
         let BpeScratch { batch, merge, symbols, .. } = scratch;
-        batch.merge(&compiled.symbols);
+        batch.merge(&compiled.symbols, compiled.starts.as_ref());
         let mut begin = 0;
         for piece in 0..batch.len() {
             let id = |symbol: u32| compiled.symbols.id(symbol);

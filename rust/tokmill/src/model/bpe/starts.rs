@@ -64,7 +64,13 @@ impl Starts {
     /// The first product that is made across the border before byte `at`; [`NONE`] at the ends of a piece.
     #[inline(always)]
     pub(super) fn before(&self, piece: &[u8], at: usize) -> u32 {
-        if at == 0 || at >= piece.len() { NONE } else { self.across[border(piece[at - 1], piece[at])] }
+        if at == 0 || at >= piece.len() { NONE } else { self.across(piece[at - 1], piece[at]) }
+    }
+
+    /// The first product that is made across a border of two bytes.
+    #[inline(always)]
+    pub(super) fn across(&self, left: u8, right: u8) -> u32 {
+        self.across[border(left, right)]
     }
 }
 

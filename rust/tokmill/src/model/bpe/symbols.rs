@@ -192,7 +192,7 @@ impl Symbols {
     fn split_together(&self, wave: &[(u32, &[u8])], batch: &mut Batch, splits: &mut Vec<Option<(u32, u32)>>) {
         splits.clear();
         let pushed: Vec<bool> = wave.iter().map(|(_, key)| batch.push(None, key)).collect();
-        batch.merge(self);
+        batch.merge(self, None);
         let mut number = 0;
         for pushed in pushed {
             let mut split = None;
