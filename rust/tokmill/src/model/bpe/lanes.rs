@@ -66,15 +66,12 @@ pub(super) fn no_questions() -> Questions {
 #[inline(always)]
 fn ask(questions: &mut Questions, count: usize, symbols: &Symbols, asked: Asked, unless: bool) -> usize {
     questions[count] = asked;
-    count + (usize::from(symbols.may_merge(asked.left, asked.right)) & usize::from(!unless))
+    count + usize::from(symbols.may_merge(asked.left, asked.right, unless))
 }
 
 /// Writes the products that were asked for where they belong.
 #[inline(always)]
 fn answer(questions: &[Asked], symbols: &Symbols, lanes: &mut [Lane]) {
-    for &Asked { left, right, .. } in questions {
-        symbols.prefetch(left, right);
-    }
     for &Asked { lane, place, left, right } in questions {
         let place = place as usize % PLACES;
         lanes[lane as usize].merges[place] = pack(symbols.find(left, right), place);

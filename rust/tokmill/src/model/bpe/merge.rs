@@ -368,7 +368,7 @@ mod tests {
             let (left, right) = pair(number);
             table.insert(left, right, 1000 + number);
         }
-        let find = |(left, right)| if table.may_merge(left, right) { table.find(left, right) } else { NONE };
+        let find = |(left, right)| if table.may_merge(left, right, false) { table.find(left, right) } else { NONE };
         for number in 0..10_000 {
             let (left, right) = pair(number);
             let expected = if number < 5000 { 1000 + number } else { NONE };

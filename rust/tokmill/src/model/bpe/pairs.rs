@@ -92,7 +92,11 @@ impl PairTable {
     /// Asks the processor to fetch where a pair is or will be.
     #[inline(always)]
     pub(super) fn prefetch(&self, left: u32, right: u32) {
-        let slot = (Self::hash(Self::key(left, right)) >> self.shift) as usize;
+        self.prefetch_window((Self::hash(Self::key(left, right)) >> self.shift) as usize);
+    }
+
+    #[inline(always)]
+    fn prefetch_window(&self, slot: usize) {
         let window = &self.slots[slot..slot + WINDOW];
         memory::prefetch(&window[0]);
         memory::prefetch(&window[WINDOW - 1]);
@@ -129,11 +133,17 @@ impl PairTable {
         }
     }
 
-    /// Whether two symbols, not both bytes, may merge: `false` is certain.
+    /// Whether two symbols, not both bytes, may merge: `false` is certain, and what is said where `unless` holds. Where
+    /// they may, the processor is asked to fetch what [`Self::find`] reads.
     #[inline(always)]
-    pub(super) fn may_merge(&self, left: u32, right: u32) -> bool {
-        let (word, bit) = self.filter_bit(Self::hash(Self::key(left, right)));
-        self.filter[word] & bit != 0
+    pub(super) fn may_merge(&self, left: u32, right: u32, unless: bool) -> bool {
+        let hash = Self::hash(Self::key(left, right));
+        let (word, bit) = self.filter_bit(hash);
+        let may = (self.filter[word] & bit != 0) & !unless;
+        // The first slots are at hand.
+        let slot = select_unpredictable(may, (hash >> self.shift) as usize, 0);
+        self.prefetch_window(slot);
+        may
     }
 
     /// What two symbols that [`Self::may_merge`] merge into, or [`NONE`]. Nothing branches on which slot it is in.

@@ -292,16 +292,11 @@ impl Symbols {
         (symbol >= self.atoms).then(|| self.split(symbol))
     }
 
-    /// Whether two that are not both bytes may have a product: `false` is certain. Either may be [`NO_SYMBOL`].
+    /// Whether two that are not both bytes may have a product: `false` is certain, and what is said where `unless` holds.
+    /// Either may be [`NO_SYMBOL`].
     #[inline(always)]
-    pub(super) fn may_merge(&self, left: u32, right: u32) -> bool {
-        self.pairs.may_merge(left, right)
-    }
-
-    /// Asks the processor for what [`Self::find`] reads.
-    #[inline(always)]
-    pub(super) fn prefetch(&self, left: u32, right: u32) {
-        self.pairs.prefetch(left, right);
+    pub(super) fn may_merge(&self, left: u32, right: u32, unless: bool) -> bool {
+        self.pairs.may_merge(left, right, unless)
     }
 
     /// The product of two for which [`Self::may_merge`] holds, or [`NONE`].
