@@ -139,7 +139,7 @@ impl PairTable {
     pub(super) fn may_merge(&self, left: u32, right: u32, unless: bool) -> bool {
         let hash = Self::hash(Self::key(left, right));
         let (word, bit) = self.filter_bit(hash);
-        let may = (self.filter[word] & bit != 0) & !unless;
+        let may = u64::from(unless).wrapping_sub(1) & self.filter[word] & bit != 0;
         // The first slots are at hand.
         let slot = select_unpredictable(may, (hash >> self.shift) as usize, 0);
         self.prefetch_window(slot);
