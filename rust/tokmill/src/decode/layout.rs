@@ -265,19 +265,19 @@ impl TokenBytes {
 
     /// The bytes of `ids` end to end, and whether there are bytes in disguise among them.
     fn end_to_end(&self, ids: &[u32], skip_special_tokens: bool) -> Result<(Vec<u8>, bool)> {
-        let mut kept = self.kept(ids, skip_special_tokens);
+        let keep = |id| !(skip_special_tokens && self.is_special(id));
         let (mut text, mut first_is_byte, mut from) = (Vec::new(), false, 0);
         if !self.first_slots.is_empty()
-            && let Some(first) = kept.next()
+            && let Some(first) = ids.iter().position(|&id| keep(id))
         {
-            let (bytes, is_byte) = self.first_slots.get(first).ok_or_else(|| self.unknown(first))?;
+            let (bytes, is_byte) = self.first_slots.get(ids[first]).ok_or_else(|| self.unknown(ids[first]))?;
             text.extend_from_slice(bytes);
-            (first_is_byte, from) = (is_byte, 1);
+            (first_is_byte, from) = (is_byte, first + 1);
         }
         let any_byte = if skip_special_tokens {
-            self.slots.append(kept, ids.len(), &mut text)
+            self.slots.append(&ids[from..], keep, &mut text)
         } else {
-            self.slots.append(ids[from..].iter().copied(), ids.len(), &mut text)
+            self.slots.append(&ids[from..], |_| true, &mut text)
         };
         let any_byte = any_byte.ok_or_else(|| self.unknown(self.slots.first_absent(ids).unwrap_or(u32::MAX)))?;
         Ok((text, any_byte || first_is_byte))

@@ -6,6 +6,8 @@ use crate::memory;
 
 /// Bytes of a slot, and bytes that copying one writes.
 const COPY: usize = 16;
+/// Ids whose slots are fetched while others are copied.
+const AHEAD: usize = 32;
 
 /// The bytes of each id.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -104,13 +106,19 @@ impl Slots {
         ids.iter().copied().find(|&id| self.get(id).is_none())
     }
 
-    /// Appends the bytes of about `count` ids to a text, and says whether there are bytes in disguise among them; nothing
-    /// if an id does not exist.
-    pub(super) fn append(&self, ids: impl Iterator<Item = u32>, count: usize, text: &mut Vec<u8>) -> Option<bool> {
+    /// Appends the bytes of those ids that are to be kept to a text, and says whether there are bytes in disguise among
+    /// them; nothing if one of them does not exist.
+    pub(super) fn append(&self, ids: &[u32], keep: impl Fn(u32) -> bool, text: &mut Vec<u8>) -> Option<bool> {
         let (mut at, mut marks) = (text.len(), 0);
         // A token is about five bytes. Zeroed by the system, which provides pages as they are written to.
-        widen(text, at, (count * 6).max(count.min(64) * COPY));
-        for id in ids {
+        widen(text, at, (ids.len() * 6).max(ids.len().min(64) * COPY));
+        for (index, &id) in ids.iter().enumerate() {
+            if let Some(slot) = ids.get(index + AHEAD).and_then(|&id| self.slots.get(id as usize)) {
+                memory::prefetch(slot);
+            }
+            if !keep(id) {
+                continue;
+            }
             let slot = self.slots.get(id as usize).unwrap_or(&Slot::ABSENT);
             marks |= slot.last();
             if text.len() - at < COPY {
@@ -165,17 +173,18 @@ mod tests {
             }
             let chosen: Vec<usize> = order.iter().map(|index| index.index(tokens.len())).collect();
             let ids: Vec<u32> = chosen.iter().map(|&index| index as u32 * 2).collect();
-            let expected: Vec<u8> = chosen.iter().flat_map(|&index| tokens[index].0.clone()).collect();
-            let any_byte = chosen.iter().any(|&index| tokens[index].1);
-            for count in [0, ids.len()] {
+            for skipped in [u32::MAX, 0] {
+                let kept = || chosen.iter().filter(|&&index| index as u32 * 2 != skipped);
+                let expected: Vec<u8> = kept().flat_map(|&index| tokens[index].0.clone()).collect();
+                let any_byte = kept().any(|&index| tokens[index].1);
                 let mut text = b"before".to_vec();
-                prop_assert_eq!(slots.append(ids.iter().copied(), count, &mut text), Some(any_byte));
+                prop_assert_eq!(slots.append(&ids, |id| id != skipped, &mut text), Some(any_byte));
                 prop_assert_eq!(text.strip_prefix(b"before"), Some(expected.as_slice()));
             }
             prop_assert_eq!(slots.first_absent(&ids), None);
             for absent in [1, tokens.len() as u32 * 2] {
                 prop_assert_eq!(slots.first_absent(&[0, absent]), Some(absent));
-                prop_assert_eq!(slots.append([0, absent].into_iter(), 2, &mut Vec::new()), None);
+                prop_assert_eq!(slots.append(&[0, absent], |_| true, &mut Vec::new()), None);
             }
         }
     }
