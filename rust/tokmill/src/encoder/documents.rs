@@ -22,6 +22,8 @@ pub(super) struct Documents {
     text: Vec<u8>,
     /// Their pieces, and a piece of no bytes behind each text.
     pieces: Vec<(u32, u32)>,
+    /// Where texts end whose pieces are not known yet; then those of no text are.
+    stops: Vec<usize>,
     /// Number of texts.
     count: usize,
     /// Ids of all of them.
@@ -34,6 +36,7 @@ impl Documents {
     pub(super) fn clear(&mut self) {
         self.text.clear();
         self.pieces.clear();
+        self.stops.clear();
         self.ids.clear();
         self.count = 0;
     }
@@ -45,11 +48,23 @@ impl Documents {
 
     /// Whether there are enough of them.
     pub(super) fn are_full(&self) -> bool {
-        self.text.len() >= BYTES || self.pieces.len() >= BYTES
+        self.text.len() >= BYTES || self.pieces.len() >= BYTES || self.count >= BYTES
     }
 
-    /// Adds a text, which is not rewritten any more.
+    /// Whether a text may lie behind those that are there: it does not begin with a byte that might go on with their last
+    /// character.
+    pub(super) fn can_follow(&self, text: &[u8]) -> bool {
+        self.stops.is_empty() || text.first().is_none_or(|byte| byte & 0xC0 != 0x80)
+    }
+
+    /// Adds a text that [`Self::can_follow`] and is not rewritten any more.
     pub(super) fn push(&mut self, pretokenizer: &Pretokenizer, text: &[u8], block: &mut Pieces) {
+        if pretokenizer.takes_texts() {
+            self.text.extend_from_slice(text);
+            self.stops.push(self.text.len());
+            self.count += 1;
+            return;
+        }
         let mut from = 0;
         while from < text.len() {
             from = pretokenizer.fill(text, from, block);
@@ -75,7 +90,15 @@ impl Documents {
         self.count += 1;
     }
 
-    /// Encodes the texts, hands the ids of each to `row`, and forgets them.
+    /// Finds the pieces of the texts where they are not known yet.
+    pub(super) fn cut(&mut self, pretokenizer: &Pretokenizer, block: &mut Pieces) {
+        if !self.stops.is_empty() {
+            pretokenizer.fill_texts(&self.text, &self.stops, block);
+            std::mem::swap(&mut self.pieces, &mut block.ends);
+        }
+    }
+
+    /// Encodes the texts, whose pieces are known, hands the ids of each to `row`, and forgets them.
     pub(super) fn encode(&mut self, tables: &mut Tables, model: &Model, mut row: impl FnMut(&[u32])) {
         // So that the last pieces have as much text behind them as is read at a time.
         self.text.extend([0; 16]);

@@ -192,15 +192,25 @@ impl Encoder {
 
     /// Takes a document to be encoded together with others, sooner or later, and hands the ids of those that are encoded
     /// now to `row`, each on its own and in order.
-    pub fn push_document(&mut self, pretokenizer: &Pretokenizer, model: &Model, text: &[u8], row: impl FnMut(&[u32])) {
+    pub fn push_document(
+        &mut self,
+        pretokenizer: &Pretokenizer,
+        model: &Model,
+        text: &[u8],
+        mut row: impl FnMut(&[u32]),
+    ) {
+        if !self.documents.can_follow(text) {
+            self.finish_documents(pretokenizer, model, &mut row);
+        }
         self.documents.push(pretokenizer, text, &mut self.pieces);
         if self.documents.are_full() {
-            self.finish_documents(model, row);
+            self.finish_documents(pretokenizer, model, row);
         }
     }
 
     /// Encodes the documents that have been pushed.
-    pub fn finish_documents(&mut self, model: &Model, row: impl FnMut(&[u32])) {
+    pub fn finish_documents(&mut self, pretokenizer: &Pretokenizer, model: &Model, row: impl FnMut(&[u32])) {
+        self.documents.cut(pretokenizer, &mut self.pieces);
         self.documents.encode(&mut self.tables, model, row);
     }
 

@@ -244,6 +244,20 @@ impl Pretokenizer {
         }
     }
 
+    /// Whether [`Self::fill_texts`] serves this pretokenizer.
+    pub fn takes_texts(&self) -> bool {
+        matches!(&self.plan, Plan::Scan(scanner) if scanner.takes_texts())
+    }
+
+    /// Replaces `pieces` by all pieces of short texts that lie one behind the other and end at `stops`, with a piece of no
+    /// bytes behind each text, for a pretokenizer that [`Self::takes_texts`]. Only the first text may begin with a byte that
+    /// goes on with a character.
+    pub fn fill_texts(&self, texts: &[u8], stops: &[usize], pieces: &mut Pieces) {
+        if let Plan::Scan(scanner) = &self.plan {
+            scanner.fill_texts(texts, stops, pieces);
+        }
+    }
+
     /// What becomes of a text, of which the first `head` bytes come from the first character of the original text.
     /// Pieces are spelled as the steps leave them if this is a pretokenizer for [`Spelling::Plain`].
     pub fn cut(&self, text: &str, head: usize) -> Cut {

@@ -183,7 +183,7 @@ impl Tokenizer {
     fn finish_documents(&self, encoder: &mut Encoder, row: impl FnMut(&[u32])) {
         match &self.words {
             Some(words) => encoder.finish_words(words, &self.model, row),
-            None => encoder.finish_documents(&self.model, row),
+            None => encoder.finish_documents(&self.pretokenizer, &self.model, row),
         }
     }
 

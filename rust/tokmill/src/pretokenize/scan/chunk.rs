@@ -49,12 +49,12 @@ pub(super) type Row = [u8; (CHUNK + WIDTH) / 8];
 /// The characters of a stretch of text that begins where a piece begins.
 #[derive(Debug)]
 pub(crate) struct Chunk {
+    /// Where it begins.
+    pub(super) base: usize,
     /// Its bytes.
     pub(super) bytes: usize,
     /// Its characters.
     pub(super) count: usize,
-    /// Whether the text ends with it.
-    pub(super) is_last: bool,
     /// Whether all bytes are ASCII; then the three lists that follow mean nothing.
     pub(super) is_ascii: bool,
     /// The first byte of each character.
@@ -72,12 +72,22 @@ pub(crate) struct Chunk {
     pub(super) rows: [Row; ROWS],
 }
 
+/// Characters of a chunk that are of one text.
+pub(super) struct Part {
+    /// The first.
+    pub(super) first: usize,
+    /// Behind the last.
+    pub(super) end: usize,
+    /// Whether the text ends with them.
+    pub(super) is_last: bool,
+}
+
 impl Default for Chunk {
     fn default() -> Self {
         Self {
+            base: 0,
             bytes: 0,
             count: 0,
-            is_last: false,
             is_ascii: true,
             firsts: [0; CHUNK + WIDTH],
             begins: [0; CHUNK + WIDTH],
@@ -97,26 +107,38 @@ impl Chunk {
         if self.is_ascii { character } else { self.begins[character] as usize }
     }
 
-    /// The character that begins at a byte.
-    pub(super) fn character_at(&self, position: usize) -> usize {
+    /// The character that begins at a byte, which is not before the one `from`.
+    pub(super) fn character_at(&self, from: usize, position: usize) -> usize {
         if self.is_ascii {
             return position;
         }
-        self.begins[..self.count].partition_point(|&begin| (begin as usize) < position)
+        let bytes = position - self.begins[from] as usize;
+        let begins = &self.begins[from..self.count.min(from + bytes)];
+        from + begins.partition_point(|&begin| (begin as usize) < position)
     }
 
-    /// The block of characters from one on.
+    /// The part from a character on of a text that ends at `stop`.
     #[inline(always)]
-    pub(super) fn block(&self, family: &Family, first: usize) -> Block {
+    pub(super) fn part(&self, first: usize, stop: usize) -> Part {
+        let is_last = stop - self.base <= self.bytes;
+        let goes_on = stop - self.base >= self.bytes;
+        Part { first, end: if goes_on { self.count } else { self.character_at(first, stop - self.base) }, is_last }
+    }
+
+    /// The block of characters of a part from one on.
+    #[inline(always)]
+    pub(super) fn block(&self, family: &Family, first: usize, part: &Part) -> Block {
+        let left = part.end - first;
+        let count = left.min(64 - first % 8);
+        // There is one character at least.
+        let inside = u64::MAX >> (64 - count);
         let row = |row: usize| {
             if !has_row(family, row) {
                 return 0;
             }
             let bytes = self.rows[row][first / 8 % (CHUNK / 8)..].first_chunk().expect("a word is behind each row");
-            u64::from_le_bytes(*bytes) >> (first % 8)
+            u64::from_le_bytes(*bytes) >> (first % 8) & inside
         };
-        let left = self.count - first;
-        let count = left.min(64 - first % 8);
         Block {
             letter: row(LETTER),
             number: row(NUMBER),
@@ -131,7 +153,7 @@ impl Chunk {
             slash: row(SLASH),
             ascii: row(ASCII),
             count: count as u32,
-            is_last: self.is_last && count == left,
+            is_last: part.is_last && count == left,
         }
     }
 

@@ -27,7 +27,7 @@ pub(super) use vector::POSITIONS;
 use super::{Pieces, Step};
 use block::low;
 pub(super) use chunk::Chunk;
-use chunk::{CHUNK, WIDTH};
+use chunk::{CHUNK, Part, WIDTH};
 use classes::{Roles, role};
 use family::{Contractions, FAMILIES, Family};
 use level::{Level, Portable, is_ascii};
@@ -97,8 +97,28 @@ impl Scanner {
     /// Replaces `pieces` by the next block of pieces of `text` from byte `from`, which is a piece boundary, and
     /// returns the byte where the next block begins. No piece may be longer than 2 GiB.
     pub(crate) fn fill(&self, text: &[u8], from: usize, pieces: &mut Pieces) -> usize {
+        pieces.base = from;
+        pieces.ends.clear();
+        self.append(text, from, &[text.len()], false, pieces)
+    }
+
+    /// Whether texts may be scanned together: no piece depends on what stands before it.
+    pub(crate) fn takes_texts(&self) -> bool {
+        !self.family.digits_only
+    }
+
+    /// For a scanner that [`Self::takes_texts`], replaces `pieces` by those of texts that lie one behind the other and end at `stops`, with a piece of no bytes behind
+    /// each text. They have less than 2 GiB together, and none but the first begins with a byte that goes on with a
+    /// character.
+    pub(crate) fn fill_texts(&self, texts: &[u8], stops: &[usize], pieces: &mut Pieces) {
+        pieces.base = 0;
+        pieces.ends.clear();
+        self.append(texts, 0, stops, true, pieces);
+    }
+
+    fn append(&self, text: &[u8], from: usize, stops: &[usize], all: bool, pieces: &mut Pieces) -> usize {
         let compiled = &COMPILED[self.number];
-        let fill = match self.path {
+        let append = match self.path {
             Path::Portable => compiled.portable,
             #[cfg(target_arch = "x86_64")]
             Path::Avx2 => compiled.avx2,
@@ -106,24 +126,52 @@ impl Scanner {
             Path::Avx512 => compiled.avx512,
         };
         // SAFETY: a path is only taken where its features are available.
-        unsafe { fill(self, text, from, pieces) }
+        unsafe { append(self, text, from, stops, all, pieces) }
     }
 
+    /// Appends pieces of texts that end at `stops`: of all of them, with a piece of no bytes behind each, or only a block.
+    /// Returns where the pieces end.
     #[inline(always)]
-    fn fill_with<L: Level, const F: usize>(&self, text: &[u8], from: usize, pieces: &mut Pieces) -> usize {
-        pieces.base = from;
-        pieces.ends.clear();
-        pieces.ends.reserve(BLOCK_PIECES + CHUNK + WIDTH);
+    fn append_with<L: Level, const F: usize>(
+        &self,
+        text: &[u8],
+        from: usize,
+        stops: &[usize],
+        all: bool,
+        pieces: &mut Pieces,
+    ) -> usize {
         let Pieces { ends, chunk, .. } = pieces;
         let chunk = chunk.get_or_insert_default();
-        let mut at = from;
-        while at < text.len() && ends.len() < BLOCK_PIECES && at - from < BLOCK_BYTES {
-            at = if const { FAMILIES[F].digits_only } {
-                self.push_single(text, at, from, ends)
-            } else {
-                self.read::<L, F>(&text[at..], chunk);
-                self.push_chunk::<L, F>(text, at, from, chunk, ends)
-            };
+        if const { FAMILIES[F].digits_only } {
+            return self.append_singly(text, from, ends);
+        }
+        let (mut at, mut number) = (from, 0);
+        while number < stops.len() && (all || ends.len() < BLOCK_PIECES && at - from < BLOCK_BYTES) {
+            ends.reserve(CHUNK + WIDTH);
+            chunk.base = at;
+            self.read::<L, F>(&text[at..], chunk);
+            let mut first = 0;
+            while let Some(&stop) = stops.get(number) {
+                let part = chunk.part(first, stop);
+                at = self.push_part::<L, F>(&text[..stop], chunk, &part, from, ends);
+                if at < stop {
+                    break;
+                }
+                (first, number) = (part.end, number + 1);
+                ends.extend(all.then_some(((at - from) as u32, (at - from) as u32)));
+                if stop >= chunk.base + chunk.bytes {
+                    break;
+                }
+            }
+        }
+        at
+    }
+
+    /// Pushes a block of pieces from a byte on one by one, and returns where they end.
+    fn append_singly(&self, text: &[u8], base: usize, ends: &mut Vec<(u32, u32)>) -> usize {
+        let mut at = base;
+        while at < text.len() && ends.len() < BLOCK_PIECES && at - base < BLOCK_BYTES {
+            at = self.push_single(text, at, base, ends);
         }
         at
     }
@@ -137,32 +185,30 @@ impl Scanner {
         if !chunk.is_ascii && !L::split(&self.roles, text, chunk) {
             chunk.decode(&self.roles, text);
         }
-        chunk.is_last = chunk.bytes >= text.len();
         L::fill_rows(const { &FAMILIES[F] }, &self.roles, text, chunk);
     }
 
-    /// Pushes the pieces that are certain in the chunk at `at`, at least one, and returns where they end. Positions are
-    /// relative to `base`.
+    /// Pushes the pieces that are certain in a part of a chunk and returns where they end. They are at least one if the part
+    /// begins with the chunk and is not empty, and all if the text ends with it. Positions are relative to `base`.
     #[inline(always)]
-    fn push_chunk<L: Level, const F: usize>(
+    fn push_part<L: Level, const F: usize>(
         &self,
         text: &[u8],
-        at: usize,
-        base: usize,
         chunk: &Chunk,
+        part: &Part,
+        base: usize,
         ends: &mut Vec<(u32, u32)>,
     ) -> usize {
         let family = const { &FAMILIES[F] };
-        let offset = (at - base) as u32;
-        let mut first = 0;
-        loop {
-            let block = chunk.block(family, first);
+        let offset = (chunk.base - base) as u32;
+        let mut first = part.first;
+        while first < part.end {
+            let block = chunk.block(family, first, part);
             let cuts = block.cuts(family);
             let mut begins = cuts.begins;
             let mut is_last = block.is_last && cuts.usable == low(block.count);
             if cuts.apostrophes != 0 {
-                is_last &=
-                    self.mend_contractions(&text[at..], chunk, first, block.count, cuts.apostrophes, &mut begins);
+                is_last &= self.mend_contractions(text, chunk, first, block.count, cuts.apostrophes, &mut begins);
                 begins &= cuts.usable;
             }
             begins &= !1;
@@ -171,20 +217,21 @@ impl Scanner {
                 first += (begins | 1).ilog2() as usize;
                 if is_last {
                     ends.push((offset + chunk.position(first) as u32, (text.len() - base) as u32));
-                    return text.len();
+                    break;
                 }
                 continue;
             }
-            let begin = at + chunk.position(first);
-            if first > 0 && first + block.count as usize == chunk.count {
+            let begin = chunk.base + chunk.position(first);
+            if first > 0 && !part.is_last && first + block.count as usize == part.end {
                 return begin;
             }
             let end = self.push_single(text, begin, base, ends);
-            if end >= at + chunk.bytes {
+            if end >= chunk.base + chunk.bytes {
                 return end;
             }
-            first = chunk.character_at(end - at);
+            first = chunk.character_at(first, end - chunk.base);
         }
+        text.len()
     }
 
     /// Pushes the piece at `at` and returns its end.
@@ -195,7 +242,7 @@ impl Scanner {
     }
 
     /// Corrects the characters that begin a piece in a block of `count` characters from `first` on by the contractions that
-    /// begin at `apostrophes`. `text` begins with the chunk. Returns whether all that remain are certain; else those behind
+    /// begin at `apostrophes`. Returns whether all that remain are certain; else those behind
     /// a place that is not are gone.
     #[inline(never)]
     fn mend_contractions(
@@ -211,7 +258,7 @@ impl Scanner {
         while apostrophes != 0 {
             let apostrophe = apostrophes.trailing_zeros();
             apostrophes &= apostrophes - 1;
-            let at = chunk.position(first + apostrophe as usize);
+            let at = chunk.base + chunk.position(first + apostrophe as usize);
             let Some(length) = contraction(&text[at..], kind != Contractions::Exact) else {
                 continue;
             };
@@ -241,25 +288,25 @@ impl Scanner {
     }
 }
 
-/// Adds to pieces as [`Scanner::fill`] does.
-type Fill = unsafe fn(&Scanner, &[u8], usize, &mut Pieces) -> usize;
+/// Does what [`Scanner::append`] does.
+type Append = unsafe fn(&Scanner, &[u8], usize, &[usize], bool, &mut Pieces) -> usize;
 
 /// What is compiled for one family.
 struct Compiled {
-    portable: Fill,
+    portable: Append,
     #[cfg(target_arch = "x86_64")]
-    avx2: Fill,
+    avx2: Append,
     #[cfg(target_arch = "x86_64")]
-    avx512: Fill,
+    avx512: Append,
 }
 
 const fn compiled<const F: usize>() -> Compiled {
     Compiled {
-        portable: Scanner::fill_with::<Portable, F>,
+        portable: Scanner::append_with::<Portable, F>,
         #[cfg(target_arch = "x86_64")]
-        avx2: vector::fill_avx2::<F>,
+        avx2: vector::append_avx2::<F>,
         #[cfg(target_arch = "x86_64")]
-        avx512: vector::fill_avx512::<F>,
+        avx512: vector::append_avx512::<F>,
     }
 }
 

@@ -92,6 +92,33 @@ fn scanned(scanner: &Scanner, text: &[u8]) -> Vec<usize> {
     ends
 }
 
+/// The ends of all pieces of texts that are scanned together, for each text.
+fn scanned_together(scanner: &Scanner, texts: &[Vec<u8>]) -> Vec<Vec<usize>> {
+    let stops: Vec<usize> = texts
+        .iter()
+        .scan(0, |end, text| {
+            *end += text.len();
+            Some(*end)
+        })
+        .collect();
+    let mut pieces = Pieces::default();
+    scanner.fill_texts(&texts.concat(), &stops, &mut pieces);
+    let mut ends = vec![Vec::new()];
+    let (mut begin, mut base) = (0, 0);
+    for (piece_begin, piece_end) in pieces.ends {
+        assert_eq!(piece_begin, begin);
+        if piece_end == piece_begin {
+            base = piece_end;
+            ends.push(Vec::new());
+        } else {
+            ends.last_mut().expect("there is one").push((piece_end - base) as usize);
+        }
+        begin = piece_end;
+    }
+    assert_eq!(ends.pop(), Some(Vec::new()), "a piece of no bytes is behind the last text");
+    ends
+}
+
 /// Characters that the patterns tell apart, and their neighbours.
 fn character() -> impl Strategy<Value = char> {
     let choose = |characters: &'static str| {
@@ -229,6 +256,27 @@ proptest! {
             bytes.insert(at, byte);
         }
         check_bytes(&bytes)?;
+    }
+
+    #[test]
+    fn texts_that_are_scanned_together_do_not_change_each_other(
+        texts in prop::collection::vec((text(30), noise()), 0..40)
+    ) {
+        let with_noise = |(text, noise): (String, Vec<(prop::sample::Index, u8)>)| {
+            let mut bytes = text.into_bytes();
+            for (at, byte) in noise.into_iter().skip(3) {
+                bytes.insert(at.index(bytes.len() + 1), byte);
+            }
+            bytes
+        };
+        let goes_on = |text: &Vec<u8>| text.first().is_some_and(|byte| byte & 0xC0 == 0x80);
+        let texts: Vec<Vec<u8>> = texts.into_iter().map(with_noise).filter(|text| !goes_on(text)).collect();
+        for oracle in &*ORACLES {
+            for scanner in oracle.scanners.iter().filter(|scanner| scanner.takes_texts()) {
+                let alone: Vec<Vec<usize>> = texts.iter().map(|text| scanned(scanner, text)).collect();
+                prop_assert_eq!(scanned_together(scanner, &texts), alone, "{} by {:?}", oracle.name, scanner.path);
+            }
+        }
     }
 
     #[test]

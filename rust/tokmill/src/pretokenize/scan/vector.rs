@@ -50,16 +50,30 @@ impl Avx512 {
     }
 }
 
-/// [`Scanner::fill_with`] compiled for AVX2.
+/// [`Scanner::append_with`] compiled for AVX2.
 #[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt")]
-pub(super) fn fill_avx2<const F: usize>(scanner: &Scanner, text: &[u8], from: usize, pieces: &mut Pieces) -> usize {
-    scanner.fill_with::<Avx2, F>(text, from, pieces)
+pub(super) fn append_avx2<const F: usize>(
+    scanner: &Scanner,
+    text: &[u8],
+    from: usize,
+    stops: &[usize],
+    all: bool,
+    pieces: &mut Pieces,
+) -> usize {
+    scanner.append_with::<Avx2, F>(text, from, stops, all, pieces)
 }
 
-/// [`Scanner::fill_with`] compiled for AVX-512.
+/// [`Scanner::append_with`] compiled for AVX-512.
 #[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt,avx512f,avx512bw,avx512vbmi,avx512vbmi2")]
-pub(super) fn fill_avx512<const F: usize>(scanner: &Scanner, text: &[u8], from: usize, pieces: &mut Pieces) -> usize {
-    scanner.fill_with::<Avx512, F>(text, from, pieces)
+pub(super) fn append_avx512<const F: usize>(
+    scanner: &Scanner,
+    text: &[u8],
+    from: usize,
+    stops: &[usize],
+    all: bool,
+    pieces: &mut Pieces,
+) -> usize {
+    scanner.append_with::<Avx512, F>(text, from, stops, all, pieces)
 }
 
 /// Which bytes of a text are what, 64 at a time, and whether it is UTF-8 as far as lengths of characters go.
@@ -100,7 +114,7 @@ impl Level for Avx512 {
         let length = text.len().min(CHUNK);
         for at in (0..length).step_by(WIDTH) {
             let left = text.len() - at;
-            // SAFETY: only `fill_avx512` uses this level, which is called where the features are available. Only bytes of
+            // SAFETY: only `append_avx512` uses this level, which is called where the features are available. Only bytes of
             // the text are read. Lists have room for a vector behind as many items as the chunk has bytes.
             unsafe {
                 let place = text.as_ptr().add(at);
@@ -335,7 +349,7 @@ impl Level for Avx2 {
                 padded = pad(block);
                 &padded
             };
-            // SAFETY: only `fill_avx2` uses this level, which is called where the features are available.
+            // SAFETY: only `append_avx2` uses this level, which is called where the features are available.
             let [high, two, three, four] = unsafe {
                 let [first, second] = halves(bytes);
                 let from = |least: u8| {
