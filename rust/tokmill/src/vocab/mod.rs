@@ -307,10 +307,7 @@ const BYTE_LEVEL: [char; 256] = {
             byte as u8 as char
         } else {
             shifted += 1;
-            match char::from_u32(0xFF + shifted) {
-                Some(c) => c,
-                None => unreachable!(),
-            }
+            char::from_u32(0xFF + shifted).expect("they are characters")
         };
         byte += 1;
     }

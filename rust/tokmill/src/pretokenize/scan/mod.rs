@@ -107,9 +107,9 @@ impl Scanner {
         !self.family.digits_only
     }
 
-    /// For a scanner that [`Self::takes_texts`], replaces `pieces` by those of texts that lie one behind the other and end at `stops`, with a piece of no bytes behind
-    /// each text. They have less than 2 GiB together, and none but the first begins with a byte that goes on with a
-    /// character.
+    /// For a scanner that [`Self::takes_texts`], replaces `pieces` by those of texts that lie one behind the other and end
+    /// at `stops`, with a piece of no bytes behind each text. They have less than 2 GiB together, and none but the first
+    /// begins with a byte that goes on with a character.
     pub(crate) fn fill_texts(&self, texts: &[u8], stops: &[usize], pieces: &mut Pieces) {
         pieces.base = 0;
         pieces.ends.clear();
@@ -242,8 +242,7 @@ impl Scanner {
     }
 
     /// Corrects the characters that begin a piece in a block of `count` characters from `first` on by the contractions that
-    /// begin at `apostrophes`. Returns whether all that remain are certain; else those behind
-    /// a place that is not are gone.
+    /// begin at `apostrophes`. Returns whether all that remain are certain; else those behind a place that is not are gone.
     #[inline(never)]
     fn mend_contractions(
         &self,

@@ -2,11 +2,13 @@
 //!
 //! There are two rounds, as in tokenizers: tokens with `normalized: false` are looked for in the raw text, the others,
 //! by their normalised content, in each normalised piece between. Each round finds the longest token at the first place
-//! where there is one, then goes on behind it; a match that is turned down (a special token that is not allowed, a `single_word` token inside a word) is
-//! passed over whole.
+//! where there is one, then goes on behind it; a match that is turned down (a special token that is not allowed, a
+//! `single_word` token inside a word) is passed over whole.
 //!
 //! llama.cpp looks for one token after the other, the longest first, and passes over none that hold others. Where that
 //! can make a difference ([`Matching::LlamaCpp`]), all places of all tokens are found and taken in that order.
+
+mod search;
 
 use std::borrow::Cow;
 use std::cmp::Reverse;
@@ -14,11 +16,10 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use hashbrown::HashSet;
-use memchr::{memchr_iter, memchr2_iter, memchr3_iter};
+use search::Search;
 
 use crate::error::{Error, Result};
 use crate::normalize::Normalizer;
-use crate::trie::Trie;
 use crate::vocab::Vocab;
 
 /// A token that is matched as a whole, with the flags of tokenizers' `AddedToken`.
@@ -131,120 +132,15 @@ pub struct AddedTokens {
 }
 
 /// The search of one round.
-///
-/// A place where a token may begin is told by its two first bytes: where tokens begin with few different bytes, these are
-/// searched for; else all places are looked at, without a branch, many at a time. A trie then tells whether a token
-/// begins there. So the time is that of reading the text, and at worst, where tokens are nearly there all the time, its
-/// length times that of the longest token.
 #[derive(Debug, Default)]
 struct Matcher {
+    /// For contents by index into [`AddedTokens::tokens`].
     search: Option<Search>,
     /// Whether all tokens of the round are special.
     only_special: bool,
     /// The token whose content normalises to nothing, by index into [`AddedTokens::tokens`]. It is found at every place
     /// and takes none, so that texts are cut there.
     cut: Option<usize>,
-}
-
-/// Contents to look for, by index into [`AddedTokens::tokens`].
-#[derive(Debug)]
-struct Search {
-    contents: Trie,
-    /// Bit `second` of row `first`: whether some content begins with these two bytes, or is the first one alone.
-    begins: Box<[[u64; 4]; 256]>,
-    /// The bytes that contents begin with, the last one again and again, if they are few enough to be searched for.
-    rare: Option<[u8; 3]>,
-}
-
-/// Bytes that are looked through at once.
-const SCAN: usize = 256;
-
-impl Search {
-    fn new(contents: &[(usize, String)]) -> Self {
-        let mut begins = Box::new([[0; 4]; 256]);
-        for (_, content) in contents {
-            match *content.as_bytes() {
-                [] => {}
-                [byte] => begins[byte as usize] = [u64::MAX; 4],
-                [first, second, ..] => begins[first as usize][second as usize / 64] |= 1 << (second % 64),
-            }
-        }
-        let firsts: Vec<u8> = (0..=u8::MAX).filter(|&first| begins[first as usize] != [0; 4]).collect();
-        let rare = match *firsts {
-            [a] => Some([a; 3]),
-            [a, b] => Some([a, b, b]),
-            [a, b, c] => Some([a, b, c]),
-            _ => None,
-        };
-        // Of equal contents the first one counts, of which the trie takes the last.
-        let entries = contents.iter().rev().map(|(index, content)| (content.as_bytes(), *index as u32));
-        Self { contents: Trie::new(entries), begins, rare }
-    }
-
-    /// Gives the index and the range of each match to `take`, in order, until it fails.
-    fn for_matches(&self, text: &[u8], mut take: impl FnMut(usize, Range<usize>) -> Result<()>) -> Result<()> {
-        // Matches do not overlap: what begins before this place is passed over.
-        let mut done = 0;
-        self.try_candidates(text, |at| {
-            if at >= done
-                && let Some((len, index)) = self.contents.prefixes(&text[at..]).last()
-            {
-                done = at + len;
-                take(index as usize, at..done)?;
-            }
-            Ok(())
-        })
-    }
-
-    /// Gives each place where a token may begin to `look`.
-    fn for_candidates(&self, text: &[u8], mut look: impl FnMut(usize)) {
-        let looked = self.try_candidates(text, |at| {
-            look(at);
-            Ok(())
-        });
-        debug_assert!(looked.is_ok(), "looking does not fail");
-    }
-
-    /// Gives each place where a token may begin to `check`, in order, until it fails.
-    #[inline]
-    fn try_candidates(&self, text: &[u8], mut check: impl FnMut(usize) -> Result<()>) -> Result<()> {
-        match self.rare {
-            Some([a, _, c]) if a == c => return self.check_at(memchr_iter(a, text), text, check),
-            Some([a, b, c]) if b == c => return self.check_at(memchr2_iter(a, b, text), text, check),
-            Some([a, b, c]) => return self.check_at(memchr3_iter(a, b, c, text), text, check),
-            None => {}
-        }
-        let mut from = 0;
-        while from + 1 < text.len() {
-            let end = text.len().min(from + SCAN + 1);
-            let mut found = [0; SCAN];
-            let mut count = 0;
-            for (at, pair) in (0u16..).zip(text[from..end].windows(2)) {
-                found[count] = at;
-                count += (self.begins[pair[0] as usize][pair[1] as usize / 64] >> (pair[1] % 64) & 1) as usize;
-            }
-            for &at in &found[..count] {
-                check(from + usize::from(at))?;
-            }
-            from = end - 1;
-        }
-        if from < text.len() { check(from) } else { Ok(()) }
-    }
-
-    /// Gives those of `places` to `check` where a content may begin.
-    fn check_at(
-        &self,
-        mut places: impl Iterator<Item = usize>,
-        text: &[u8],
-        mut check: impl FnMut(usize) -> Result<()>,
-    ) -> Result<()> {
-        places.try_for_each(|at| match text[at..] {
-            [first, second, ..] if self.begins[first as usize][second as usize / 64] >> (second % 64) & 1 == 0 => {
-                Ok(())
-            }
-            _ => check(at),
-        })
-    }
 }
 
 impl AddedTokens {
@@ -388,7 +284,7 @@ impl AddedTokens {
     ) -> Vec<(Range<usize>, u32)> {
         let mut places = Vec::new();
         search.for_candidates(text, |at| {
-            places.extend(search.contents.prefixes(&text[at..]).map(|(len, index)| (Reverse(len), index, at)));
+            places.extend(search.beginning(&text[at..]).map(|(len, index)| (Reverse(len), index, at)));
         });
         places.sort_unstable();
         let mut taken: BTreeMap<usize, (usize, u32)> = BTreeMap::new();
