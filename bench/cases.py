@@ -29,6 +29,7 @@ class Case:
     bytes: bool = False
     quick: bool = False
     kinds: tuple[str, ...] = ("document",)
+    full_kinds: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         form = "_model" if self.vocabulary.endswith(".model") else ""
@@ -64,4 +65,7 @@ def load_table() -> dict[str, list[dict]]:
 
 def load_cases() -> list[Case]:
     """Return all cases in the order of the file."""
-    return [Case(**{**row, "kinds": tuple(row.get("kinds", Case.kinds))}) for row in load_table()["case"]]
+    return [
+        Case(**{name: tuple(value) if isinstance(value, list) else value for name, value in row.items()})
+        for row in load_table()["case"]
+    ]

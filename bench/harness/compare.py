@@ -97,7 +97,7 @@ def inputs(*, full: bool) -> Iterator[tuple[Job, Case]]:
         vocabulary = prepare(case)
         job = Job(TOKMILL, vocabulary, str(DATA / case.text), binary=case.bytes)
         forms = {"load": vocabulary.only_json, "load_tiktoken": vocabulary.only_tiktoken}
-        for kind in case.kinds:
+        for kind in case.kinds + (case.full_kinds if full else ()):
             yield replace(job, kind=kind, vocabulary=forms[kind]() if kind in forms else vocabulary), case
 
 
