@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -117,6 +118,27 @@ def test_inputs_that_are_measured_again_replace_those_of_the_record(tmp_path: Pa
     earlier = read_csv(tmp_path / "samples.csv", Sample)
     assert renewed(earlier, [sample("peer", warm=0.25)]) == [other, sample("peer", warm=0.25)]
     assert renewed(earlier, []) == earlier
+
+
+def test_the_readme_has_the_speeds_of_its_record() -> None:
+    readme = Path(jobs.ROOT, "README.md").read_text(encoding="utf-8")
+    (record,) = set(re.findall(r"bench/record/[^/)]+", readme))
+    results = summarize(read_csv(Path(jobs.ROOT, record, "samples.csv"), Sample))
+    table = readme.partition("| MB/s, later calls (first call) |")[2].partition("\n\n")[0].splitlines()[2:]
+    versions = dict(
+        re.findall(r"\| (\w+) version \| (\S+) \|", Path(jobs.ROOT, record, "summary.md").read_text("utf-8"))
+    )
+    for row in table:
+        name, *cells = (cell.strip() for cell in row.strip("|").split("|"))
+        (peer,) = (
+            peer for peer, version in versions.items() if name in (peer, f"{peer.removesuffix('_next')} {version}")
+        )
+        chosen = [r for r in results if (r.kind, r.vocabulary, r.peer) == ("document", "cl100k_base", peer)]
+        assert len(cells) == len(chosen) == 3
+        for cell, result in zip(cells, chosen, strict=True):
+            warm, cold = map(float, re.fullmatch(r"(\S+) \((\S+)\)", cell).groups())
+            assert (result.status, warm) == (EXACT, pytest.approx(result.warm_speed, abs=0.5))
+            assert cold == pytest.approx(result.cold_speed, abs=0.5)
 
 
 def test_the_overview_has_a_cell_for_each_text_that_was_compared() -> None:
