@@ -53,7 +53,8 @@ impl Starts {
     }
 
     /// The symbol that the bytes of `piece` from `at` on begin with, its length in bytes, and what [`Self::before`] says of
-    /// its end: a character that nothing disturbs, else its first two bytes, else a single byte. `before` is what that says of `at`.
+    /// its end: a character that nothing disturbs, else its first two bytes, else a single byte. `before` is what that
+    /// says of `at`.
     #[inline(always)]
     pub(super) fn at(&self, piece: &[u8], at: usize, before: u32) -> (u32, usize, u32) {
         let first = piece[at];
